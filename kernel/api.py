@@ -1,0 +1,158 @@
+"""The REST wire: strict JSON in, RFC 9457 problems out, cursors for lists.
+
+One renderer for every refusal, so that a client can rely on ``code`` and a person on
+``detail``. Unknown fields are refused by name: a field that is silently dropped is a
+setting somebody believes in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from django.core.exceptions import PermissionDenied
+from django.http import Http404
+from rest_framework import exceptions, serializers
+from rest_framework.pagination import CursorPagination
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import JSONRenderer
+from rest_framework.response import Response
+
+from kernel.canonical import strict_loads
+from kernel.errors import (
+    Denied,
+    DomainError,
+    Invalid,
+    Malformed,
+    NotFound,
+    Throttled,
+    Unauthenticated,
+)
+
+BODY_LIMIT = 1024 * 1024
+
+
+class ProblemRenderer(JSONRenderer):
+    """Writes a problem document under its own media type (RFC 9457 §3)."""
+
+    media_type = "application/problem+json"
+
+
+class StrictJSONParser(BaseParser):
+    """Reads JSON as `kernel.canonical.strict_loads` does, capped at one mebibyte."""
+
+    media_type = "application/json"
+
+    def parse(
+        self,
+        stream: Any,
+        media_type: str | None = None,
+        parser_context: Mapping[str, Any] | None = None,
+    ) -> Any:
+        raw = stream.read(BODY_LIMIT + 1)
+        return strict_loads(raw, limit=BODY_LIMIT) if raw else {}
+
+
+class Input(serializers.Serializer[Any]):
+    """Base of every request body: a field that is not declared is an error that names it."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping):
+            unknown = sorted(str(key) for key in data if key not in self.fields)
+            if unknown:
+                known = ", ".join(sorted(self.fields))
+                raise serializers.ValidationError(
+                    {key: [f"Unknown field. Known fields are: {known}."] for key in unknown}
+                )
+        return super().to_internal_value(data)
+
+
+class Cursor(CursorPagination):
+    """Lists as ``{results, next, previous}``; stable while rows arrive."""
+
+    page_size = 50
+    max_page_size = 200
+    page_size_query_param = "page_size"
+    ordering: ClassVar[Any] = "-id"
+
+    def get_paginated_response(self, data: Any) -> Response:
+        return Response(
+            {"results": data, "next": self.get_next_link(), "previous": self.get_previous_link()}
+        )
+
+
+def problem(error: DomainError, instance: str = "") -> dict[str, object]:
+    """Return the problem document of a refusal."""
+    document: dict[str, object] = {
+        "type": f"https://unsprawl.dev/errors#{error.code}",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+    }
+    if instance:
+        document["instance"] = instance
+    return document | {key: value for key, value in error.facts.items() if key not in document}
+
+
+def problem_handler(raised: Exception, context: Mapping[str, Any]) -> Response | None:
+    """Answer any expected exception of a view as a problem document (DRF's EXCEPTION_HANDLER)."""
+    error = _as_domain_error(raised)
+    if error is None:
+        return None
+    request = context.get("request")
+    response = Response(
+        problem(error, instance=request.path if request is not None else ""),
+        status=error.status,
+        content_type="application/problem+json",
+    )
+    response["x-unsprawl-error"] = error.code
+    if error.status == 401:
+        response["WWW-Authenticate"] = 'Bearer realm="unsprawl"'
+    if (wait := error.facts.get("retry_after_seconds")) is not None:
+        response["Retry-After"] = str(wait)
+    return response
+
+
+def _as_domain_error(raised: Exception) -> DomainError | None:
+    match raised:
+        case DomainError():
+            return raised
+        case exceptions.ValidationError():
+            return Invalid("Some fields are not valid; see errors.", errors=_plain(raised.detail))
+        case exceptions.ParseError() | exceptions.UnsupportedMediaType():
+            return Malformed(str(raised.detail))
+        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
+            return Unauthenticated()
+        case exceptions.PermissionDenied() | PermissionDenied():
+            return Denied()
+        case exceptions.NotFound() | Http404():
+            return NotFound()
+        case exceptions.MethodNotAllowed():
+            return _MethodNotAllowed(str(raised.detail))
+        case exceptions.NotAcceptable():
+            return _NotAcceptable(str(raised.detail))
+        case exceptions.Throttled():
+            return Throttled(retry_after_seconds=int(raised.wait or 1))
+        case _:
+            return None
+
+
+class _MethodNotAllowed(DomainError):
+    status = 405
+    code = "kernel.method_not_allowed"
+    title = "This address does not take that method"
+
+
+class _NotAcceptable(DomainError):
+    status = 406
+    code = "kernel.not_acceptable"
+    title = "The answer cannot be given in the form asked for"
+
+
+def _plain(detail: Any) -> Any:
+    if isinstance(detail, Mapping):
+        return {str(key): _plain(value) for key, value in detail.items()}
+    if isinstance(detail, Sequence) and not isinstance(detail, str):
+        return [_plain(value) for value in detail]
+    return str(detail)

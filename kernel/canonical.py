@@ -1,0 +1,133 @@
+"""Bytes in, values out, and back in one canonical form.
+
+Reading is strict: duplicate keys, NaN, infinities, lone surrogates, NUL and nesting
+deeper than 64 are refused at every edge, because two readers that disagree about a
+document are two policies. Writing is RFC 8785, so equal values have equal digests.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from typing import Final, cast
+
+import rfc8785
+
+from kernel.errors import Malformed, TooLarge
+
+MAX_DEPTH: Final = 64
+
+
+class NotJSON(Malformed):
+    """Raised by `strict_loads`; the edge answers 400 with the reason."""
+
+    code = "kernel.not_json"
+    title = "The body is not acceptable JSON"
+
+
+class BodyTooLarge(TooLarge):
+    """Raised when a body exceeds the door's cap; the edge answers 413."""
+
+    code = "kernel.body_too_large"
+
+
+def strict_loads(raw: bytes, *, limit: int | None = None) -> object:
+    """Read JSON that every reader understands alike (RFC 8259, I-JSON RFC 7493).
+
+    Raises: NotJSON, BodyTooLarge.
+    """
+    if limit is not None and len(raw) > limit:
+        raise BodyTooLarge(f"The body has more than {limit} bytes.", limit_bytes=limit)
+    try:
+        text = raw.decode("utf-8")
+        value: object = json.loads(
+            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float
+        )
+    except UnicodeDecodeError as error:
+        raise NotJSON(f"The body is not UTF-8 (byte {error.start}).") from None
+    except RecursionError:
+        raise NotJSON(f"The body is nested deeper than {MAX_DEPTH}.") from None
+    except json.JSONDecodeError as error:
+        raise NotJSON(
+            f"The body is not JSON: {error.msg} (line {error.lineno}, column {error.colno}).",
+            line=error.lineno,
+            column=error.colno,
+        ) from None
+    except NotJSON:
+        raise
+    except ValueError:
+        raise NotJSON("The body holds a number that cannot be represented.") from None
+    if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
+        _check_depth(value)
+    if b"\\u" in raw:
+        _check_text(value)
+    return value
+
+
+def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        seen: set[str] = set()
+        for key, _ in pairs:
+            if key in seen:
+                raise NotJSON(f"The key {key[:80]!r} appears twice in one object.", key=key[:80])
+            seen.add(key)
+    return found
+
+
+def _constant(name: str) -> object:
+    raise NotJSON(f"{name} is not a JSON number.")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise NotJSON("The body holds a number that is out of range.")
+    return number
+
+
+def _check_depth(value: object) -> None:
+    layer = [value]
+    for _ in range(MAX_DEPTH + 1):
+        below: list[object] = []
+        for item in layer:
+            if isinstance(item, dict):
+                below.extend(item.values())
+            elif isinstance(item, list):
+                below.extend(item)
+        if not below:
+            return
+        layer = below
+    raise NotJSON(f"The body is nested deeper than {MAX_DEPTH}.")
+
+
+def _check_text(value: object) -> None:
+    stack = [value]
+    while stack:
+        item = stack.pop()
+        if isinstance(item, dict):
+            stack.extend(item.keys())
+            stack.extend(item.values())
+        elif isinstance(item, list):
+            stack.extend(item)
+        elif isinstance(item, str) and not item.isascii():
+            try:
+                item.encode("utf-8")
+            except UnicodeEncodeError:
+                raise NotJSON("The body holds half of a surrogate pair.") from None
+
+
+def canonical(value: object) -> bytes:
+    """Write a value in its one canonical form (RFC 8785). Raises ValueError on NaN or big ints."""
+    return rfc8785.dumps(cast("dict[str, object]", value))  # type: ignore[arg-type]
+
+
+def digest(value: object) -> str:
+    """Return ``sha256:<hex>`` of the canonical form."""
+    return digest_bytes(canonical(value))
+
+
+def digest_bytes(raw: bytes) -> str:
+    """Return ``sha256:<hex>`` of bytes as they are."""
+    return "sha256:" + hashlib.sha256(raw).hexdigest()

@@ -1,0 +1,53 @@
+"""Where the database's refusals become facts, and where a change rings the bell.
+
+`refused_as` maps constraint names to domain errors in one place. `ring` wakes a sweep
+after commit: the row is the queue, the broker only a doorbell, so a lost message costs
+latency and nothing else.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import IntegrityError, transaction
+
+from kernel.errors import DomainError
+
+logger = logging.getLogger("unsprawl.doorbell")
+
+
+@contextmanager
+def refused_as(refusals: dict[str, DomainError]) -> Iterator[None]:
+    """Translate an IntegrityError by the name of the constraint that refused."""
+    try:
+        with transaction.atomic():
+            yield
+    except IntegrityError as error:
+        name = constraint_of(error)
+        if name in refusals:
+            raise refusals[name] from None
+        raise
+
+
+def constraint_of(error: IntegrityError) -> str:
+    """Return the violated constraint's name, or an empty string."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    return getattr(diagnosis, "constraint_name", None) or ""
+
+
+def ring(task_name: str) -> None:
+    """Ask for a sweep once the surrounding transaction has committed."""
+    transaction.on_commit(lambda: _send(task_name))
+
+
+def _send(task_name: str) -> None:
+    from celery import current_app  # noqa: PLC0415  the gateway imports kernel without Celery
+    from kombu.exceptions import OperationalError  # noqa: PLC0415
+
+    try:
+        current_app.send_task(task_name, ignore_result=True, retry=False)
+    except (OperationalError, OSError) as error:
+        # Not lost: the beat runs the same sweep.
+        logger.warning("doorbell not heard: %s (%s)", task_name, type(error).__name__)

@@ -1,0 +1,164 @@
+"""What is remembered: entries, their payloads apart, the keys that open them, the writers.
+
+Rows here are only ever inserted (grants and triggers refuse the rest); evidence holds
+references as text, never foreign keys, so nothing that is deleted can take it along.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.db import models
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
+
+
+if TYPE_CHECKING:
+    _IntField = models.Field[int, int]
+else:
+    _IntField = models.Field
+
+
+class Xid8Field(_IntField):
+    """PostgreSQL's 64-bit transaction id: the order in which commits became visible."""
+
+    def db_type(self, connection: object) -> str:  # noqa: ARG002  Django's signature
+        return "xid8"
+
+
+class Entry(models.Model):
+    """One thing that happened. The header's bytes are the record, the columns an index of it."""
+
+    class Kind(models.TextChoices):
+        INTENT = "intent"
+        RESULT = "result"
+        DECISION = "decision"
+        PROPOSAL = "proposal"
+        REVIEW = "review"
+        EFFECT = "effect"
+        CHANGE = "change"
+        ACCESS = "access"
+
+    id = models.BigAutoField(primary_key=True)
+    # Entries commit out of the order of their ids; (xid, id) below the snapshot horizon
+    # is the order that a sequencer may rely on.
+    xid = Xid8Field(db_default=RawSQL("pg_current_xact_id()", ()), editable=False)
+    entry_id = models.TextField(unique=True)
+    stream = models.TextField()
+    writer = models.TextField()
+    seq = models.BigIntegerField()
+    prev_hash = models.BinaryField()
+    header = models.BinaryField()
+    leaf_hash = models.BinaryField()
+    kind = models.TextField(choices=Kind.choices)
+    verb = models.TextField()
+    actor = models.TextField()
+    subject = models.TextField()
+    agent_id = models.TextField(default="", blank=True)
+    intent_id = models.TextField(null=True, blank=True)  # noqa: DJ001  absent is not empty: partial unique
+    recorded_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stream", "writer", "seq"], name="ledger_entry_one_place_in_chain"
+            ),
+            models.UniqueConstraint(
+                fields=["intent_id"],
+                condition=Q(kind="result"),
+                name="ledger_entry_one_result_per_intent",
+            ),
+            models.CheckConstraint(condition=Q(seq__gte=1), name="ledger_entry_seq_from_one"),
+            models.CheckConstraint(
+                condition=Q(kind="result", intent_id__isnull=False) | ~Q(kind="result"),
+                name="ledger_entry_result_names_intent",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["xid", "id"], name="ledger_entry_sequence_idx"),
+            models.Index(fields=["subject", "-id"], name="ledger_entry_subject_idx"),
+            models.Index(fields=["agent_id", "-id"], name="ledger_entry_agent_idx"),
+            models.Index(fields=["stream", "id"], name="ledger_entry_stream_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.entry_id} {self.verb}"
+
+
+class Payload(models.Model):
+    """The bytes an entry speaks of, encrypted; partitioned by month, droppable with proofs intact."""
+
+    entry_id = models.TextField(primary_key=True)
+    recorded_at = models.DateTimeField()
+    dek_id = models.TextField()
+    nonce = models.BinaryField()
+    ciphertext = models.BinaryField()
+
+    class Meta:
+        managed = False  # partitioned by RANGE (recorded_at) in migration 0002
+        db_table = "ledger_payload"
+
+    def __str__(self) -> str:
+        return f"payload of {self.entry_id}"
+
+
+class DataKey(models.Model):
+    """A key that encrypts payloads of one scope and data class, sealed to the payload ring."""
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        SHREDDED = "shredded"
+
+    dek_id = models.TextField(primary_key=True)
+    scope = models.TextField()
+    data_class = models.TextField()
+    ring_key_id = models.TextField()
+    wrapped_key = models.BinaryField(null=True)
+    state = models.TextField(choices=State.choices, default=State.ACTIVE)
+    created_at = models.DateTimeField()
+    shredded_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="active", wrapped_key__isnull=False, shredded_at__isnull=True)
+                | Q(state="shredded", wrapped_key__isnull=True, shredded_at__isnull=False),
+                name="ledger_datakey_shredded_iff_gone",
+            )
+        ]
+        indexes = [models.Index(fields=["scope", "data_class"], name="ledger_datakey_scope_idx")]
+
+    def __str__(self) -> str:
+        return self.dek_id
+
+
+class ChainHead(models.Model):
+    """The last link of a chain that many transactions extend; locked while one of them does."""
+
+    stream = models.TextField()
+    writer = models.TextField()
+    seq = models.BigIntegerField()
+    leaf_hash = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["stream", "writer"], name="ledger_chainhead_one_per_chain"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.stream}/{self.writer} at {self.seq}"
+
+
+class Writer(models.Model):
+    """A process that extends chains alone. Closing it fences it: it can record nothing more."""
+
+    writer = models.TextField(primary_key=True)
+    process = models.TextField()
+    started_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    def __str__(self) -> str:
+        return self.writer

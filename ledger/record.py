@@ -1,0 +1,94 @@
+"""Writing entries from Django: in the transaction of the change they record, or not at all.
+
+Chains that many transactions extend have a head row, locked while one of them adds a
+link; a rollback takes link and head back together, so no gap can appear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.db import connection, transaction
+
+from kernel import clock
+from kernel.refs import Ref
+from ledger.entries import GENESIS, Fact, Fields, Link, link
+from ledger.models import ChainHead, Entry
+from ledger.verbs import Verb
+
+APP_WRITER = "app"
+
+
+class OutsideTransaction(RuntimeError):
+    """Raised when a fact could commit without its change: a programming error, never caught."""
+
+
+def record(
+    verb: Verb,
+    subject: Ref,
+    *,
+    actor: Ref,
+    kind: str = Entry.Kind.CHANGE,
+    facts: Mapping[str, Fact] | None = None,
+    agent_id: str = "",
+    stream: str = "",
+) -> Link:
+    """Append an entry in the surrounding transaction and return it.
+
+    The stream is the subject's own unless named; an agent's affairs share the agent's.
+    Raises: OutsideTransaction.
+    """
+    if not connection.in_atomic_block:
+        raise OutsideTransaction(f"{verb} recorded outside a transaction")
+    place = stream or (f"agent:{agent_id}" if agent_id else str(subject))
+    fields = Fields(
+        kind=str(kind),
+        verb=str(verb),
+        actor=actor,
+        subject=subject,
+        recorded_at=clock.now(),
+        agent_id=agent_id,
+        facts=facts,
+    )
+    return append(fields, stream=place)
+
+
+def append(fields: Fields, *, stream: str) -> Link:
+    """Extend a shared chain by one entry, under the lock of its head."""
+    with transaction.atomic():
+        ChainHead.objects.bulk_create(
+            [ChainHead(stream=stream, writer=APP_WRITER, seq=0, leaf_hash=GENESIS)],
+            ignore_conflicts=True,
+        )
+        head = ChainHead.objects.select_for_update().get(stream=stream, writer=APP_WRITER)
+        added = link(
+            fields,
+            stream=stream,
+            writer=APP_WRITER,
+            seq=head.seq + 1,
+            prev_hash=bytes(head.leaf_hash),
+        )
+        Entry.objects.create(**_columns(added))
+        head.seq, head.leaf_hash = added.seq, added.leaf_hash
+        head.save(update_fields=["seq", "leaf_hash"])
+    return added
+
+
+def _columns(added: Link) -> dict[str, object]:
+    fields = added.fields
+    return {
+        "entry_id": added.entry_id,
+        "stream": added.stream,
+        "writer": added.writer,
+        "seq": added.seq,
+        "prev_hash": added.prev_hash,
+        "header": added.header,
+        "leaf_hash": added.leaf_hash,
+        "kind": fields.kind,
+        "verb": fields.verb,
+        "actor": str(fields.actor),
+        "subject": str(fields.subject),
+        "agent_id": fields.agent_id,
+        "intent_id": fields.intent_id,
+        "recorded_at": fields.recorded_at,
+    }

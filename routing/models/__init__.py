@@ -1,0 +1,21 @@
+"""What is carried and by whom: vendors and models, routes, the catalogue, runs and calls."""
+
+from __future__ import annotations
+
+from routing.models.catalogue import LifecycleRow, Price
+from routing.models.route import Route, RouteTarget
+from routing.models.usage import Call, Run, UsageDay, UsageMark
+from routing.models.vendor import Model, Vendor
+
+__all__ = [
+    "Call",
+    "LifecycleRow",
+    "Model",
+    "Price",
+    "Route",
+    "RouteTarget",
+    "Run",
+    "UsageDay",
+    "UsageMark",
+    "Vendor",
+]
