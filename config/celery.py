@@ -1,0 +1,48 @@
+"""The Celery app: the doorbell, never the queue.
+
+Owns the schedule of sweeps. The row is the queue; a lost message costs latency only,
+because beat rings every sweep again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery
+from django.conf import settings
+
+app = Celery("unsprawl")
+
+
+def schedule() -> dict[str, dict[str, Any]]:
+    """The sweeps rung by beat; every one is idempotent and claims its own rows."""
+    return {}
+
+
+def _configuration() -> dict[str, Any]:
+    return {
+        "broker_url": settings.CELERY_BROKER_URL,
+        "broker_connection_retry_on_startup": True,
+        # A short time-out here makes a message of a killed worker come back sooner.
+        "broker_transport_options": {"visibility_timeout": 600},
+        "task_acks_late": True,
+        "task_reject_on_worker_lost": True,
+        "worker_prefetch_multiplier": 1,
+        "task_ignore_result": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        "task_time_limit": 15 * 60,
+        "task_soft_time_limit": 14 * 60,
+        "timezone": "UTC",
+        "enable_utc": True,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+        "worker_send_task_events": False,
+        "beat_schedule": schedule(),
+        "beat_schedule_filename": str(settings.DATA_DIR / "beat"),
+        "task_default_queue": "unsprawl",
+    }
+
+
+app.conf.update(_configuration())
+app.autodiscover_tasks(["fleet", "routing", "approvals", "registry", "credentials", "ledger"])

@@ -1,0 +1,65 @@
+"""What is answered when no view does: problems under /api/, pages elsewhere.
+
+Owns Django's four fault handlers. Never says more about a fault than its kind.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.template import TemplateDoesNotExist
+from django.template.loader import get_template
+
+
+def _answer(request: HttpRequest, status: HTTPStatus, code: str, title: str) -> HttpResponse:
+    if request.path.startswith(("/api/", "/scim/")):
+        body = {
+            "type": f"https://unsprawl.dev/errors#{code}",
+            "title": title,
+            "status": int(status),
+            "detail": title,
+            "code": code,
+            "instance": request.path,
+        }
+        return JsonResponse(
+            body,
+            status=status,
+            content_type="application/problem+json",
+            headers={"x-unsprawl-error": code},
+        )
+    try:
+        page = get_template(f"{int(status)}.html").render({"title": title}, request)
+    except TemplateDoesNotExist:
+        page = f"<!doctype html><html lang=en><title>{title}</title><h1>{title}</h1>"
+    return HttpResponse(page, status=status)
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 400."""
+    return _answer(
+        request, HTTPStatus.BAD_REQUEST, "kernel.malformed", "The request could not be read"
+    )
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 403."""
+    return _answer(request, HTTPStatus.FORBIDDEN, "kernel.denied", "This is not allowed")
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 404, the same for what is absent and for what is invisible."""
+    return _answer(
+        request,
+        HTTPStatus.NOT_FOUND,
+        "kernel.not_found",
+        "There is no such thing, or you may not see it",
+    )
+
+
+def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
+    """Answer 500; the cause is in the log, under the request id."""
+    return _answer(
+        request, HTTPStatus.INTERNAL_SERVER_ERROR, "kernel.error", "Something went wrong here"
+    )

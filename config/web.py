@@ -1,0 +1,32 @@
+"""``python -m config.web``: serve the web process on $UNSPRAWL_BIND:$PORT."""
+
+from __future__ import annotations
+
+import uvicorn
+
+from config.env import Env
+
+
+def main() -> None:
+    """Run until SIGINT or SIGTERM; requests in flight get a few seconds to end."""
+    env = Env()
+    host, port = env.text("UNSPRAWL_BIND", "127.0.0.1"), env.port("PORT", 8000)
+    env.check()
+    uvicorn.run(
+        "config.asgi:application",
+        host=host,
+        port=port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,  # Django's LOGGING is ours
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,
+        timeout_keep_alive=65,
+        timeout_graceful_shutdown=8,
+    )
+
+
+if __name__ == "__main__":
+    main()

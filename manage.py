@@ -1,0 +1,28 @@
+#!/usr/bin/env python
+"""The operator's door: Django's commands and ours, beside a running service or alone."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    from django.conf import settings
+    from django.core.management import execute_from_command_line
+    from django.db.utils import OperationalError
+
+    try:
+        execute_from_command_line(sys.argv)
+    except OperationalError as error:
+        if settings.DATABASE_CONFIGURED:
+            raise
+        sys.exit(
+            "There is no database to talk to: start the service with `make run`, "
+            f"or set DATABASE_URL. ({type(error).__name__})"
+        )
+
+
+if __name__ == "__main__":
+    main()
