@@ -73,6 +73,14 @@ class Places:
     def runtime_file(self) -> Path:
         return self.data / "runtime.json"
 
+    def make(self) -> None:
+        """Make the directories; only root's data directory lets another user pass through."""
+        self.data.mkdir(parents=True, exist_ok=True)
+        self.data.chmod(0o711 if os.geteuid() == 0 else 0o700)
+        for private in (self.keys, self.logs):
+            private.mkdir(mode=0o700, exist_ok=True)
+            private.chmod(0o700)
+
     def read_runtime(self) -> Runtime:
         """What runs now; an empty note when nothing does or the note is unreadable."""
         try:

@@ -1,0 +1,160 @@
+"""One PostgreSQL and one broker a test session, real ones, shared by every worker.
+
+The environment is set before Django's settings are read, and the session never touches
+the data directory of a running service. Tests run as the owner role; what the application
+role may not do is tested by logging in as it (``app_address``).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from config.embedded import privilege
+from config.embedded.postgres import LOGIN, OWNER, Postgres
+from config.embedded.valkey import Valkey
+from config.places import Places
+from kernel.sealing import ensure_key_rings
+
+_WORKER = "PYTEST_XDIST_WORKER" in os.environ
+_HOME = Path(
+    os.environ["UNSPRAWL_TEST_HOME"] if _WORKER else tempfile.mkdtemp(prefix="unsprawl-test-")
+)
+for _name in [name for name in os.environ if name.startswith("UNSPRAWL_")]:
+    del os.environ[_name]
+for _name in ("DATABASE_URL", "DATABASE_OWNER_URL", "BROKER_URL", "PORT", "GATEWAY_PORT"):
+    os.environ.pop(_name, None)
+os.environ |= {
+    "UNSPRAWL_TEST_HOME": str(_HOME),
+    "UNSPRAWL_DATA_DIR": str(_HOME),
+    "UNSPRAWL_PLAIN_STATIC": "true",
+    "UNSPRAWL_OPENS": "vendor,tool,payload",
+    "DJANGO_SETTINGS_MODULE": "config.settings",
+    # The browser tests drive a live server from a thread with an event loop.
+    "DJANGO_ALLOW_ASYNC_UNSAFE": "true",
+}
+ensure_key_rings(_HOME / "keys")
+
+
+class Services:
+    """The servers of a session, started by the first who needs them in the main process."""
+
+    def __init__(self) -> None:
+        self._postgres: Postgres | None = None
+        self._valkey: Valkey | None = None
+
+    def start(self) -> dict[str, str]:
+        noted = _HOME / "services.json"
+        if not noted.exists():
+            places = Places(_HOME)
+            places.make()
+            sockets = privilege.sockets_directory()
+            # A test session has nothing worth a flush to the disk.
+            self._postgres = Postgres(places.postgres, sockets, fsync=False)
+            self._valkey = Valkey(places.valkey, sockets)
+            self._postgres.create()
+            with (places.logs / "postgres.log").open("ab") as log:
+                self._postgres.spawn(log)
+            self._valkey.spawn()
+            self._postgres.wait_ready()
+            self._postgres.ensure_roles()
+            self._valkey.wait_ready()
+            addresses = {
+                "owner": self._postgres.address(OWNER),
+                "login": self._postgres.address(LOGIN),
+                "broker": self._valkey.address,
+            }
+            noted.write_text(json.dumps(addresses), encoding="utf-8")
+        stored: dict[str, str] = json.loads(noted.read_text(encoding="utf-8"))
+        return stored
+
+    def stop(self) -> None:
+        if self._valkey is not None:
+            self._valkey.stop()
+        if self._postgres is not None:
+            self._postgres.destroy()
+            shutil.rmtree(self._postgres.sockets, ignore_errors=True)
+
+
+_services = Services()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # With several workers the main process owns the servers: it is the last to end.
+    if not _WORKER and config.getoption("numprocesses", None):
+        _services.start()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not _WORKER:
+        _services.stop()
+        shutil.rmtree(_HOME, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def services() -> dict[str, str]:
+    """Return the addresses of the session's servers: owner, login, broker."""
+    return _services.start()
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    services: dict[str, str], django_db_modify_db_settings_parallel_suffix: None
+) -> None:
+    from django.db import connections
+
+    from config.database import database_from
+
+    for name, value in database_from(services["owner"]).items():
+        connections["default"].settings_dict[name] = value
+
+
+@pytest.fixture
+def owner_address(db: None, services: dict[str, str]) -> str:
+    """Return the address of this worker's test database, for connections of one's own."""
+    return _pointed_at_test_database(services["owner"])
+
+
+@pytest.fixture
+def app_address(db: None, services: dict[str, str]) -> str:
+    """Return the same database as the application's role, with its grants and no more."""
+    return _pointed_at_test_database(services["login"])
+
+
+def _pointed_at_test_database(address: str) -> str:
+    from django.db import connection
+
+    return make_conninfo(
+        **(conninfo_to_dict(address) | {"dbname": connection.settings_dict["NAME"]})
+    )
+
+
+@pytest.fixture
+def broker_address(services: dict[str, str]) -> str:
+    return services["broker"]
+
+
+@pytest.fixture
+def key_directory() -> Path:
+    return _HOME / "keys"
+
+
+@pytest.fixture
+def own_sockets() -> Iterator[Path]:
+    """Yield a short directory for a test's own servers."""
+    made = privilege.sockets_directory()
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def password() -> str:
+    return secrets.token_urlsafe(16)
