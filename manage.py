@@ -8,6 +8,7 @@ import sys
 
 
 def main() -> None:
+    """Run one command; say how to get a database when it needs one and there is none."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.conf import settings
     from django.core.management import execute_from_command_line

@@ -216,7 +216,7 @@ class Postgres:
             )
 
     def stop(self, seconds: float = 20) -> None:
-        """Stop the child: fast, and if it will not, at once (recovery then runs at the next start)."""
+        """Stop the child: fast, and if it will not, at once; the next start then recovers."""
         if self.process is None or self.process.poll() is not None:
             return
         for number, patience in (

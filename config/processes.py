@@ -1,0 +1,75 @@
+"""What runs on one machine, and what each process may know.
+
+Owns the table of processes: command, environment, and which private rings each may open.
+A process inherits nothing of the operator's environment but what is named here.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from config.places import BASE_DIR
+
+ROOT: Final = BASE_DIR
+# What any program needs to find itself, its locale, its certificates and its proxy.
+_ORDINARY: Final = (
+    "PATH", "HOME", "USER", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "TMPDIR",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE",
+    "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy",
+)  # fmt: skip
+_OURS: Final = (
+    "UNSPRAWL_DATA_DIR", "UNSPRAWL_KEYS_DIR", "UNSPRAWL_LOG_LEVEL", "UNSPRAWL_BIND",
+    "UNSPRAWL_PUBLIC_URL", "UNSPRAWL_GATEWAY_URL", "UNSPRAWL_SANDBOX_URL", "PORT", "GATEWAY_PORT",
+)  # fmt: skip
+_DJANGO: Final = (
+    "UNSPRAWL_SECRET_KEY", "UNSPRAWL_SECRET_KEY_FILE", "UNSPRAWL_ALLOWED_HOSTS", "UNSPRAWL_DEBUG",
+    "UNSPRAWL_BEHIND_PROXY", "UNSPRAWL_STATIC_DIR", "UNSPRAWL_PLAIN_STATIC",
+    "UNSPRAWL_DATABASE_POOL", "UNSPRAWL_STATEMENT_TIMEOUT_MS",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Process:
+    """One row: a Python module, what it is told, which rings it may open."""
+
+    name: str
+    module: tuple[str, ...]
+    passed: tuple[str, ...]
+    opens: str = ""
+
+    def command(self) -> list[str]:
+        # -X utf8: the log is UTF-8 whatever the locale; -u: a killed process loses no line.
+        return [sys.executable, "-X", "utf8", "-u", *self.module]
+
+    def environment(self, known: Mapping[str, str]) -> dict[str, str]:
+        names = (*_ORDINARY, *_OURS, *self.passed)
+        chosen = {name: known[name] for name in names if known.get(name)}
+        return chosen | {"UNSPRAWL_OPENS": self.opens, "PGAPPNAME": f"unsprawl-{self.name}"}
+
+
+PREPARE: Final = Process(
+    "prepare",
+    ("manage.py", "prepare"),
+    (
+        *_DJANGO, "DATABASE_URL", "DATABASE_OWNER_URL", "UNSPRAWL_BOOTSTRAP_TOKEN",
+        "UNSPRAWL_BOOTSTRAP_TOKEN_FILE",
+    ),
+)  # fmt: skip
+SANDBOX: Final = Process("sandbox", ("-m", "routing.sandbox"), ())
+GATEWAY: Final = Process(
+    "gateway", ("-m", "config.gateway_asgi"), ("DATABASE_URL", "OPA_URL"), opens="vendor"
+)
+WEB: Final = Process(
+    "web", ("-m", "config.web"), (*_DJANGO, "DATABASE_URL", "BROKER_URL"), opens="payload"
+)
+WORKER: Final = Process(
+    "worker",
+    ("-m", "config.worker"),
+    (*_DJANGO, "DATABASE_URL", "BROKER_URL"),
+    opens="tool,payload",
+)
+# In the order they start; they are stopped in the opposite order.
+SERVING: Final = (SANDBOX, WORKER, GATEWAY, WEB)

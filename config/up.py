@@ -1,0 +1,420 @@
+"""``make run``: the whole service on one machine, from nothing to ready, and back.
+
+Owns the order in which things start and stop. Whatever goes wrong is said in one line that
+names the cause and the way out; whatever was started is stopped, also when a later step
+fails. Data is kept; a second supervisor on the same data is refused.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import fcntl
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import IO, Any, Final
+
+from config import processes
+from config.child import Child, ending
+from config.embedded import privilege
+from config.embedded.postgres import LOGIN, OWNER, Postgres, PostgresFailed
+from config.embedded.valkey import Valkey, ValkeyFailed
+from config.env import Env, Misconfigured
+from config.places import Places, Runtime
+from kernel.sealing import ensure_key_rings
+
+_READY_WITHIN: Final = 120.0
+_GRACE: Final = 15.0
+_LINK: Final = "link\t"  # how prepare hands over the one-time link, which is never stored
+
+
+class CannotStart(Exception):
+    """Raised with the one line an operator needs."""
+
+
+class StopAsked(Exception):
+    """Raised at the next safe point after a signal."""
+
+
+class Supervisor:
+    """One run of the service on one data directory."""
+
+    def __init__(self, environ: Mapping[str, str], out: IO[str] = sys.stdout) -> None:
+        self.out = out
+        env = Env(environ)
+        self.places = Places.from_environ(environ)
+        self.bind = env.text("UNSPRAWL_BIND", "127.0.0.1")
+        self.port, self.gateway_port = env.port("PORT", 8000), env.port("GATEWAY_PORT", 8100)
+        if self.port == self.gateway_port:
+            env.problems.append("PORT and GATEWAY_PORT must differ.")
+        if 0 < len(env.secret("UNSPRAWL_BOOTSTRAP_TOKEN")) < 32:
+            env.problems.append("UNSPRAWL_BOOTSTRAP_TOKEN must have at least 32 characters.")
+        self.keys = env.path("UNSPRAWL_KEYS_DIR", self.places.keys)
+        self.public_url = env.url("UNSPRAWL_PUBLIC_URL", f"http://127.0.0.1:{self.port}")
+        self.gateway_url = env.url("UNSPRAWL_GATEWAY_URL", f"http://127.0.0.1:{self.gateway_port}")
+        self.own_database = not (database := env.secret("DATABASE_URL"))
+        self.own_broker = not (broker := env.secret("BROKER_URL"))
+        owner = env.secret("DATABASE_OWNER_URL") or database
+        env.check()
+        self.known = dict(environ) | {
+            "UNSPRAWL_DATA_DIR": str(self.places.data),
+            "UNSPRAWL_KEYS_DIR": str(self.keys),
+            "UNSPRAWL_PUBLIC_URL": self.public_url,
+            "UNSPRAWL_GATEWAY_URL": self.gateway_url,
+            "PORT": str(self.port),
+            "GATEWAY_PORT": str(self.gateway_port),
+            "DATABASE_URL": database,
+            "DATABASE_OWNER_URL": owner,
+            "BROKER_URL": broker,
+        }
+        self.runtime = Runtime(web_url=self.public_url, gateway_url=self.gateway_url)
+        self.children: list[Child] = []
+        self.sockets: Path | None = None
+        self.link = ""
+        self.asked_to_stop = False
+
+    # --- talking
+
+    def say(self, line: str = "") -> None:
+        with suppress(OSError):  # a closed terminal must not keep us from stopping
+            self.out.write(line + "\n")
+            self.out.flush()
+
+    @contextmanager
+    def step(self, title: str) -> Iterator[list[str]]:
+        """Say what is being done, and how long it took: a slow step is never silent."""
+        started = time.monotonic()
+        with suppress(OSError):
+            self.out.write(f"  {title:<12} ")
+            self.out.flush()
+        remarks: list[str] = []
+        yield remarks
+        self.say(f"{', '.join(remarks) or 'done'} ({time.monotonic() - started:.1f} s)")
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, or raise StopAsked as soon as a signal came."""
+        until = time.monotonic() + seconds
+        while not self.asked_to_stop and (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, 0.05))
+        if self.asked_to_stop:
+            raise StopAsked
+
+    # --- starting
+
+    def start(self) -> None:
+        """From nothing to ready. Raises: CannotStart, StopAsked."""
+        started = time.monotonic()
+        self.say(f"Unsprawl, data in {self.places.data}")
+        self._stop_leftovers()
+        self._require_free_port(self.port, "PORT")
+        self._require_free_port(self.gateway_port, "GATEWAY_PORT")
+        with self.step("keys") as remarks:
+            remarks += [f"made {name}" for name in ensure_key_rings(self.keys)]
+        self.sockets = privilege.sockets_directory()
+        self.runtime = replace(self.runtime, sockets_dir=str(self.sockets))
+        if self.own_database:
+            self._start_postgres(self.sockets)
+        if self.own_broker:
+            self._start_valkey(self.sockets)
+        self._choose_sandbox_port()
+        self._note()
+        self._prepare()
+        self._start_serving()
+        self.say()
+        self.say(f"Ready in {time.monotonic() - started:.1f} s")
+        self.say(f"  Portal   {self.public_url}/")
+        self.say(f"  Gateway  {self.gateway_url}/v1")
+        if self.link:
+            self.say(f"  Sign in as administrator, once: {self.link}")
+        self.say("Stop with Ctrl-C. Logs are in " + str(self.places.logs))
+
+    def _require_free_port(self, port: int, variable: str) -> None:
+        with socket.socket(socket.AF_INET6 if ":" in self.bind else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((self.bind, port))
+            except OSError as error:
+                raise CannotStart(
+                    f"Port {port} on {self.bind} cannot be used ({error.strerror}). "
+                    f"Choose another one: {variable}={port + 1} make run"
+                ) from None
+
+    def _stop_leftovers(self) -> None:
+        """End what a killed supervisor left, if it is still what we started."""
+        left = self.places.read_runtime()
+        alive = [pid for pid, since in left.pids.values() if started_at(pid) == since]
+        for pid in alive:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + 10
+        while any(map(started_at, alive)) and time.monotonic() < deadline:
+            self.pause(0.1)
+        if left.sockets_dir and Path(left.sockets_dir).name.startswith("unsprawl-"):
+            shutil.rmtree(left.sockets_dir, ignore_errors=True)
+        self.places.forget_runtime()
+
+    def _start_postgres(self, sockets: Path) -> None:
+        postgres = Postgres(self.places.postgres, sockets)
+        with self.step("postgresql") as remarks:
+            if postgres.is_new:
+                postgres.create()
+                remarks.append("created")
+            child = Child("postgresql", [], {}, self.places.logs / "postgresql.log")
+            child.spawner, child.stop_signal = _into(postgres), signal.SIGINT
+            self._add(child)
+            postgres.wait_ready()
+            postgres.ensure_roles()
+            remarks.append("running")
+        self.runtime = replace(
+            self.runtime,
+            database_url=postgres.address(LOGIN),
+            database_owner_url=postgres.address(OWNER),
+        )
+        self.known |= {
+            "DATABASE_URL": self.runtime.database_url,
+            "DATABASE_OWNER_URL": self.runtime.database_owner_url,
+        }
+
+    def _start_valkey(self, sockets: Path) -> None:
+        valkey = Valkey(self.places.valkey, sockets)
+        with self.step("broker") as remarks:
+            child = Child("broker", [], {}, self.places.logs / "broker.log")
+            child.spawner = _into(valkey)
+            self._add(child)
+            valkey.wait_ready()
+            remarks.append("running")
+        self.runtime = replace(self.runtime, broker_url=valkey.address)
+        self.known["BROKER_URL"] = valkey.address
+
+    def _choose_sandbox_port(self) -> None:
+        """The port of last time where it is free, so the vendor's address seldom changes."""
+        file = self.places.data / "sandbox.port"
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", int(file.read_text(encoding="utf-8"))))
+            except (OSError, ValueError, OverflowError):
+                probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        file.write_text(str(port), encoding="utf-8")
+        url = f"http://127.0.0.1:{port}"
+        self.known["UNSPRAWL_SANDBOX_URL"] = url
+        self.runtime = replace(self.runtime, sandbox_url=url)
+
+    def _prepare(self) -> None:
+        """Bring the database to what this code expects, relaying each step as it is done."""
+        row = processes.PREPARE
+        log = self.places.logs / "prepare.log"
+        with log.open("wb") as errors:
+            process = subprocess.Popen(  # noqa: S603
+                row.command(),
+                cwd=processes.ROOT,
+                env=row.environment(self.known),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                process_group=0,
+                preexec_fn=privilege.dies_with_parent(),  # noqa: PLW1509  one thread
+            )
+        assert process.stdout is not None  # noqa: S101  asked for above
+        for line in process.stdout:
+            if line.startswith(_LINK):
+                self.link = line.removeprefix(_LINK).strip()
+            else:
+                self.say(line.rstrip())
+            if self.asked_to_stop:
+                process.terminate()
+        status = process.wait()
+        if self.asked_to_stop:
+            raise StopAsked
+        if status:
+            words = Child("prepare", [], {}, log).last_words()
+            raise CannotStart(f"Preparing the database {ending(status)}:\n{words}")
+
+    def _start_serving(self) -> None:
+        with self.step("services") as remarks:
+            for row in processes.SERVING:
+                log = self.places.logs / f"{row.name}.log"
+                self._add(Child(row.name, row.command(), row.environment(self.known), log))
+            waited = {"web": self.port, "gateway": self.gateway_port}
+            deadline = time.monotonic() + _READY_WITHIN
+            while waited:
+                self._look_after(starting=True)
+                waited = {name: port for name, port in waited.items() if not self._is_ready(port)}
+                if waited and time.monotonic() > deadline:
+                    raise CannotStart(f"{self._words_of(*waited)}\nNot ready: {', '.join(waited)}")
+                self.pause(0.05)
+            remarks.append(", ".join(row.name for row in processes.SERVING))
+
+    def _is_ready(self, port: int) -> bool:
+        host = "127.0.0.1" if self.bind in {"0.0.0.0", "::"} else self.bind  # noqa: S104
+        request = urllib.request.Request(
+            f"http://{host}:{port}/readyz", headers={"Host": "localhost"}
+        )
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        try:
+            with opener.open(request, timeout=2) as answer:
+                return bool(answer.status == 200)
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def _add(self, child: Child) -> None:
+        self.children.append(child)
+        child.start()
+
+    def _note(self) -> None:
+        """Write down what runs, for commands typed beside us and for the next start."""
+        pids = {
+            child.name: [child.process.pid, started_at(child.process.pid)]
+            for child in self.children
+            if child.process is not None and child.is_running
+        }
+        if pids != self.runtime.pids:
+            self.runtime = replace(self.runtime, pids=pids)
+            self.places.write_runtime(self.runtime)
+
+    # --- running
+
+    def run(self) -> None:
+        """Look after the children until asked to stop."""
+        while True:
+            self._look_after()
+            self.pause(0.5)
+
+    def _look_after(self, *, starting: bool = False) -> None:
+        for child in self.children:
+            said = child.watch()
+            if said:
+                self.say(f"!! {said}")
+            if starting and child.deaths >= 3:
+                raise CannotStart(f"{child.name} does not start:\n{child.last_words()}")
+            child.bound_log()
+        self._note()
+
+    def _words_of(self, *names: str) -> str:
+        return "\n".join(child.last_words() for child in self.children if child.name in names)
+
+    # --- stopping
+
+    def stop(self) -> None:
+        """Stop everything that runs: who serves first, who stores last."""
+        if not self.children:
+            return
+        with self.step("stopping") as remarks:
+            stores = [child for child in self.children if child.spawner]
+            serving = [child for child in self.children if not child.spawner]
+            for child in reversed(serving):
+                child.ask_to_stop()
+            for child in [*reversed(serving), *reversed(stores)]:
+                child.ask_to_stop()
+                if said := child.wait_stopped(_GRACE):
+                    remarks.append(said)
+        self.places.forget_runtime()
+        if self.sockets is not None:
+            shutil.rmtree(self.sockets, ignore_errors=True)
+
+
+def _into(server: Any) -> Any:
+    """Adapt a server's spawn to a child's: it opens the log it is given."""
+
+    def spawn(log: Path) -> subprocess.Popen[bytes]:
+        with log.open("ab") as stream:
+            process: subprocess.Popen[bytes] = server.spawn(stream)
+        return process
+
+    return spawn
+
+
+def started_at(pid: int) -> int:
+    """When a process started, in the kernel's ticks; 0 when there is none (or a dead one)."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
+    except (OSError, IndexError):
+        return 0
+    return 0 if fields[0] in "ZX" else int(fields[19])
+
+
+@contextmanager
+def only_one(places: Places) -> Iterator[None]:
+    """Hold the data directory. Raises: CannotStart when another supervisor does."""
+    with places.lock.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise CannotStart(
+                f"Already running on {places.data} (process {lock.read().strip() or 'unknown'}). "
+                "Stop that one, or choose another UNSPRAWL_DATA_DIR."
+            ) from None
+        lock.seek(0)
+        lock.truncate()
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
+
+
+def _follow_make() -> None:
+    """Stop when `make` is killed: it cannot tell us any more, and nobody would know we run."""
+    try:
+        parent = Path(f"/proc/{os.getppid()}/comm").read_text(encoding="utf-8").strip()
+    except OSError:
+        return
+    if parent in {"make", "gmake"}:
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def main() -> int:
+    """Run the service; 0 after a clean stop, 1 when it could not start."""
+    os.umask(0o077)
+    try:
+        supervisor = Supervisor(os.environ)
+        supervisor.places.make()
+    except (Misconfigured, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+    def ask(_number: int, _frame: object) -> None:
+        supervisor.asked_to_stop = True
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, ask)
+    _follow_make()
+    try:
+        with only_one(supervisor.places):
+            return _run(supervisor)
+    except CannotStart as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def _run(supervisor: Supervisor) -> int:
+    try:
+        supervisor.start()
+        supervisor.run()
+    except StopAsked:
+        supervisor.say()
+        return 0
+    except (CannotStart, PostgresFailed, ValkeyFailed, OSError) as error:
+        if supervisor.asked_to_stop:
+            return 0
+        supervisor.say("failed")
+        sys.stderr.write(f"{error}\n")
+        return 1
+    finally:
+        supervisor.stop()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
