@@ -1,0 +1,57 @@
+# Unsprawl: two commands matter, `make run` and `make test`. `make help` lists the rest.
+
+# Works from any directory and with any characters in the path.
+HERE := $(shell dirname "$(strip $(MAKEFILE_LIST))")
+GO = cd "$(HERE)" &&
+PY = .venv/bin/python
+# Checks need settings, never a running service or anybody's secrets.
+CHECKED = env -i PATH="$$PATH" HOME="$$HOME" LANG=C.UTF-8 \
+	UNSPRAWL_SECRET_KEY="$$(od -An -tx1 -N48 /dev/urandom | tr -d ' \n')" \
+	UNSPRAWL_DATA_DIR=/nonexistent UNSPRAWL_PUBLIC_URL=https://unsprawl.example
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help run demo test check fix bench lock venv venv-dev
+
+help:  ## list the commands
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' "$(strip $(MAKEFILE_LIST))" | expand -t 16
+
+run: venv  ## run the whole service on this machine, until Ctrl-C
+	@$(GO) exec $(PY) -m config.up
+
+demo: venv  ## the same with a demo company in it (its own data directory)
+	@$(GO) UNSPRAWL_DEMO=true exec $(PY) -m config.up
+
+test: check  ## everything CI runs: checks, then all tests
+	@$(GO) scripts/chromium
+	@echo "== tests"
+	@$(GO) exec $(PY) -m pytest -n 2 -q $(ARGS)
+
+check: venv-dev  ## lint, format, types, import order, migrations, deployment settings
+	@echo "== lint and format"
+	@$(GO) $(PY) -m ruff check --quiet . && $(PY) -m ruff format --quiet --check .
+	@echo "== types"
+	@$(GO) $(CHECKED) $(PY) -m mypy .
+	@echo "== import order"
+	@$(GO) $(CHECKED) PYTHONPATH=. .venv/bin/lint-imports --no-logo
+	@echo "== migrations"
+	@$(GO) $(CHECKED) $(PY) -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
+	@echo "== deployment settings"
+	@$(GO) $(CHECKED) $(PY) manage.py check --deploy --fail-level WARNING
+
+fix: venv-dev  ## mend what lint and format can mend
+	@$(GO) $(PY) -m ruff check --fix . ; $(PY) -m ruff format .
+
+bench: venv-dev  ## measure; prints a table and writes JSON
+	@$(GO) exec $(PY) -m bench $(ARGS)
+
+lock: venv-dev  ## resolve requirements*.in again, with hashes
+	@$(GO) for name in requirements requirements-dev; do \
+	  $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	    --custom-compile-command "make lock" $(ARGS) "$$name.in" -o "$$name.txt" || exit 1; done
+
+venv:
+	@$(GO) scripts/venv run
+
+venv-dev:
+	@$(GO) scripts/venv dev
