@@ -7,8 +7,8 @@ setting somebody believes in.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404
@@ -73,7 +73,7 @@ class Cursor(CursorPagination):
     page_size = 50
     max_page_size = 200
     page_size_query_param = "page_size"
-    ordering: ClassVar[Any] = "-id"
+    ordering = "-id"
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response(
@@ -114,40 +114,52 @@ def problem_handler(raised: Exception, context: Mapping[str, Any]) -> Response |
     return response
 
 
-def _as_domain_error(raised: Exception) -> DomainError | None:
-    match raised:
-        case DomainError():
-            return raised
-        case exceptions.ValidationError():
-            return Invalid("Some fields are not valid; see errors.", errors=_plain(raised.detail))
-        case exceptions.ParseError() | exceptions.UnsupportedMediaType():
-            return Malformed(str(raised.detail))
-        case exceptions.NotAuthenticated() | exceptions.AuthenticationFailed():
-            return Unauthenticated()
-        case exceptions.PermissionDenied() | PermissionDenied():
-            return Denied()
-        case exceptions.NotFound() | Http404():
-            return NotFound()
-        case exceptions.MethodNotAllowed():
-            return _MethodNotAllowed(str(raised.detail))
-        case exceptions.NotAcceptable():
-            return _NotAcceptable(str(raised.detail))
-        case exceptions.Throttled():
-            return Throttled(retry_after_seconds=int(raised.wait or 1))
-        case _:
-            return None
-
-
 class _MethodNotAllowed(DomainError):
     status = 405
     code = "kernel.method_not_allowed"
     title = "This address does not take that method"
 
 
+class _UnsupportedMediaType(DomainError):
+    status = 415
+    code = "kernel.unsupported_media_type"
+    title = "The body's media type is not one this address reads"
+
+
 class _NotAcceptable(DomainError):
     status = 406
     code = "kernel.not_acceptable"
     title = "The answer cannot be given in the form asked for"
+
+
+_Translation = Callable[[Any], DomainError]
+_TRANSLATIONS: tuple[tuple[type[Exception], _Translation], ...] = (
+    (DomainError, lambda raised: raised),
+    (
+        exceptions.ValidationError,
+        lambda raised: Invalid(
+            "Some fields are not valid; see errors.", errors=_plain(raised.detail)
+        ),
+    ),
+    (exceptions.ParseError, lambda raised: Malformed(str(raised.detail))),
+    (exceptions.UnsupportedMediaType, lambda raised: _UnsupportedMediaType(str(raised.detail))),
+    (exceptions.NotAuthenticated, lambda _: Unauthenticated()),
+    (exceptions.AuthenticationFailed, lambda _: Unauthenticated()),
+    (exceptions.PermissionDenied, lambda _: Denied()),
+    (PermissionDenied, lambda _: Denied()),
+    (exceptions.NotFound, lambda _: NotFound()),
+    (Http404, lambda _: NotFound()),
+    (exceptions.MethodNotAllowed, lambda raised: _MethodNotAllowed(str(raised.detail))),
+    (exceptions.NotAcceptable, lambda raised: _NotAcceptable(str(raised.detail))),
+    (exceptions.Throttled, lambda raised: Throttled(retry_after_seconds=int(raised.wait or 1))),
+)
+
+
+def _as_domain_error(raised: Exception) -> DomainError | None:
+    for expected, translate in _TRANSLATIONS:
+        if isinstance(raised, expected):
+            return translate(raised)
+    return None
 
 
 def _plain(detail: Any) -> Any:

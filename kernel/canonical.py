@@ -40,10 +40,7 @@ def strict_loads(raw: bytes, *, limit: int | None = None) -> object:
     if limit is not None and len(raw) > limit:
         raise BodyTooLarge(f"The body has more than {limit} bytes.", limit_bytes=limit)
     try:
-        text = raw.decode("utf-8")
-        value: object = json.loads(
-            text, object_pairs_hook=_object, parse_constant=_constant, parse_float=_float
-        )
+        value = _loads(raw)
     except UnicodeDecodeError as error:
         raise NotJSON(f"The body is not UTF-8 (byte {error.start}).") from None
     except RecursionError:
@@ -54,14 +51,19 @@ def strict_loads(raw: bytes, *, limit: int | None = None) -> object:
             line=error.lineno,
             column=error.colno,
         ) from None
-    except NotJSON:
-        raise
     except ValueError:
         raise NotJSON("The body holds a number that cannot be represented.") from None
     if raw.count(b"[") + raw.count(b"{") > MAX_DEPTH:
         _check_depth(value)
-    if b"\\u" in raw:
+    if b"\\u" in raw:  # only an escape can smuggle these past the decoder
         _check_text(value)
+    return value
+
+
+def _loads(raw: bytes) -> object:
+    value: object = json.loads(
+        raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_float=_float
+    )
     return value
 
 
@@ -90,32 +92,37 @@ def _float(text: str) -> float:
 def _check_depth(value: object) -> None:
     layer = [value]
     for _ in range(MAX_DEPTH + 1):
-        below: list[object] = []
-        for item in layer:
-            if isinstance(item, dict):
-                below.extend(item.values())
-            elif isinstance(item, list):
-                below.extend(item)
-        if not below:
+        layer = [item for item in layer if isinstance(item, dict | list)]
+        if not layer:
             return
-        layer = below
+        layer = [below for item in layer for below in _items(item)]
     raise NotJSON(f"The body is nested deeper than {MAX_DEPTH}.")
+
+
+def _items(container: object) -> list[object]:
+    if isinstance(container, dict):
+        return list(container.values())
+    return list(container) if isinstance(container, list) else []
 
 
 def _check_text(value: object) -> None:
     stack = [value]
     while stack:
         item = stack.pop()
+        stack.extend(_items(item))
         if isinstance(item, dict):
             stack.extend(item.keys())
-            stack.extend(item.values())
-        elif isinstance(item, list):
-            stack.extend(item)
-        elif isinstance(item, str) and not item.isascii():
-            try:
-                item.encode("utf-8")
-            except UnicodeEncodeError:
-                raise NotJSON("The body holds half of a surrogate pair.") from None
+        elif isinstance(item, str):
+            _check_string(item)
+
+
+def _check_string(text: str) -> None:
+    if "\x00" in text:
+        raise NotJSON("The body holds a NUL character.")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise NotJSON("The body holds half of a surrogate pair.") from None
 
 
 def canonical(value: object) -> bytes:

@@ -43,8 +43,8 @@ def ring(task_name: str) -> None:
 
 
 def _send(task_name: str) -> None:
-    from celery import current_app  # noqa: PLC0415  the gateway imports kernel without Celery
-    from kombu.exceptions import OperationalError  # noqa: PLC0415
+    from celery import current_app
+    from kombu.exceptions import OperationalError
 
     try:
         current_app.send_task(task_name, ignore_result=True, retry=False)

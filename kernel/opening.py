@@ -1,0 +1,70 @@
+"""Envelope encryption, the half that few may hold: taking out.
+
+Imported by the broker of secrets and by the ledger's custody of payload keys, and by
+nothing else (an import contract says so). What cannot be opened is a refusal that names
+neither key nor content.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from kernel.errors import Unavailable
+from kernel.sealing import SUITE, PublicRing, Sealed
+
+
+class CannotOpen(Unavailable):
+    """Raised when this process lacks the key or the sealed bytes do not belong to this row."""
+
+    code = "kernel.cannot_open"
+    title = "A sealed value could not be opened"
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateRing:
+    """The opening half of a ring. Its repr shows ids only."""
+
+    public: PublicRing
+    keys: dict[str, X25519PrivateKey] = field(repr=False)
+
+    @classmethod
+    def load(cls, directory: Path, name: str) -> Self:
+        """Read both halves. Raises OSError, ValueError, KeyError."""
+        document = json.loads((directory / f"{name}.key.json").read_bytes())
+        keys = {
+            key: X25519PrivateKey.from_private_bytes(base64.b64decode(value))
+            for key, value in document["keys"].items()
+        }
+        return cls(PublicRing.load(directory, name), keys)
+
+    def unwrap(self, ring_key_id: str, wrapped: bytes, identity: bytes) -> bytes:
+        """Open a data key. Raises: CannotOpen."""
+        private = self.keys.get(ring_key_id)
+        if private is None:
+            raise CannotOpen(
+                "The key that sealed this value is not held here.", ring=self.public.name
+            )
+        try:
+            return SUITE.decrypt(wrapped, private, info=self.public.info(identity))
+        except (InvalidTag, ValueError):
+            raise CannotOpen("The sealed value does not belong to this row.") from None
+
+    def open(self, sealed: Sealed, identity: bytes) -> bytes:
+        """Decrypt. Raises: CannotOpen when the row's identity or any byte differs."""
+        data_key = self.unwrap(sealed.ring_key_id, sealed.wrapped_key, identity)
+        try:
+            return AESGCM(data_key).decrypt(sealed.nonce, sealed.ciphertext, identity)
+        except (InvalidTag, ValueError):
+            raise CannotOpen("The sealed value does not belong to this row.") from None
+
+    def rewrap(self, ring_key_id: str, wrapped: bytes, identity: bytes) -> tuple[str, bytes]:
+        """Seal a data key anew to the active key; what it encrypts stays as it is."""
+        return self.public.wrap(self.unwrap(ring_key_id, wrapped, identity), identity)
