@@ -11,7 +11,7 @@ CHECKED = env -i PATH="$$PATH" HOME="$$HOME" LANG=C.UTF-8 \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run demo test check fix bench lock venv venv-dev
+.PHONY: help run demo test check fix bench lock css venv venv-dev
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' "$(strip $(MAKEFILE_LIST))" | expand -t 16
@@ -49,6 +49,9 @@ lock: venv-dev  ## resolve requirements*.in again, with hashes
 	@$(GO) for name in requirements requirements-dev; do \
 	  $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --custom-compile-command "make lock" $(ARGS) "$$name.in" -o "$$name.txt" || exit 1; done
+
+css:  ## build static/css/unsprawl.css again (needs Node; nothing else does)
+	@$(GO) cd frontend && { [ -d node_modules ] || npm ci --silent; } && node build.mjs
 
 venv:
 	@$(GO) scripts/venv run
