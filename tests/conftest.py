@@ -88,6 +88,11 @@ _services = Services()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # The settings need the environment above, so they are read no earlier than here;
+    # pytest-django sets Django up after this, and only when they have been read.
+    from django.conf import settings
+
+    settings.DATABASES  # noqa: B018
     # With several workers the main process owns the servers: it is the last to end.
     if not _WORKER and config.getoption("numprocesses", None):
         _services.start()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from routing.models.catalogue import LifecycleRow, Price
+from routing.models.catalogue import CatalogueLoad, LifecycleRow, Price
 from routing.models.route import Route, RouteTarget
-from routing.models.usage import Call, Run, UsageDay, UsageMark
+from routing.models.usage import Call, ModelUse, Run, UsageDay, UsageMark
 from routing.models.vendor import Model, Vendor
 
 __all__ = [
     "Call",
+    "CatalogueLoad",
     "LifecycleRow",
     "Model",
+    "ModelUse",
     "Price",
     "Route",
     "RouteTarget",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 
 
@@ -22,7 +23,12 @@ class LifecycleRow(models.Model):
     source_url = models.TextField(blank=True, default="")
     obtained_via = models.TextField(blank=True, default="")
     as_of = models.TextField(blank=True, default="")
+    aliases = ArrayField(models.TextField(), default=list, blank=True)
+    note = models.TextField(blank=True, default="")
+    # The newest as_of of one (platform, canonical id, version) is current; when its sources
+    # disagree, every date that any of them gives stands here.
     is_current = models.BooleanField(default=True)
+    conflicting_dates = ArrayField(models.DateField(), default=list, blank=True)
     loaded_at = models.DateTimeField()
 
     class Meta:
@@ -71,3 +77,17 @@ class Price(models.Model):
 
     def __str__(self) -> str:
         return f"{self.platform} {self.model_id}"
+
+
+class CatalogueLoad(models.Model):
+    """Which document was last loaded under a name: an unchanged one is not loaded again."""
+
+    name = models.TextField(primary_key=True)  # lifecycle, prices, or where it came from
+    digest = models.TextField()
+    title = models.TextField(blank=True, default="")
+    as_of = models.TextField(blank=True, default="")
+    rows = models.PositiveIntegerField()
+    loaded_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name} of {self.as_of}"

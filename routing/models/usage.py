@@ -113,6 +113,34 @@ class UsageDay(models.Model):
         return f"{self.day} {self.agent_id}"
 
 
+class ModelUse(models.Model):
+    """That an agent called a model, by which route, and when last: who a retirement touches."""
+
+    agent_id = models.TextField()
+    route = models.TextField()
+    vendor = models.TextField()
+    model = models.TextField()
+    calls = models.BigIntegerField(default=0)
+    first_called_at = models.DateTimeField()
+    last_called_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agent_id", "route", "vendor", "model"],
+                name="routing_modeluse_one_per_key",
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["vendor", "model", "-last_called_at"], name="routing_modeluse_model_idx"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent_id} calls {self.vendor}/{self.model}"
+
+
 class UsageMark(models.Model):
     """How far calls have been counted into days: every call below (xid, id) is in."""
 
