@@ -97,4 +97,4 @@ class Env:
     def check(self) -> None:
         """Raise Misconfigured with every problem met so far."""
         if self.problems:
-            raise Misconfigured(self.problems)
+            raise Misconfigured(list(dict.fromkeys(self.problems)))

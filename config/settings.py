@@ -85,9 +85,7 @@ def _databases() -> dict[str, dict[str, Any]]:
 
 
 DATABASES = _databases()
-DATABASE_CONFIGURED = bool(
-    env.text("DATABASE_URL") or env.text("DATABASE_URL_FILE") or runtime.database_url
-)
+DATABASE_CONFIGURED = bool(env.secret("DATABASE_URL") or runtime.database_url)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- what it is made of

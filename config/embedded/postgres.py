@@ -109,7 +109,7 @@ class Postgres:
         password_file = self.place / ".password"
         write_private(password_file, self.passwords[SUPERUSER])
         privilege.give(password_file)
-        command = [
+        command: list[str | Path] = [
             self.binaries / "initdb", "-D", self.data, "-U", SUPERUSER, "--auth=scram-sha-256",
             f"--pwfile={password_file}", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions",
             *([] if self.fsync else ["--no-sync"]),

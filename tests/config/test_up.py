@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from config.places import BASE_DIR, Places
+from config.up import started_at
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("up")]
+
+
+@dataclass
+class Service:
+    """A supervisor under test on a data directory and two ports of its own."""
+
+    data: Path
+    port: int
+    gateway_port: int
+
+    def command(self, **over: str) -> dict[str, str]:
+        kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        return kept | {
+            "UNSPRAWL_DATA_DIR": str(self.data),
+            "PORT": str(self.port),
+            "GATEWAY_PORT": str(self.gateway_port),
+            **over,
+        }
+
+    def start(self, **over: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "config.up"],
+            cwd=BASE_DIR,
+            env=self.command(**over),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+
+    def ready(self, process: subprocess.Popen[str]) -> str:
+        """Read what it says until it is ready; everything it said is the answer."""
+        said = []
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line)
+            if line.startswith("Stop with Ctrl-C"):
+                return "".join(said)
+        raise AssertionError("".join(said))
+
+    def pids(self) -> dict[str, int]:
+        return {name: pair[0] for name, pair in Places(self.data).read_runtime().pids.items()}
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        kept = {"PATH": os.environ["PATH"], "UNSPRAWL_DATA_DIR": str(self.data)}
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments],
+            cwd=BASE_DIR, env=kept, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _until_gone(pids: dict[str, int], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while left := {name: pid for name, pid in pids.items() if started_at(pid)}:
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
+def _status(port: int) -> int:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+        return int(answer.status)
+
+
+@pytest.fixture
+def service() -> Iterator[Service]:
+    data = Path(tempfile.mkdtemp(prefix="unsprawl-up-"))
+    yield Service(data, _free_port(), _free_port())
+    place = (data / "postgres").resolve()
+    shutil.rmtree(place, ignore_errors=True)
+    shutil.rmtree(data, ignore_errors=True)
+
+
+def test_it_serves_stops_cleanly_and_keeps_the_data_for_the_second_run(service: Service) -> None:
+    first = service.start()
+    said = service.ready(first)
+    assert _status(service.port) == 200
+    assert _status(service.gateway_port) == 200
+    assert "/enter/" in said
+    running = service.pids()
+    assert {"postgresql", "broker", "web", "gateway", "worker", "sandbox"} <= set(running)
+
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(40) == 0
+    _until_gone(running)
+    assert not (service.data / "runtime.json").exists()
+    assert not list(service.data.glob("**/*.sock"))
+
+    second = service.start()
+    said = service.ready(second)
+    assert "up to date" in said
+    assert "created" not in said
+    assert "/enter/" not in said
+    second.send_signal(signal.SIGINT)
+    assert second.wait(40) == 0
+
+
+def test_what_is_written_down_is_for_the_owner_only_and_serves_commands_beside_it(
+    service: Service,
+) -> None:
+    process = service.start()
+    service.ready(process)
+    try:
+        assert (service.data / "runtime.json").stat().st_mode & 0o777 == 0o600
+        for name in ("keys", "logs"):
+            assert (service.data / name).stat().st_mode & 0o077 == 0
+        checked = service.manage("showmigrations", "--plan")
+        assert checked.returncode == 0, checked.stderr
+        assert "[ ]" not in checked.stdout
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(40)
+
+    alone = service.manage("showmigrations", "--plan")
+    assert alone.returncode != 0
+    assert "make run" in alone.stderr
+    assert "Traceback" not in alone.stderr
+
+
+def test_a_second_supervisor_on_the_same_data_is_refused(service: Service) -> None:
+    first = service.start()
+    service.ready(first)
+    try:
+        other = Service(service.data, _free_port(), _free_port())
+        second = other.start()
+        said, _ = second.communicate(timeout=20)
+        assert second.returncode == 1
+        assert f"Already running on {service.data} (process {first.pid})" in said
+        assert _status(service.port) == 200
+    finally:
+        first.send_signal(signal.SIGTERM)
+        first.wait(40)
+
+
+def test_a_killed_supervisor_leaves_nothing_and_the_next_one_starts(service: Service) -> None:
+    first = service.start()
+    service.ready(first)
+    running = service.pids()
+
+    first.kill()
+    first.wait()
+    _until_gone(running)
+
+    second = service.start()
+    service.ready(second)
+    assert _status(service.port) == 200
+    second.send_signal(signal.SIGTERM)
+    assert second.wait(40) == 0
+
+
+def test_a_killed_child_is_started_again_and_said_loudly(service: Service) -> None:
+    process = service.start()
+    service.ready(process)
+    before = service.pids()["gateway"]
+    os.kill(before, signal.SIGKILL)
+
+    assert process.stdout is not None
+    line = next(line for line in process.stdout if line.startswith("!!"))
+    assert "gateway was killed by SIGKILL; it starts again" in line
+    _until_ready(service.gateway_port)
+    assert service.pids()["gateway"] != before
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(40) == 0
+
+
+def _until_ready(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            if _status(port) == 200:
+                return
+        except OSError:
+            assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+@pytest.mark.parametrize("variable", ["PORT", "GATEWAY_PORT"])
+def test_a_port_that_is_taken_is_named_with_its_variable(service: Service, variable: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+
+        process = service.start(**{variable: str(port)})
+        said, _ = process.communicate(timeout=20)
+
+    assert process.returncode == 1
+    assert f"Port {port} on 127.0.0.1 cannot be used" in said
+    assert f"{variable}={port + 1} make run" in said
+    assert "Traceback" not in said
+
+
+def test_all_problems_of_the_environment_are_told_at_once(service: Service) -> None:
+    process = service.start(
+        PORT="http", UNSPRAWL_BOOTSTRAP_TOKEN="short", UNSPRAWL_PUBLIC_URL="agents.example"
+    )
+    said, _ = process.communicate(timeout=20)
+
+    assert process.returncode == 1
+    for name in ("PORT", "UNSPRAWL_BOOTSTRAP_TOKEN", "UNSPRAWL_PUBLIC_URL"):
+        assert name in said
+    assert "short" not in said
+    assert not list(service.data.iterdir())
+
+
+def test_a_stop_asked_for_while_starting_stops_what_was_started(service: Service) -> None:
+    process = service.start()
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "broker" in line:
+            break
+    running = service.pids()
+    process.send_signal(signal.SIGTERM)
+
+    assert process.wait(40) == 0
+    _until_gone(running)
+    assert not (service.data / "runtime.json").exists()
+
+
+def test_a_process_knows_only_what_its_row_names(service: Service) -> None:
+    process = service.start(UNSPRAWL_BOOTSTRAP_TOKEN="t" * 40, AWS_SECRET_ACCESS_KEY="stray")
+    service.ready(process)
+    try:
+        told = {
+            name: dict(
+                part.split("=", 1)
+                for part in Path(f"/proc/{pid}/environ").read_text().split("\0")
+                if "=" in part
+            )
+            for name, pid in service.pids().items()
+        }
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(40)
+
+    assert told["gateway"]["UNSPRAWL_OPENS"] == "vendor"
+    assert told["web"]["UNSPRAWL_OPENS"] == "payload"
+    assert "DATABASE_URL" not in told["sandbox"]
+    assert "BROKER_URL" not in told["gateway"]
+    for environment in told.values():
+        assert "DATABASE_OWNER_URL" not in environment
+        assert "UNSPRAWL_BOOTSTRAP_TOKEN" not in environment
+        assert "AWS_SECRET_ACCESS_KEY" not in environment
+    assert "unsprawl_owner" not in json.dumps(told)
