@@ -20,9 +20,7 @@ LAYERS = 2
 CONTEXT = 2048
 SPECIAL = ("<|bos|>", "<|eos|>", "<|pad|>")
 MODEL_NAME = "tiny-random"
-CHAT_TEMPLATE = (
-    "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}assistant:"
-)
+CHAT_TEMPLATE = "{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}\n{% endfor %}assistant:"
 
 
 def write_model(path: Path, seed: int = 7) -> None:
@@ -84,7 +82,7 @@ def _byte_alphabet() -> list[str]:
 
 def serve(directory: Path) -> None:
     """Serve the model until standard input closes."""
-    import xllamacpp  # noqa: PLC0415  a heavy import that only the server process needs
+    import xllamacpp
 
     path = directory / f"{MODEL_NAME}.gguf"
     if not path.exists():
