@@ -151,6 +151,8 @@ LANGUAGE_CODE = "en"
 
 # --- people and sessions
 AUTH_USER_MODEL = "registry.Person"
+# Every door for passwords, the admin's form too, stands behind the same brake on guessing.
+AUTHENTICATION_BACKENDS = ["registry.authentication.PasswordBackend"]
 LOGIN_URL = "registry:signin"
 LOGIN_REDIRECT_URL = "fleet:home"
 LOGOUT_REDIRECT_URL = "registry:signin"
@@ -204,7 +206,7 @@ STORAGES = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "registry.authentication.TokenAuthentication",
-        "rest_framework.authentication.SessionAuthentication",
+        "registry.authentication.SessionAuthentication",
     ],
     # Deny by default: a view that forgets its permissions is closed, not open.
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],

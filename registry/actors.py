@@ -13,7 +13,7 @@ from typing import Self
 from kernel import refs
 from kernel.errors import Denied
 from kernel.refs import Ref
-from registry.models import Person, Role
+from registry.models import Person, PersonToken, Role
 
 
 class RoleMissing(Denied):
@@ -30,12 +30,24 @@ class Actor:
     ref: Ref
     roles: frozenset[str]
     person: Person | None = None
+    token: PersonToken | None = None  # what they came with, when it was no session
 
     @classmethod
     def of(cls, person: Person, roles: Iterable[str] | None = None) -> Self:
         """Act as a person, with all their roles or only those also in ``roles``."""
         held = frozenset(person.roles if person.is_active else ())
         return cls(person.ref, held if roles is None else held & frozenset(roles), person)
+
+    @classmethod
+    def by_token(cls, token: PersonToken) -> Self:
+        """Act as the token's person, with those of their roles that the token carries."""
+        held = frozenset(token.person.roles if token.person.is_active else ())
+        return cls(token.person.ref, held & frozenset(token.roles), token.person, token)
+
+    @classmethod
+    def agent(cls, ref: Ref) -> Self:
+        """Act as an agent that presented its key: it proposes, and holds no role."""
+        return cls(ref, frozenset())
 
     @classmethod
     def system(cls, name: str) -> Self:

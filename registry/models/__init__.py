@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from registry.models.agent import Agent, AgentVersion, SimilarAgent
 from registry.models.key import AgentKey
-from registry.models.person import Person, PersonToken, Role, SignInLink, Team
+from registry.models.person import Person, PersonToken, Role, Team
+from registry.models.signin import SignInBrake, SignInLink
 
 __all__ = [
     "Agent",
@@ -13,6 +14,7 @@ __all__ = [
     "Person",
     "PersonToken",
     "Role",
+    "SignInBrake",
     "SignInLink",
     "SimilarAgent",
     "Team",

@@ -9,7 +9,7 @@ from django.contrib.auth.models import PermissionsMixin
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 
 from kernel.refs import Ref
@@ -100,10 +100,10 @@ class Person(AbstractBaseUser, PermissionsMixin):
 
     # The admin shows governed models read-only and its buttons call actions, so the role
     # is the whole permission; there are no per-model grants.
-    def has_perm(self, perm: str, obj: Any = None) -> bool:  # noqa: ARG002
+    def has_perm(self, perm: str, obj: Any = None) -> bool:
         return self.is_staff
 
-    def has_module_perms(self, app_label: str) -> bool:  # noqa: ARG002
+    def has_module_perms(self, app_label: str) -> bool:
         return self.is_staff
 
 
@@ -116,23 +116,26 @@ class PersonToken(models.Model):
     pepper_id = models.TextField()
     digest = models.BinaryField(unique=True)  # HMAC of the whole token
     roles = ArrayField(models.TextField(choices=Role.choices))
+    # The token it was issued with: revoking that one revokes this one too.
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children"
+    )
     created_at = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True, blank=True)
     last_used_at = models.DateTimeField(null=True, blank=True)
 
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("created_at")),
+                name="registry_persontoken_expires_later",
+            ),
+            models.CheckConstraint(
+                condition=Q(roles__contained_by=[role.value for role in Role]),
+                name="registry_persontoken_known_roles",
+            ),
+        ]
+
     def __str__(self) -> str:
         return f"{self.public_id} of {self.person}"
-
-
-class SignInLink(models.Model):
-    """A link that signs one person in once; only its hash is kept."""
-
-    person = models.ForeignKey(Person, on_delete=models.CASCADE, related_name="sign_in_links")
-    digest = models.BinaryField(unique=True)  # SHA-256 of a 256-bit secret
-    created_at = models.DateTimeField()
-    expires_at = models.DateTimeField()
-    used_at = models.DateTimeField(null=True, blank=True)
-
-    def __str__(self) -> str:
-        return f"sign-in link of {self.person}"
