@@ -56,8 +56,9 @@ def apply() -> str:
 def _with_partitions(cursor: CursorWrapper, tables: list[str]) -> list[str]:
     # A partition can be written directly, so the parent's grants are not enough.
     cursor.execute(
-        "SELECT inhrelid::regclass::text FROM pg_inherits"
-        " WHERE inhparent::regclass::text = ANY(%s)",
-        [tables],
+        "SELECT relname FROM pg_class WHERE oid = ANY(%(roots)s::regclass[]) UNION "
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+        "WHERE i.inhparent = ANY(%(roots)s::regclass[])",
+        {"roots": tables},
     )
-    return [*tables, *(row[0] for row in cursor.fetchall())]
+    return [row[0] for row in cursor.fetchall()]
