@@ -1,0 +1,148 @@
+"""The one place that decides: facts in, a decision out, and a denial when in doubt.
+
+A judge never raises and never waits past its deadline. It is pure: the same bundle and
+the same facts give the same answer, which is why both digests are part of it. The engine
+runs in a child process, so that its crash is a denial here and not an outage.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from kernel.canonical import MAX_DEPTH, canonical, digest_bytes
+from policy.bundle import BASE, Bundle
+from policy.chamber import BUILD_SECONDS, Chamber, ChamberLost, StillStarting
+from policy.decision import UNAVAILABLE, UNCLEAN, Decision, denied, read_answer
+from policy.errors import BundleUnusable
+from policy.lint import lint
+
+__all__ = ["CALLS", "Decision", "Judge"]
+
+CALLS: Final = "unsprawl/calls/answer"
+MAX_QUESTION_BYTES: Final = 128 * 1024
+MAX_BACKOFF_SECONDS: Final = 5.0
+
+
+class Judge:
+    """Decides by one bundle. Safe for threads; close it, or use it as a context manager."""
+
+    def __init__(
+        self,
+        bundle_dir: Path = BASE,
+        *,
+        deadline_seconds: float = 1.0,
+        entrypoint: str = CALLS,
+    ) -> None:
+        """Build the bundle in the child. Raises: BundleUnusable."""
+        self._bundle = Bundle.load(bundle_dir)
+        if problems := lint(self._bundle, entrypoint):
+            raise BundleUnusable(f"The bundle is refused: {problems[0]}.", problems=len(problems))
+        self._entrypoint = entrypoint
+        self._deadline_seconds = deadline_seconds
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._retry_at = 0.0
+        self._is_closed = False
+        self._chamber: Chamber | None = self._open()
+        try:
+            self._chamber.await_ready(time.monotonic() + BUILD_SECONDS)
+        except (ChamberLost, StillStarting, BundleUnusable) as error:
+            self.close()
+            raise BundleUnusable(str(error) or "The bundle was not built in time.") from None
+
+    @property
+    def bundle_digest(self) -> str:
+        return self._bundle.digest
+
+    def decide(self, facts: Mapping[str, object]) -> Decision:
+        """Decide; where there is no clean answer, deny (`policy.unavailable`, `policy.unclean`)."""
+        until = time.monotonic() + self._deadline_seconds
+        question = _question(facts)
+        if question is None:
+            return denied(UNCLEAN, self.bundle_digest, "")
+        input_digest = digest_bytes(question)
+        if len(question) > MAX_QUESTION_BYTES or b"\\" in question:
+            # A backslash stands for a character that no name of ours holds and that
+            # engines do not count alike: such facts are not judged at all.
+            return denied(UNCLEAN, self.bundle_digest, input_digest)
+        if not self._lock.acquire(timeout=self._deadline_seconds):
+            return denied(UNAVAILABLE, self.bundle_digest, input_digest)
+        try:
+            message = self._ask(question, until)
+        finally:
+            self._lock.release()
+        if message is None:
+            return denied(UNAVAILABLE, self.bundle_digest, input_digest)
+        return read_answer(message.get("answer"), self.bundle_digest, input_digest)
+
+    def close(self) -> None:
+        """End the child; every later question is denied."""
+        self._is_closed = True
+        with self._lock:
+            if self._chamber is not None:
+                self._chamber.close()
+                self._chamber = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _ask(self, question: bytes, until: float) -> dict[str, object] | None:
+        if self._chamber is None and not self._reopen():
+            return None
+        chamber = self._chamber
+        assert chamber is not None  # noqa: S101  for the type checker: reopened above
+        try:
+            chamber.await_ready(until)
+            message = chamber.ask(question, until)
+        except StillStarting:
+            return None
+        except (ChamberLost, BundleUnusable):
+            self._lose(chamber)
+            return None
+        self._failures = 0
+        return message
+
+    def _lose(self, chamber: Chamber) -> None:
+        """End a child that failed and start the next: at once, later when failures repeat."""
+        chamber.close()
+        self._chamber = None
+        wait = 0.0 if self._failures == 0 else 0.1 * 2 ** min(self._failures, 6)
+        self._retry_at = time.monotonic() + min(wait, MAX_BACKOFF_SECONDS)
+        self._failures += 1
+        self._reopen()
+
+    def _reopen(self) -> bool:
+        if self._is_closed or time.monotonic() < self._retry_at:
+            return False
+        try:
+            self._chamber = self._open()
+        except OSError:
+            self._failures += 1
+            self._retry_at = time.monotonic() + MAX_BACKOFF_SECONDS
+            return False
+        return True
+
+    def _open(self) -> Chamber:
+        return Chamber(self._bundle, self._entrypoint, self._deadline_seconds)
+
+
+def _question(facts: Mapping[str, object]) -> bytes | None:
+    """Return the canonical form of the facts, None when they have none."""
+    try:
+        question = canonical(facts)
+    except (ValueError, RecursionError):
+        return None
+    return question if question.count(b"{") + question.count(b"[") <= 64 * MAX_DEPTH else None
