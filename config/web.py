@@ -19,6 +19,7 @@ def main() -> None:
         loop="uvloop",
         http="httptools",
         ws="none",
+        lifespan="off",  # Django has none
         log_config=None,  # Django's LOGGING is ours
         access_log=False,
         server_header=False,

@@ -21,6 +21,7 @@ MAY_OPEN = {
     "kernel/sealing.py": "defines it",
     "kernel/opening.py": "the opening half, apart from the rest",
     "credentials/broker.py": "custody of vendor and tool secrets",
+    "ledger/custody.py": "custody of payload keys",
 }
 
 

@@ -9,11 +9,12 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
 
-from config import collecting, grants
+from config import collecting, first_steps, grants
 
 
 class Command(BaseCommand):
@@ -25,8 +26,12 @@ class Command(BaseCommand):
             ("migrations", _migrate),
             ("grants", grants.apply),
             ("static files", collecting.collect),
+            ("admin token", first_steps.bootstrap_token),
         ):
             self._run(title, step)
+        if path := first_steps.first_sign_in():
+            # On its own line, for whoever reads our output: the supervisor, or a person.
+            self.stdout.write(f"link\t{settings.PUBLIC_URL}{path}")
 
     def _run(self, title: str, step: Callable[[], str]) -> None:
         started = time.monotonic()

@@ -1,0 +1,100 @@
+"""What every page of the portal is given: the way around, and the version.
+
+Owns the list of sections and who sees which. Everything is lazy: an error page renders
+without a query, because whatever broke may be the database.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import SimpleLazyObject
+
+from registry.models import Person, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One entry of the sidebar."""
+
+    label: str
+    name: str  # of the address
+    icon: str
+    key: str  # pressed after "g"
+    group: str = ""  # the title above it, where one begins
+    roles: tuple[Role, ...] = ()  # empty: everybody
+    url: str = ""
+    is_current: bool = False
+    count: int = 0
+
+
+_STEERING = (Role.SECURITY, Role.PLATFORM, Role.AUDITOR)
+SECTIONS = (
+    Section("Home", "fleet:home", "house", "h"),
+    Section("Agents", "registry:agents", "bot", "a"),
+    Section("Reviews", "approvals:reviews", "clipboard-check", "r"),
+    Section("Runs", "routing:runs", "activity", "u"),
+    Section("Models", "routing:models", "boxes", "m", group="Calls go to"),
+    Section("Routes", "routing:routes", "route", "o"),
+    Section("Vendors", "routing:vendors", "plug", "v", roles=_STEERING),
+    Section("People", "registry:people", "users", "p", group="Company"),
+    Section("Account", "registry:account", "circle-user-round", "c"),
+)
+
+
+def portal(request: HttpRequest) -> dict[str, Any]:
+    """Give a page its navigation; the context processor of the settings."""
+    return {
+        "nav": SimpleLazyObject(lambda: nav(request)),
+        "app_version": _version(),
+        "admin_url": _address("admin:index"),
+        "schema_url": _address("docs") or _address("schema"),
+    }
+
+
+def nav(request: HttpRequest) -> list[Section]:
+    """List the sections that the signed-in person may see, the current one marked."""
+    person = getattr(request, "user", None)
+    if not isinstance(person, Person):
+        return []
+    counts: dict[str, Callable[[Person], int]] = {}
+    shown = []
+    for section in SECTIONS:
+        url = _address(section.name)
+        if not url or (section.roles and not person.has_role(*section.roles)):
+            continue
+        count = counts.get(section.name)
+        shown.append(
+            replace(
+                section,
+                url=url,
+                is_current=_is_within(request.path, url),
+                count=count(person) if count else 0,
+            )
+        )
+    return shown
+
+
+def _is_within(path: str, url: str) -> bool:
+    return path == url if url == "/" else path.startswith(url)
+
+
+def _address(name: str) -> str:
+    # A section whose pages are not installed is left out rather than broken.
+    try:
+        return reverse(name)
+    except NoReverseMatch:
+        return ""
+
+
+@cache
+def _version() -> str:
+    project = tomllib.loads((settings.BASE_DIR / "pyproject.toml").read_text(encoding="utf-8"))
+    return str(project["project"]["version"])
