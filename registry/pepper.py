@@ -25,5 +25,5 @@ def pepper_ring() -> PepperRing:
 
 
 @lru_cache(maxsize=4)
-def _load(path: Path, changed_at: int) -> PepperRing:  # noqa: ARG001  the cache's key
+def _load(path: Path, changed_at: int) -> PepperRing:
     return PepperRing.load(path)

@@ -8,6 +8,8 @@
                     KeyNotActive · VersionAlreadyProposed · VersionUnchanged
                     VersionNotGreater · VersionSettled · DraftHasRun
     Unavailable 503 PepperMissing
+
+Each says what to do next where there is something to do.
 """
 
 from __future__ import annotations

@@ -42,10 +42,12 @@ class Agent(models.Model):
     data_classes = ArrayField(models.TextField())
     tags = ArrayField(models.TextField(), default=list, blank=True)
     routes = ArrayField(models.TextField(), default=list, blank=True)  # of the current version
+    tools = ArrayField(models.TextField(), default=list, blank=True)  # of the current version
     stage = models.TextField(choices=Stage.choices, default=Stage.DRAFT)
     stage_changed_at = models.DateTimeField()
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.TextField(blank=True, default="")
+    suspended_by = models.TextField(blank=True, default="")  # an owner may lift their own only
     killed_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
     current_version = models.ForeignKey(
@@ -69,6 +71,21 @@ class Agent(models.Model):
                 condition=Q(stage__in=["draft", "in_review"]) | Q(current_version__isnull=False),
                 name="registry_agent_running_has_version",
             ),
+            models.CheckConstraint(
+                condition=Q(suspended_at__isnull=False) | Q(suspended_reason="", suspended_by=""),
+                name="registry_agent_suspended_iff_stamped",
+            ),
+            models.CheckConstraint(
+                condition=Q(killed_at__isnull=True) | Q(suspended_at__isnull=False),
+                name="registry_agent_killed_is_suspended",
+            ),
+            models.CheckConstraint(
+                condition=Q(data_classes__len__gte=1), name="registry_agent_has_data_class"
+            ),
+            models.CheckConstraint(
+                condition=Q(risk_tier__in=["low", "medium", "high"]),
+                name="registry_agent_known_risk_tier",
+            ),
         ]
         indexes = [
             GinIndex(fields=["title"], opclasses=["gin_trgm_ops"], name="registry_agent_title_idx"),
@@ -77,6 +94,7 @@ class Agent(models.Model):
             ),
             GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="registry_agent_name_idx"),
             GinIndex(fields=["routes"], name="registry_agent_routes_idx"),
+            GinIndex(fields=["tools"], name="registry_agent_tools_idx"),
             models.Index(fields=["stage", "name"], name="registry_agent_stage_idx"),
         ]
 
@@ -131,6 +149,11 @@ class AgentVersion(models.Model):
                 fields=["agent", "version"],
                 condition=Q(state="accepted"),
                 name="registry_agentversion_version_once",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="proposed", settled_at__isnull=True)
+                | (~Q(state="proposed") & Q(settled_at__isnull=False)),
+                name="registry_agentversion_settled_iff_stamped",
             ),
         ]
 
