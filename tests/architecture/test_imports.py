@@ -13,7 +13,8 @@ import pytest
 from config.places import BASE_DIR
 
 PACKAGES = (
-    "config", "fleet", "routing", "approvals", "registry", "credentials", "ledger", "policy", "kernel",
+    "config", "fleet", "routing", "approvals", "registry",
+    "credentials", "ledger", "policy", "kernel",
 )  # fmt: skip
 EDGES = frozenset({"urls", "api_urls", "api", "views", "admin", "tasks", "management"})
 # Who may hold the private half of a ring, and why.
