@@ -36,8 +36,10 @@
 
   // Copying
   const copy = async (button) => {
-    const source = button.dataset.copy ? document.getElementById(button.dataset.copy) : null;
-    const text = source ? (source.value ?? source.textContent) : button.dataset.copyText;
+    const source = button.dataset.copy
+      ? document.getElementById(button.dataset.copy)
+      : button.closest(".code-box")?.querySelector(".code-panel:not([hidden]) code");
+    const text = button.dataset.copyText ?? source?.value ?? source?.textContent ?? "";
     try {
       await navigator.clipboard.writeText(text);
     } catch {
@@ -119,7 +121,7 @@
         event.preventDefault();
         hit.closest("dialog").close();
       }
-    } else if ((hit = find("[data-copy], [data-copy-text]"))) {
+    } else if ((hit = find("[data-copy], [data-copy-text], [data-copy-visible]"))) {
       copy(hit);
     } else if ((hit = find("[role=tab][aria-controls]"))) {
       pick(hit);
