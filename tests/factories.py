@@ -1,0 +1,213 @@
+"""The smallest valid rows, through plain functions; what a test cares about it names itself.
+
+Rows are made directly, so that a test of one action does not depend on another. The
+people are always the same: alice owns, bob is her teammate, mallory is an outsider, sam
+and sue guard security, pat runs the platform, and ann audits.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from rest_framework.test import APIClient
+
+from kernel import clock, keys
+from kernel.canonical import digest
+from kernel.refs import new_id
+from registry.actors import Actor
+from registry.models import Agent, AgentKey, AgentVersion, Person, PersonToken, SimilarAgent, Team
+from registry.pepper import pepper_ring
+
+LONG = timedelta(days=30)
+STAGES = ("draft", "in_review", "soft_launch", "live", "deprecated", "retired")
+
+
+def make_team(name: str = "Finance", **over: Any) -> Team:
+    slug = name.lower().replace(" ", "-")
+    given = {"public_id": new_id("team"), "slug": slug, "name": name, "created_at": clock.now()}
+    return Team.objects.create(**given | over)
+
+
+def make_person(name: str = "", *roles: str, **over: Any) -> Person:
+    name = name or f"person-{secrets.token_hex(4)}"
+    given: dict[str, Any] = {
+        "public_id": new_id("per"),
+        "email": f"{name.lower()}@acme.test",
+        "name": name.capitalize(),
+        "roles": ["employee", *roles],
+        "password": "!",
+        "created_at": clock.now(),
+    }
+    return Person.objects.create(**given | over)
+
+
+@dataclass(frozen=True)
+class Cast:
+    """The people of every story."""
+
+    finance: Team
+    research: Team
+    alice: Person
+    bob: Person
+    mallory: Person
+    sam: Person
+    sue: Person
+    pat: Person
+    ann: Person
+
+
+def make_cast() -> Cast:
+    finance, research = make_team("Finance"), make_team("Research")
+    return Cast(
+        finance=finance,
+        research=research,
+        alice=make_person("alice", team=finance),
+        bob=make_person("bob", team=finance),
+        mallory=make_person("mallory", team=research),
+        sam=make_person("sam", "security"),
+        sue=make_person("sue", "security"),
+        pat=make_person("pat", "platform"),
+        ann=make_person("ann", "auditor"),
+    )
+
+
+def make_manifest(name: str = "invoice-sorter", **spec: Any) -> dict[str, Any]:
+    return {
+        "apiVersion": "unsprawl.dev/v1",
+        "kind": "Agent",
+        "metadata": {
+            "name": name,
+            "title": name.replace("-", " ").capitalize(),
+            "description": f"What {name} does.",
+        },
+        "spec": {
+            "version": "1.0.0",
+            "owner": "user:alice@acme.test",
+            "backupOwner": "user:bob@acme.test",
+            "dataClasses": ["internal"],
+            "models": [{"alias": "default", "route": "sandbox"}],
+        }
+        | spec,
+    }
+
+
+# The database lets an agent take these steps only.
+_LIVE = ["in_review", "soft_launch", "live"]
+_WAY_TO = {
+    "draft": [],
+    "in_review": _LIVE[:1],
+    "soft_launch": _LIVE[:2],
+    "live": _LIVE,
+    "deprecated": [*_LIVE, "deprecated"],
+    "retired": [*_LIVE, "deprecated", "retired"],
+}
+
+
+def make_agent(name: str = "invoice-sorter", *, owner: Person | None = None, **over: Any) -> Agent:
+    """Make a draft with its first version proposed; ``stage`` moves it, accepted, further."""
+    owner = owner or make_person()
+    stage = over.pop("stage", "draft")
+    manifest = over.pop("manifest", None) or make_manifest(name)
+    now = clock.now()
+    given: dict[str, Any] = {
+        "public_id": new_id("agt"),
+        "name": name,
+        "title": manifest["metadata"]["title"],
+        "description": manifest["metadata"]["description"],
+        "owner": owner,
+        "team": owner.team,
+        "data_classes": manifest["spec"]["dataClasses"],
+        "routes": [model["route"] for model in manifest["spec"]["models"]],
+        "stage": "draft",
+        "stage_changed_at": now,
+        "created_at": now,
+    }
+    agent = Agent.objects.create(**given | over)
+    version = make_version(agent, manifest)
+    if stage not in {"draft", "in_review"}:
+        AgentVersion.objects.filter(pk=version.pk).update(state="accepted", settled_at=now)
+        Agent.objects.filter(pk=agent.pk).update(current_version=version)
+    for step in _WAY_TO[stage]:
+        retired_at = now if step == "retired" else None
+        Agent.objects.filter(pk=agent.pk).update(stage=step, retired_at=retired_at)
+    agent.refresh_from_db()
+    return agent
+
+
+def make_version(agent: Agent, manifest: dict[str, Any], **over: Any) -> AgentVersion:
+    given: dict[str, Any] = {
+        "public_id": new_id("ver"),
+        "agent": agent,
+        "number": agent.versions.count() + 1,
+        "version": manifest["spec"]["version"],
+        "manifest": manifest,
+        "digest": digest(manifest),
+        "state": "proposed",
+        "source": "api",
+        "created_by": str(agent.owner.ref),
+        "created_at": clock.now(),
+    }
+    return AgentVersion.objects.create(**given | over)
+
+
+def make_similar(agent: Agent, other: Agent, score: float, *reasons: str) -> SimilarAgent:
+    return SimilarAgent.objects.create(
+        agent=agent, other=other, score=score, reasons=list(reasons) or ["same words"]
+    )
+
+
+def make_key(agent: Agent, **over: Any) -> tuple[AgentKey, str]:
+    """Make a key of an agent; returns the row and the text that the agent would hold."""
+    credential = keys.issue(keys.AGENT_PREFIX)
+    ring, now = pepper_ring(), clock.now()
+    given: dict[str, Any] = {
+        "public_id": new_id("key"),
+        "agent": agent,
+        "key_id": credential.key_id,
+        "pepper_id": ring.active,
+        "digest": ring.hash(credential.text),
+        "created_by": str(agent.owner.ref),
+        "created_at": now,
+        "expires_at": now + LONG,
+    }
+    return AgentKey.objects.create(**given | over), credential.text
+
+
+def make_token(
+    person: Person, roles: Iterable[str] | None = None, **over: Any
+) -> tuple[PersonToken, str]:
+    """Make a token of a person, with all their roles or some; returns the row and its text."""
+    credential = keys.issue(keys.PERSON_PREFIX)
+    ring, now = pepper_ring(), clock.now()
+    given: dict[str, Any] = {
+        "public_id": new_id("tok"),
+        "person": person,
+        "name": "test",
+        "pepper_id": ring.active,
+        "digest": ring.hash(credential.text),
+        "roles": list(person.roles if roles is None else roles),
+        "created_at": now,
+        "expires_at": now + LONG,
+    }
+    return PersonToken.objects.create(**given | over), credential.text
+
+
+def actor(person: Person, *roles: str) -> Actor:
+    """Act as a person, with all their roles or only those named."""
+    return Actor.of(person, roles or None)
+
+
+def operator() -> Actor:
+    return Actor.system("operator")
+
+
+def client_of(person: Person | None = None, roles: Iterable[str] | None = None) -> APIClient:
+    """Return a REST client with a token of this person, or an anonymous one."""
+    client = APIClient()
+    if person is not None:
+        client.credentials(HTTP_AUTHORIZATION=f"Bearer {make_token(person, roles)[1]}")
+    return client
