@@ -73,6 +73,24 @@ class PublicRing:
         return b"unsprawl/1|" + self.name.encode() + b"|" + identity
 
 
+class RingFile:
+    """A ring's public half as its file says now, read again whenever the file was replaced."""
+
+    def __init__(self, directory: Path, name: str) -> None:
+        self._directory, self._name = directory, name
+        self._version: tuple[int, int] | None = None
+        self._ring: PublicRing | None = None
+
+    def current(self) -> PublicRing:
+        """Return the ring; a process that seals after a rotation uses the new key."""
+        found = (self._directory / f"{self._name}.pub.json").stat()
+        version = (found.st_mtime_ns, found.st_ino)
+        if self._ring is None or version != self._version:
+            self._ring = PublicRing.load(self._directory, self._name)
+            self._version = version
+        return self._ring
+
+
 def ensure_key_rings(directory: Path) -> list[str]:
     """Make the rings, the pepper and the web secret that are missing; return their names."""
     directory.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -17,18 +17,32 @@ from datetime import datetime
 from typing import Final
 
 import zstandard
+from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from kernel.canonical import canonical
 from kernel.clock import stamp
+from kernel.errors import TooLarge
 from kernel.refs import Ref, new_id
 
 VERSION: Final = 1
 GENESIS: Final = bytes(32)
 SALT_BYTES: Final = 32
 MAX_PAYLOAD_BYTES: Final = 64 * 1024 * 1024
+MAX_HEADER_BYTES: Final = 65_535  # what one entry of a C2SP tile bundle can hold
 
 Fact = str | int | bool | None | list[str]
+
+
+class EntryTooLarge(TooLarge):
+    """Raised when a header or a payload is larger than an entry can hold; the edge answers 413."""
+
+    code = "ledger.entry_too_large"
+    title = "The entry is larger than the ledger takes"
+
+
+class PayloadAltered(Exception):
+    """Raised when a stored payload is not what its entry committed to; says how it differs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +54,16 @@ class DataKeyInUse:
 
     def __repr__(self) -> str:
         return f"DataKeyInUse({self.dek_id!r}, •••)"
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadDigest:
+    """What a header says of its payload: enough to know the bytes again, nothing to guess them."""
+
+    dek_id: str
+    ciphertext_sha256: str
+    commitment: str
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +79,7 @@ class EncryptedPayload:
     @property
     def header(self) -> dict[str, object]:
         return {
-            "ciphertext_sha256": hashlib.sha256(self.ciphertext).hexdigest(),
+            "ciphertext_sha256": ciphertext_digest(self.nonce, self.ciphertext),
             "commitment": self.commitment,
             "dek": self.dek_id,
             "size": self.size,
@@ -119,6 +143,8 @@ def link(fields: Fields, *, stream: str, writer: str, seq: int, prev_hash: bytes
     if fields.payload is not None:
         document["payload"] = fields.payload.header
     header = canonical(document)
+    if len(header) > MAX_HEADER_BYTES:
+        raise EntryTooLarge(f"The header has more than {MAX_HEADER_BYTES} bytes.")
     return Link(entry_id, stream, writer, seq, prev_hash, header, leaf_hash(header), fields)
 
 
@@ -127,8 +153,15 @@ def leaf_hash(header: bytes) -> bytes:
     return hashlib.sha256(b"\x00" + header).digest()
 
 
+def ciphertext_digest(nonce: bytes, ciphertext: bytes) -> str:
+    """Return the digest of a stored payload, in hex: over the nonce and the ciphertext."""
+    return hashlib.sha256(nonce + ciphertext).hexdigest()
+
+
 def encrypt_payload(plaintext: bytes, key: DataKeyInUse, entry_id: str) -> EncryptedPayload:
-    """Compress and encrypt a payload, bound to the entry it belongs to."""
+    """Compress and encrypt a payload, bound to the entry it belongs to. Raises: EntryTooLarge."""
+    if len(plaintext) > MAX_PAYLOAD_BYTES:
+        raise EntryTooLarge(f"The payload has more than {MAX_PAYLOAD_BYTES} bytes.")
     salt = os.urandom(SALT_BYTES)
     nonce = os.urandom(12)
     packed = zstandard.ZstdCompressor(level=1).compress(plaintext)
@@ -136,12 +169,36 @@ def encrypt_payload(plaintext: bytes, key: DataKeyInUse, entry_id: str) -> Encry
     return EncryptedPayload(key.dek_id, nonce, ciphertext, commit(salt, plaintext), len(plaintext))
 
 
-def decrypt_payload(nonce: bytes, ciphertext: bytes, key: DataKeyInUse, entry_id: str) -> bytes:
-    """Return a payload's bytes. Raises InvalidTag or ZstdError when they are not what was stored."""
-    opened = AESGCM(key.key).decrypt(nonce, ciphertext, entry_id.encode())
-    return zstandard.ZstdDecompressor().decompress(
-        opened[SALT_BYTES:], max_output_size=MAX_PAYLOAD_BYTES
-    )
+def decrypt_payload(
+    nonce: bytes, ciphertext: bytes, key: DataKeyInUse, entry_id: str
+) -> tuple[bytes, bytes]:
+    """Return the salt and the bytes of a payload. Raises: PayloadAltered."""
+    try:
+        opened = AESGCM(key.key).decrypt(nonce, ciphertext, entry_id.encode())
+        salt, packed = opened[:SALT_BYTES], opened[SALT_BYTES:]
+        if zstandard.frame_content_size(packed) > MAX_PAYLOAD_BYTES:
+            raise PayloadAltered("the payload unpacks to more than an entry can hold")
+        return salt, zstandard.ZstdDecompressor().decompress(
+            packed, max_output_size=MAX_PAYLOAD_BYTES
+        )
+    except (InvalidTag, ValueError):
+        raise PayloadAltered("the ciphertext does not open under the key of its entry") from None
+    except zstandard.ZstdError:
+        raise PayloadAltered("the payload does not unpack") from None
+
+
+def open_payload(
+    digest: PayloadDigest, nonce: bytes, ciphertext: bytes, key: DataKeyInUse, entry_id: str
+) -> bytes:
+    """Return the bytes that the header committed to. Raises: PayloadAltered."""
+    if digest.dek_id != key.dek_id:
+        raise PayloadAltered("the entry names another data key")
+    if digest.ciphertext_sha256 != ciphertext_digest(nonce, ciphertext):
+        raise PayloadAltered("the ciphertext is not the one its entry committed to")
+    salt, plaintext = decrypt_payload(nonce, ciphertext, key, entry_id)
+    if (digest.size, digest.commitment) != (len(plaintext), commit(salt, plaintext)):
+        raise PayloadAltered("the plaintext is not the one its entry committed to")
+    return plaintext
 
 
 def commit(salt: bytes, plaintext: bytes) -> str:

@@ -12,7 +12,6 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
-
 if TYPE_CHECKING:
     _IntField = models.Field[int, int]
 else:
@@ -22,7 +21,7 @@ else:
 class Xid8Field(_IntField):
     """PostgreSQL's 64-bit transaction id: the order in which commits became visible."""
 
-    def db_type(self, connection: object) -> str:  # noqa: ARG002  Django's signature
+    def db_type(self, connection: object) -> str:
         return "xid8"
 
 
@@ -86,7 +85,7 @@ class Entry(models.Model):
 
 
 class Payload(models.Model):
-    """The bytes an entry speaks of, encrypted; partitioned by month, droppable with proofs intact."""
+    """The bytes an entry speaks of, encrypted, by month: droppable with proofs intact."""
 
     entry_id = models.TextField(primary_key=True)
     recorded_at = models.DateTimeField()
@@ -162,3 +161,21 @@ class Writer(models.Model):
 
     def __str__(self) -> str:
         return self.writer
+
+
+class RetiredRingKey(models.Model):
+    """A key of a ring that seals nothing any more. The database takes no row sealed to it."""
+
+    ring = models.TextField()
+    ring_key_id = models.TextField()
+    retired_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["ring", "ring_key_id"], name="ledger_retiredringkey_once"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ring} {self.ring_key_id}"

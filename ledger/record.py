@@ -11,19 +11,21 @@ from collections.abc import Mapping
 from django.db import connection, transaction
 
 from kernel import clock
-from kernel.refs import Ref
+from kernel.refs import Ref, new_id
+from ledger.custody import seal_payload
 from ledger.entries import GENESIS, Fact, Fields, Link, link
-from ledger.models import ChainHead, Entry
+from ledger.models import ChainHead, Entry, Payload
 from ledger.verbs import Verb
 
 APP_WRITER = "app"
+DEFAULT_CLASS = "internal"
 
 
 class OutsideTransaction(RuntimeError):
     """Raised when a fact could commit without its change: a programming error, never caught."""
 
 
-def record(
+def record(  # noqa: PLR0913  one fact, said in one call with named parts
     verb: Verb,
     subject: Ref,
     *,
@@ -32,15 +34,19 @@ def record(
     facts: Mapping[str, Fact] | None = None,
     agent_id: str = "",
     stream: str = "",
+    payload: bytes | None = None,
+    data_class: str = DEFAULT_CLASS,
 ) -> Link:
     """Append an entry in the surrounding transaction and return it.
 
     The stream is the subject's own unless named; an agent's affairs share the agent's.
-    Raises: OutsideTransaction.
+    A payload is encrypted under a key of the agent and the data class, and lies apart.
+    Raises: OutsideTransaction, EntryTooLarge.
     """
     if not connection.in_atomic_block:
         raise OutsideTransaction(f"{verb} recorded outside a transaction")
     place = stream or (f"agent:{agent_id}" if agent_id else str(subject))
+    entry_id = new_id("ent")
     fields = Fields(
         kind=str(kind),
         verb=str(verb),
@@ -49,6 +55,10 @@ def record(
         recorded_at=clock.now(),
         agent_id=agent_id,
         facts=facts,
+        payload=None
+        if payload is None
+        else seal_payload(payload, entry_id, agent_id=agent_id, data_class=data_class),
+        entry_id=entry_id,
     )
     return append(fields, stream=place)
 
@@ -56,11 +66,7 @@ def record(
 def append(fields: Fields, *, stream: str) -> Link:
     """Extend a shared chain by one entry, under the lock of its head."""
     with transaction.atomic():
-        ChainHead.objects.bulk_create(
-            [ChainHead(stream=stream, writer=APP_WRITER, seq=0, leaf_hash=GENESIS)],
-            ignore_conflicts=True,
-        )
-        head = ChainHead.objects.select_for_update().get(stream=stream, writer=APP_WRITER)
+        head = _locked_head(stream)
         added = link(
             fields,
             stream=stream,
@@ -69,9 +75,29 @@ def append(fields: Fields, *, stream: str) -> Link:
             prev_hash=bytes(head.leaf_hash),
         )
         Entry.objects.create(**_columns(added))
+        if fields.payload is not None:
+            Payload.objects.create(
+                entry_id=added.entry_id,
+                recorded_at=fields.recorded_at,
+                dek_id=fields.payload.dek_id,
+                nonce=fields.payload.nonce,
+                ciphertext=fields.payload.ciphertext,
+            )
         head.seq, head.leaf_hash = added.seq, added.leaf_hash
         head.save(update_fields=["seq", "leaf_hash"])
     return added
+
+
+def _locked_head(stream: str) -> ChainHead:
+    heads = ChainHead.objects.select_for_update().filter(stream=stream, writer=APP_WRITER)
+    if head := heads.first():
+        return head
+    # Of two who begin a chain, the second finds the first's row here, and waits for it.
+    ChainHead.objects.bulk_create(
+        [ChainHead(stream=stream, writer=APP_WRITER, seq=0, leaf_hash=GENESIS)],
+        ignore_conflicts=True,
+    )
+    return heads.get()
 
 
 def _columns(added: Link) -> dict[str, object]:

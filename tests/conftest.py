@@ -11,15 +11,17 @@ import json
 import os
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from config.embedded import privilege
-from config.embedded.postgres import LOGIN, OWNER, Postgres
+from config.embedded.postgres import LOGIN, OWNER, SUPERUSER, Postgres
 from config.embedded.valkey import Valkey
 from config.places import Places
 from kernel.sealing import ensure_key_rings
@@ -104,6 +106,30 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(_HOME, ignore_errors=True)
 
 
+def _chromium() -> str | None:
+    names = ("chromium", "chromium-browser", "google-chrome")
+    return next((path for path in map(shutil.which, names) if path), None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    browser = [item for item in items if item.get_closest_marker("browser")]
+    if browser and _chromium() is None:
+        if os.environ.get("CI") == "true":
+            raise pytest.UsageError("There is no chromium, and under CI=true no test is skipped.")
+        sys.stderr.write("\n!! NO CHROMIUM: THE BROWSER TESTS ARE SKIPPED\n")
+        for item in browser:
+            item.add_marker(pytest.mark.skip(reason="there is no chromium on this machine"))
+
+
+@pytest.fixture(scope="session")
+def browser_type_launch_args() -> dict[str, Any]:
+    """Launch the system's chromium; as root it has no sandbox of its own."""
+    return {
+        "executable_path": _chromium(),
+        "args": ["--no-sandbox"] if os.geteuid() == 0 else [],
+    }
+
+
 @pytest.fixture(scope="session")
 def services() -> dict[str, str]:
     """Return the addresses of the session's servers: owner, login, broker."""
@@ -120,6 +146,27 @@ def django_db_modify_db_settings(
 
     for name, value in database_from(services["owner"]).items():
         connections["default"].settings_dict[name] = value
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, services: dict[str, str]) -> None:
+    """Let the tests' own cleaning, and nothing else, pass the append-only triggers."""
+    import psycopg
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    address = make_conninfo(
+        _pointed_at_test_database(services["owner"]),
+        user=SUPERUSER,
+        password=json.loads((_HOME / "postgres.passwords.json").read_text())[SUPERUSER],
+    )
+
+    def flush_as_superuser(self: DatabaseOperations, statements: list[str]) -> None:
+        with psycopg.connect(address) as cleaner:
+            cleaner.execute("SET session_replication_role = replica")
+            for statement in (*statements, "TRUNCATE ledger_payload"):
+                cleaner.execute(statement)
+
+    DatabaseOperations.execute_sql_flush = flush_as_superuser
 
 
 @pytest.fixture

@@ -1,0 +1,89 @@
+"""The custody of payloads in one process: every one may put in, few may take out.
+
+Whether a process may open payloads is its environment's word (``UNSPRAWL_OPENS``), not
+the caller's. The private ring is read for each use and not kept.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from django.conf import settings
+from django.db import transaction
+
+from kernel.opening import CannotOpen, PrivateRing
+from kernel.sealing import RingFile
+from ledger import datakeys
+from ledger.datakeys import ORG_SCOPE, DataKeySource
+from ledger.entries import DataKeyInUse, EncryptedPayload, encrypt_payload
+from ledger.errors import PayloadsClosed
+from ledger.models import DataKey
+
+RING = "payload"
+
+
+def seal_payload(
+    plaintext: bytes, entry_id: str, *, agent_id: str, data_class: str
+) -> EncryptedPayload:
+    """Encrypt a payload, with its key's row inserted first where no one has it yet."""
+    source = _source(settings.KEYS_DIR)
+    key, row = source.key_for(agent_id or ORG_SCOPE, data_class)
+    if row is not None:
+        DataKey.objects.bulk_create(
+            [
+                DataKey(
+                    dek_id=row.dek_id,
+                    scope=row.scope,
+                    data_class=row.data_class,
+                    ring_key_id=row.ring_key_id,
+                    wrapped_key=row.wrapped_key,
+                    created_at=row.created_at,
+                )
+            ],
+            ignore_conflicts=True,
+        )
+        transaction.on_commit(lambda: source.confirm(key.dek_id))
+    return encrypt_payload(plaintext, key, entry_id)
+
+
+def open_data_key(row: DataKey) -> DataKeyInUse:
+    """Return a data key in the clear. Raises: PayloadsClosed, CannotOpen."""
+    if RING not in settings.OPENS:
+        raise PayloadsClosed
+    ring = load_private_ring(settings.KEYS_DIR)
+    bound = datakeys.identity(row.dek_id, row.scope, row.data_class)
+    return DataKeyInUse(row.dek_id, ring.unwrap(row.ring_key_id, _bytes(row), bound))
+
+
+def load_private_ring(directory: Path) -> PrivateRing:
+    """Read the opening half of the payload ring. Raises: CannotOpen."""
+    try:
+        return PrivateRing.load(directory, RING)
+    except (OSError, ValueError, KeyError):
+        raise CannotOpen("The key ring of payloads cannot be read here.", ring=RING) from None
+
+
+def rewrap_data_key(row: DataKey, ring: PrivateRing) -> bool:
+    """Seal one data key to the ring's active key; False when somebody changed the row first.
+
+    Raises: CannotOpen.
+    """
+    bound = datakeys.identity(row.dek_id, row.scope, row.data_class)
+    ring_key_id, wrapped = ring.rewrap(row.ring_key_id, _bytes(row), bound)
+    unchanged = DataKey.objects.filter(
+        dek_id=row.dek_id,
+        state=DataKey.State.ACTIVE,
+        ring_key_id=row.ring_key_id,
+        wrapped_key=row.wrapped_key,
+    )
+    return bool(unchanged.update(ring_key_id=ring_key_id, wrapped_key=wrapped))
+
+
+def _bytes(row: DataKey) -> bytes:
+    return bytes(row.wrapped_key or b"")
+
+
+@cache
+def _source(directory: Path) -> DataKeySource:
+    return DataKeySource(RingFile(directory, RING).current)

@@ -1,0 +1,97 @@
+"""What the application's role may do: everything to its tables, except rewrite evidence.
+
+Grants are the lock on the ledger: a role that was never given UPDATE needs no trigger to
+stop it. Run by the owner of the tables at every start, so that a new table is never left
+out and a grant made by hand does not last.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.utils import ProgrammingError
+from psycopg import errors, sql
+
+APP_ROLE: Final = "unsprawl_app"
+_EVERYTHING: Final = "SELECT, INSERT, UPDATE, DELETE"
+# What is narrower than everything. Payload partitions are reached through their parent only.
+NARROWER: Final = {
+    "ledger_entry": "SELECT, INSERT",
+    "ledger_payload": "SELECT, INSERT",
+    "ledger_retiredringkey": "SELECT, INSERT",
+    "ledger_datakey": "SELECT, INSERT, UPDATE",
+    "ledger_chainhead": "SELECT, INSERT, UPDATE",
+    "ledger_writer": "SELECT, INSERT, UPDATE",
+    "django_migrations": "SELECT",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """What was done; ``reason`` says why nothing could be."""
+
+    role: str
+    tables: int = 0
+    reason: str = ""
+
+
+def apply_grants(app_role: str = APP_ROLE) -> Granted:
+    """Give the application's role exactly its rights, making the role where that is permitted."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        if not _has_role(cursor, app_role) and not _make_role(cursor, app_role):
+            return Granted(app_role, reason="the role does not exist and this user may not make it")
+        role = sql.Identifier(app_role)
+        _run(cursor, "GRANT USAGE ON SCHEMA public TO {}", role)
+        _run(cursor, "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}", role)
+        rights = _rights(cursor)
+        for table, right in rights.items():
+            name = sql.Identifier("public", table)
+            _run(cursor, "REVOKE ALL ON {} FROM {}", name, role)
+            if right:
+                _run(cursor, "GRANT {} ON {} TO {}", sql.SQL(right), name, role)
+    return Granted(app_role, tables=sum(map(bool, rights.values())))
+
+
+def can_rewrite() -> bool:
+    """Say whether the connected role could drop the guards: it owns the ledger, or everything."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_has_role(current_user, relowner, 'USAGE') FROM pg_class"
+            " WHERE oid = to_regclass('ledger_entry')"
+        )
+        row = cursor.fetchone()
+    return bool(row and row[0])
+
+
+def _rights(cursor: Any) -> dict[str, str]:
+    cursor.execute(
+        "SELECT relname, relispartition FROM pg_class"
+        " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')"
+        " AND pg_has_role(current_user, relowner, 'USAGE') ORDER BY relname"
+    )
+    return {
+        table: "" if is_partition else NARROWER.get(table, _EVERYTHING)
+        for table, is_partition in cursor.fetchall()
+    }
+
+
+def _has_role(cursor: Any, role: str) -> bool:
+    cursor.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role])
+    return cursor.fetchone() is not None
+
+
+def _make_role(cursor: Any, role: str) -> bool:
+    try:
+        with transaction.atomic():
+            _run(cursor, "CREATE ROLE {} NOLOGIN", sql.Identifier(role))
+    except ProgrammingError as error:
+        if isinstance(error.__cause__, errors.InsufficientPrivilege):
+            return False
+        raise
+    return True
+
+
+def _run(cursor: Any, statement: str, *parts: sql.Composable) -> None:
+    cursor.execute(sql.SQL(statement).format(*parts))

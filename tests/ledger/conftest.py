@@ -1,0 +1,42 @@
+"""What the ledger's tests share: a superuser who tampers, and the application's role."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from config.embedded.postgres import SUPERUSER
+
+
+@pytest.fixture
+def superuser_address(owner_address: str, key_directory: Any) -> str:
+    stored = json.loads((key_directory.parent / "postgres.passwords.json").read_text())
+    return make_conninfo(owner_address, user=SUPERUSER, password=stored[SUPERUSER])
+
+
+@pytest.fixture
+def tamperer(superuser_address: str) -> Iterator[psycopg.Connection[Any]]:
+    """Yield a superuser's session in which no trigger fires: what an insider would use."""
+    with psycopg.connect(superuser_address, autocommit=True) as connection:
+        connection.execute("SET session_replication_role = replica")
+        yield connection
+
+
+@pytest.fixture(scope="session")
+def _granted(django_db_setup: None, django_db_blocker: Any) -> None:
+    from ledger.grants import apply_grants
+
+    with django_db_blocker.unblock():
+        apply_grants()
+
+
+@pytest.fixture
+def app(_granted: None, app_address: str) -> Iterator[psycopg.Connection[Any]]:
+    """Yield a session of the application's own role."""
+    with psycopg.connect(app_address, autocommit=True) as connection:
+        yield connection

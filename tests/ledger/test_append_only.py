@@ -1,0 +1,307 @@
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import IntegrityError, connection, transaction
+from psycopg import errors
+
+from kernel import clock
+from kernel.db import constraint_of
+from kernel.refs import Ref
+from ledger.grants import apply_grants, can_rewrite
+from ledger.models import DataKey, Entry, Payload, RetiredRingKey
+from ledger.partitions import ensure_partitions
+from ledger.record import record
+from ledger.verbs import Verb
+
+ALICE = Ref("person", "per_alice")
+AGENT = Ref("agent", "agt_one")
+
+
+def run(statement: str, *parameters: Any) -> list[Any]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return list(cursor.fetchall()) if cursor.description else []
+
+
+def refusal_of(statement: str, *parameters: Any) -> str:
+    with pytest.raises(IntegrityError) as caught:
+        run(statement, *parameters)
+    return constraint_of(caught.value)
+
+
+@pytest.fixture
+def entry(db: None) -> Entry:
+    added = record(
+        Verb.CALL_INTENDED, AGENT, actor=ALICE, kind="intent", agent_id="agt_one", payload=b"a"
+    )
+    return Entry.objects.get(entry_id=added.entry_id)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger_entry SET verb = 'x'",
+        "UPDATE ledger_entry SET verb = 'x' WHERE false",
+        "DELETE FROM ledger_entry",
+        "TRUNCATE ledger_entry",
+        "TRUNCATE ledger_entry CASCADE",
+        "INSERT INTO ledger_entry SELECT * FROM ledger_entry"
+        " ON CONFLICT (entry_id) DO UPDATE SET verb = 'x'",
+        "MERGE INTO ledger_entry e USING ledger_entry f ON e.id = f.id WHEN MATCHED THEN DELETE",
+        "UPDATE ledger_payload SET nonce = ''",
+        "DELETE FROM ledger_payload",
+        "TRUNCATE ledger_payload",
+        "TRUNCATE ledger_payload_default",
+        "UPDATE ledger_payload_default SET nonce = ''",
+        "DELETE FROM ledger_payload_default",
+        "DELETE FROM ledger_datakey",
+        "TRUNCATE ledger_datakey",
+        "DELETE FROM ledger_retiredringkey",
+        "UPDATE ledger_retiredringkey SET ring = 'x'",
+        "TRUNCATE ledger_retiredringkey",
+    ],
+)
+def test_not_even_the_owner_rewrites_the_record(entry: Entry, statement: str) -> None:
+    assert refusal_of(statement) == "ledger_append_only"
+
+
+def test_the_refusal_says_what_was_refused(entry: Entry) -> None:
+    with pytest.raises(IntegrityError, match="ledger_entry is append-only: DELETE is refused"):
+        run("DELETE FROM ledger_entry")
+
+
+@pytest.mark.parametrize(
+    ("statement", "constraint"),
+    [
+        (
+            "INSERT INTO ledger_entry (entry_id, stream, writer, seq, prev_hash, header, leaf_hash,"
+            " kind, verb, actor, subject, agent_id, recorded_at) SELECT 'ent_2', stream, writer,"
+            " seq, prev_hash, header, leaf_hash, kind, verb, actor, subject, agent_id, recorded_at"
+            " FROM ledger_entry",
+            "ledger_entry_one_place_in_chain",
+        ),
+        (
+            "INSERT INTO ledger_entry (entry_id, stream, writer, seq, prev_hash, header, leaf_hash,"
+            " kind, verb, actor, subject, agent_id, recorded_at) SELECT entry_id, stream, writer,"
+            " 9, prev_hash, header, leaf_hash, kind, verb, actor, subject, agent_id, recorded_at"
+            " FROM ledger_entry",
+            "ledger_entry_entry_id_key",
+        ),
+        (
+            "INSERT INTO ledger_entry (entry_id, stream, writer, seq, prev_hash, header, leaf_hash,"
+            " kind, verb, actor, subject, agent_id, recorded_at) SELECT 'ent_2', stream, writer,"
+            " 0, prev_hash, header, leaf_hash, kind, verb, actor, subject, agent_id, recorded_at"
+            " FROM ledger_entry",
+            "ledger_entry_seq_from_one",
+        ),
+        (
+            "INSERT INTO ledger_entry (entry_id, stream, writer, seq, prev_hash, header, leaf_hash,"
+            " kind, verb, actor, subject, agent_id, recorded_at) SELECT 'ent_2', stream, writer, 9,"
+            " prev_hash, header, leaf_hash, 'result', verb, actor, subject, agent_id, recorded_at"
+            " FROM ledger_entry",
+            "ledger_entry_result_names_intent",
+        ),
+        (
+            "INSERT INTO ledger_entry (entry_id, stream, writer, seq, prev_hash, header, leaf_hash,"
+            " kind, verb, actor, subject, agent_id, recorded_at, intent_id) SELECT 'ent_' || n,"
+            " stream, writer, n, prev_hash, header, leaf_hash, 'result', verb, actor, subject,"
+            " agent_id, recorded_at, entry_id FROM ledger_entry, generate_series(8, 9) n",
+            "ledger_entry_one_result_per_intent",
+        ),
+        ("UPDATE ledger_datakey SET state = 'shredded'", "ledger_datakey_shredded_iff_gone"),
+        (
+            "UPDATE ledger_datakey SET state = 'shredded', wrapped_key = NULL",
+            "ledger_datakey_shredded_iff_gone",
+        ),
+        ("UPDATE ledger_datakey SET wrapped_key = NULL", "ledger_datakey_shredded_iff_gone"),
+        ("UPDATE ledger_datakey SET scope = 'x'", "ledger_datakey_guard"),
+        ("UPDATE ledger_datakey SET dek_id = 'dek_x'", "ledger_datakey_guard"),
+        ("UPDATE ledger_datakey SET data_class = 'public'", "ledger_datakey_guard"),
+        ("UPDATE ledger_datakey SET created_at = now()", "ledger_datakey_guard"),
+        (
+            "INSERT INTO ledger_payload SELECT 'ent_2', now(), 'dek_unknown', nonce, ciphertext"
+            " FROM ledger_payload",
+            "ledger_payload_key_active",
+        ),
+        (
+            "INSERT INTO ledger_chainhead (stream, writer, seq, leaf_hash)"
+            " SELECT stream, writer, seq, leaf_hash FROM ledger_chainhead",
+            "ledger_chainhead_one_per_chain",
+        ),
+    ],
+)
+def test_the_database_refuses_what_must_never_be(
+    entry: Entry, statement: str, constraint: str
+) -> None:
+    assert refusal_of(statement) == constraint
+
+
+def test_a_data_key_may_be_sealed_anew_and_shredded_once(entry: Entry) -> None:
+    run("UPDATE ledger_datakey SET ring_key_id = 'k2', wrapped_key = 'x'")
+    run("UPDATE ledger_datakey SET state = 'shredded', wrapped_key = NULL, shredded_at = now()")
+    assert DataKey.objects.get().state == "shredded"
+    for attempt in (
+        "UPDATE ledger_datakey SET state = 'active', wrapped_key = 'x', shredded_at = NULL",
+        "UPDATE ledger_datakey SET shredded_at = now()",
+    ):
+        assert refusal_of(attempt) == "ledger_datakey_guard"
+
+
+def test_no_payload_is_taken_under_a_shredded_key(entry: Entry) -> None:
+    run("UPDATE ledger_datakey SET state = 'shredded', wrapped_key = NULL, shredded_at = now()")
+    statement = (
+        "INSERT INTO ledger_payload SELECT 'ent_2', recorded_at, dek_id, nonce, ciphertext"
+        " FROM ledger_payload"
+    )
+    assert refusal_of(statement) == "ledger_payload_key_active"
+
+
+def test_a_key_and_its_first_payload_may_come_in_one_statement(db: None) -> None:
+    run(
+        "WITH key AS (INSERT INTO ledger_datakey (dek_id, scope, data_class, ring_key_id,"
+        " wrapped_key, state, created_at) VALUES ('dek_1', 'org', 'internal', 'k1', 'w',"
+        " 'active', now()) RETURNING 1)"
+        " INSERT INTO ledger_payload VALUES ('ent_1', now(), 'dek_1', 'n', 'c')"
+    )
+    assert Payload.objects.count() == 1
+
+
+def test_nothing_is_sealed_to_a_retired_ring_key(entry: Entry) -> None:
+    RetiredRingKey.objects.create(ring="payload", ring_key_id="k0", retired_at=clock.now())
+    assert refusal_of("UPDATE ledger_datakey SET ring_key_id = 'k0'") == "ledger_ring_key_retired"
+    statement = (
+        "INSERT INTO ledger_datakey (dek_id, scope, data_class, ring_key_id, wrapped_key, state,"
+        " created_at) VALUES ('dek_1', 'org', 'internal', 'k0', 'w', 'active', now())"
+    )
+    assert refusal_of(statement) == "ledger_ring_key_retired"
+    assert (
+        refusal_of(
+            "INSERT INTO ledger_retiredringkey (ring, ring_key_id, retired_at)"
+            " VALUES ('payload', 'k0', now())"
+        )
+        == "ledger_retiredringkey_once"
+    )
+
+
+def test_months_ahead_get_partitions_and_the_default_takes_the_rest(db: None) -> None:
+    assert ensure_partitions(3) == 4
+    assert ensure_partitions(3) == 0
+    assert ensure_partitions(4) == 1
+    year = clock.now().year
+    run(
+        "INSERT INTO ledger_datakey (dek_id, scope, data_class, ring_key_id, wrapped_key, state,"
+        " created_at) VALUES ('dek_1', 'org', 'internal', 'k1', 'w', 'active', now())"
+    )
+    for moment in (clock.now(), datetime(year - 3, 1, 1, tzinfo=UTC)):
+        run("INSERT INTO ledger_payload VALUES ('ent_1', %s, 'dek_1', 'n', 'c')", moment)
+    places = run("SELECT tableoid::regclass::text FROM ledger_payload ORDER BY 1")
+    assert places == [(f"ledger_payload_{clock.now():%Y_%m}",), ("ledger_payload_default",)]
+    new = f"ledger_payload_{clock.now():%Y_%m}"
+    for statement in (f"TRUNCATE {new}", f"DELETE FROM {new}", f"UPDATE {new} SET nonce = ''"):
+        assert refusal_of(statement) == "ledger_append_only"
+
+
+def test_a_month_that_lies_in_the_default_partition_stays_there(entry: Entry) -> None:
+    assert ensure_partitions(1) == 1
+    assert Payload.objects.count() == 1
+
+
+@pytest.mark.parametrize("months", [-1, 241])
+def test_a_foolish_number_of_partitions_is_refused(db: None, months: int) -> None:
+    with pytest.raises(Exception, match="months must be from 0 to 240"):
+        ensure_partitions(months)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE ledger_entry SET verb = 'x'",
+        "DELETE FROM ledger_entry",
+        "TRUNCATE ledger_entry",
+        "UPDATE ledger_payload SET nonce = ''",
+        "DELETE FROM ledger_payload",
+        "TRUNCATE ledger_payload",
+        "INSERT INTO ledger_payload_default VALUES ('e', now(), 'd', 'n', 'c')",
+        "DELETE FROM ledger_payload_default",
+        "DELETE FROM ledger_datakey",
+        "TRUNCATE ledger_datakey",
+        "DELETE FROM ledger_chainhead",
+        "DELETE FROM ledger_writer",
+        "DELETE FROM ledger_retiredringkey",
+        "DELETE FROM django_migrations",
+        "ALTER TABLE ledger_entry DISABLE TRIGGER ALL",
+        "DROP TABLE ledger_entry",
+        "DROP TRIGGER ledger_entry_append_only ON ledger_entry",
+        "ALTER TABLE ledger_payload DETACH PARTITION ledger_payload_default",
+        "CREATE TABLE mine (id int)",
+        "CREATE OR REPLACE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql"
+        " AS $$ BEGIN RETURN NULL; END $$",
+        "SET session_replication_role = replica",
+        "SET ROLE unsprawl_owner",
+        "SET ROLE unsprawl_super",
+        "COPY ledger_entry TO '/tmp/x'",
+        "COPY ledger_entry FROM PROGRAM 'true'",
+        "SELECT lo_import('/etc/passwd')",
+        "ALTER ROLE unsprawl_web SUPERUSER",
+        "SELECT ledger_ensure_partitions(1)",
+    ],
+)
+def test_the_application_role_cannot(app: psycopg.Connection[Any], statement: str) -> None:
+    with pytest.raises((errors.InsufficientPrivilege, errors.WrongObjectType)):
+        app.execute(statement)
+
+
+def test_the_application_role_can_do_its_work(app: psycopg.Connection[Any]) -> None:
+    with app.transaction(force_rollback=True):
+        app.execute(
+            "INSERT INTO ledger_datakey (dek_id, scope, data_class, ring_key_id, wrapped_key,"
+            " state, created_at) VALUES ('dek_1', 'org', 'internal', 'k1', 'w', 'active', now())"
+        )
+        app.execute("INSERT INTO ledger_payload VALUES ('ent_1', now(), 'dek_1', 'n', 'c')")
+        app.execute(
+            "INSERT INTO ledger_entry (entry_id, stream, writer, seq, prev_hash, header, leaf_hash,"
+            " kind, verb, actor, subject, agent_id, recorded_at)"
+            " VALUES ('e', 's', 'w', 1, '', '', '', 'change', 'v', 'a', 's', '', now())"
+        )
+        app.execute("UPDATE ledger_datakey SET wrapped_key = 'x'")
+        app.execute(
+            "INSERT INTO ledger_chainhead (stream, writer, seq, leaf_hash) VALUES ('s', 'w', 1, '')"
+        )
+        app.execute("UPDATE ledger_chainhead SET seq = 2")
+        assert app.execute("SELECT count(*) FROM ledger_payload").fetchone() == (1,)
+
+
+def test_a_grant_made_by_hand_does_not_last(db: None) -> None:
+    run("GRANT ALL ON ledger_entry TO unsprawl_app")
+    granted = apply_grants()
+    assert granted.tables > 20
+    assert not granted.reason
+    rights = run(
+        "SELECT privilege_type FROM information_schema.role_table_grants"
+        " WHERE grantee = 'unsprawl_app' AND table_name = 'ledger_entry' ORDER BY 1"
+    )
+    assert rights == [("INSERT",), ("SELECT",)]
+
+
+def test_a_role_that_may_not_be_made_is_said(db: None) -> None:
+    granted = apply_grants("another_role")
+    assert granted.tables == 0
+    assert "may not make it" in granted.reason
+
+
+def test_a_missing_role_is_made_where_that_is_permitted(superuser_address: str, db: None) -> None:
+    with psycopg.connect(superuser_address) as superuser:
+        superuser.execute("ALTER ROLE unsprawl_owner CREATEROLE")
+    try:
+        assert apply_grants("another_role").tables > 20
+    finally:
+        with psycopg.connect(superuser_address) as superuser:
+            superuser.execute("ALTER ROLE unsprawl_owner NOCREATEROLE")
+
+
+def test_who_owns_the_tables_can_rewrite_them(db: None) -> None:
+    assert can_rewrite()
