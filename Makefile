@@ -29,7 +29,7 @@ test: check  ## everything CI runs: checks, then all tests
 
 check: venv-dev  ## lint, format, types, import order, migrations, deployment settings
 	@echo "== lint and format"
-	@$(GO) $(PY) -m ruff check --quiet . && $(PY) -m ruff format --quiet --check .
+	@$(GO) $(PY) -m ruff check --quiet . && $(PY) -m ruff format --check .
 	@echo "== types"
 	@$(GO) $(CHECKED) $(PY) -m mypy .
 	@echo "== import order"
