@@ -51,15 +51,18 @@
     // The tallest of a stack is painted first, so that each lower band stays in sight.
     const order = stacked ? lines.map((_, i) => lines.length - 1 - i) : lines.map((_, i) => i);
     const size = () => ({ width: Math.max(element.clientWidth, 160), height: Number(element.dataset.height) || 208 });
-    const day = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short" });
-    const hour = new Intl.DateTimeFormat("en-GB", { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
     const step = chart.times.length > 1 ? chart.times[1] - chart.times[0] : 86400;
-    const when = (seconds) => (step >= 86400 ? day : hour).format(seconds * 1000);
+    // A day of figures is a day in UTC; in the reader's zone it would bear the name of another.
+    const daily = step >= 86400;
+    const words = { day: "numeric", month: "short", ...(daily ? { timeZone: "UTC" } : { hour: "2-digit", minute: "2-digit" }) };
+    const calendar = new Intl.DateTimeFormat("en-GB", words);
+    const when = (seconds) => calendar.format(seconds * 1000);
     const axis = { stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
     element.replaceChildren();
     const made = new uPlot(
       {
         ...size(),
+        ...(daily && { tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") }),
         padding: [10, 8, 0, 0],
         cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
         scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(low ?? 0, 0), (high ?? 0) > 0 ? high * 1.08 : 1] } },

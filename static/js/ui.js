@@ -19,6 +19,7 @@
     if (!sidebar || sidebar.classList.contains("is-open") === open) return;
     sidebar.classList.toggle("is-open", open);
     opener?.setAttribute("aria-expanded", String(open));
+    document.querySelector(".frame").inert = open;
     if (open) sidebar.querySelector("a[href]:not([data-nav-close])")?.focus();
     else opener?.focus();
   };
