@@ -235,7 +235,7 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- admin, audit, worker, logs
-UNFOLD = {"SITE_TITLE": "Unsprawl", "SITE_HEADER": "Unsprawl", "SITE_URL": "/"}
+UNFOLD = appearance.UNFOLD
 # The address would come from a header that anyone can write.
 AUDITLOG_DISABLE_REMOTE_ADDR = True
 CELERY_BROKER_URL = env.secret("BROKER_URL") or runtime.broker_url or "memory://"

@@ -14,7 +14,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand
 from django.db import connection
 
-from config import collecting, first_steps, grants
+from config import collecting, first_steps
+from ledger.grants import apply_grants
+from ledger.partitions import ensure_partitions
 
 
 class Command(BaseCommand):
@@ -24,7 +26,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         for title, step in (
             ("migrations", _migrate),
-            ("grants", grants.apply),
+            ("grants", _grant),
+            ("partitions", _partition),
             ("static files", collecting.collect),
             ("admin token", first_steps.bootstrap_token),
         ):
@@ -54,3 +57,15 @@ def _migrate() -> str:
         cursor.execute("SET lock_timeout = '4s'")
     call_command("migrate", interactive=False, verbosity=0)
     return f"{len(waiting)} applied"
+
+
+def _grant() -> str:
+    granted = apply_grants()
+    if granted.reason:
+        return f"skipped: {granted.reason} (docs/settings.md says how to make it)"
+    return f"{granted.tables} tables"
+
+
+def _partition() -> str:
+    made = ensure_partitions()
+    return f"{made} months made" if made else "up to date"
