@@ -43,7 +43,7 @@ def _hued(steps: dict[str, str]) -> dict[str, str]:
     return {step: f"oklch({value} 265)" for step, value in steps.items()}
 
 
-def _mark(request: HttpRequest) -> str:  # noqa: ARG001 - the admin calls it so
+def _mark(request: HttpRequest) -> str:
     return static("favicon.svg")
 
 

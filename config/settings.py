@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
+from config.appearance import UNFOLD as UNFOLD
 from config.database import OWNER_COMMANDS, database_from
 from config.env import Env, Misconfigured
 from config.logs import logging_settings
@@ -235,7 +236,6 @@ SPECTACULAR_SETTINGS = {
 }
 
 # --- admin, audit, worker, logs
-UNFOLD = appearance.UNFOLD
 # The address would come from a header that anyone can write.
 AUDITLOG_DISABLE_REMOTE_ADDR = True
 CELERY_BROKER_URL = env.secret("BROKER_URL") or runtime.broker_url or "memory://"
