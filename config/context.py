@@ -17,6 +17,8 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
+from approvals.models import Review
+from kernel import clock
 from registry.models import Person, Role
 
 
@@ -64,13 +66,12 @@ def nav(request: HttpRequest) -> list[Section]:
     person = getattr(request, "user", None)
     if not isinstance(person, Person):
         return []
-    counts: dict[str, Callable[[Person], int]] = {}
     shown = []
     for section in SECTIONS:
         url = _address(section.name)
         if not url or (section.roles and not person.has_role(*section.roles)):
             continue
-        count = counts.get(section.name)
+        count = COUNTS.get(section.name)
         shown.append(
             replace(
                 section,
@@ -80,6 +81,22 @@ def nav(request: HttpRequest) -> list[Section]:
             )
         )
     return shown
+
+
+def _reviews_waiting(person: Person) -> int:
+    # Whoever asked, whoever is shut out and whoever has answered decides nothing here.
+    return (
+        Review.objects.filter(
+            state=Review.State.OPEN, required_role__in=person.roles, expires_at__gt=clock.now()
+        )
+        .exclude(requester=person)
+        .exclude(excluded__contains=[person.public_id])
+        .exclude(decisions__decider=person)
+        .count()
+    )
+
+
+COUNTS: dict[str, Callable[[Person], int]] = {"approvals:reviews": _reviews_waiting}
 
 
 def _is_within(path: str, url: str) -> bool:

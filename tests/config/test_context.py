@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from django.template.loader import render_to_string
 from django.test import RequestFactory
 from django.urls import include, path
 
+from approvals.models import Review, ReviewDecision
 from config import context
+from kernel import clock
 from registry.models import Person, Role
 
 
@@ -26,29 +29,78 @@ def _section(app: str, *names: str) -> Any:
 urlpatterns = [
     path("", include(([path("", page, name="home")], "fleet"))),
     _section("registry", "agents", "people", "account", "signout"),
+    _section("approvals", "reviews"),
     _section("routing", "vendors"),
 ]
 
 pytestmark = pytest.mark.urls(__name__)
 
 
-def seen_by(*roles: Role, at: str = "/") -> list[context.Section]:
+def make_person(name: str, *roles: Role) -> Person:
+    return Person.objects.create(
+        public_id=f"per_{name}",
+        email=f"{name}@example.com",
+        name=name.title(),
+        roles=[Role.EMPLOYEE, *roles],
+        created_at=clock.now(),
+    )
+
+
+def seen_by(person: Person, at: str = "/") -> list[context.Section]:
     request = RequestFactory().get(at)
-    request.user = Person(email="alice@example.com", roles=[Role.EMPLOYEE, *roles])
+    request.user = person
     return context.nav(request)
 
 
+def reviews_waiting_for(person: Person) -> int:
+    return next(section.count for section in seen_by(person) if section.label == "Reviews")
+
+
+@pytest.mark.django_db
 def test_sections_that_are_not_installed_are_left_out() -> None:
-    assert [section.label for section in seen_by()] == ["Home", "Agents", "People", "Account"]
+    labels = [section.label for section in seen_by(make_person("alice"))]
+    assert labels == ["Home", "Agents", "Reviews", "People", "Account"]
 
 
+@pytest.mark.django_db
 def test_vendors_are_shown_to_those_who_steer() -> None:
-    assert "Vendors" in [section.label for section in seen_by(Role.SECURITY)]
+    labels = [section.label for section in seen_by(make_person("sam", Role.SECURITY))]
+    assert "Vendors" in labels
 
 
+@pytest.mark.django_db
 def test_a_page_inside_a_section_marks_that_section_alone() -> None:
-    marked = [s.label for s in seen_by(at="/agents/invoice-classifier/") if s.is_current]
-    assert marked == ["Agents"]
+    sections = seen_by(make_person("alice"), at="/agents/invoice-classifier/")
+    assert [section.label for section in sections if section.is_current] == ["Agents"]
+
+
+@pytest.mark.django_db
+def test_the_count_is_of_reviews_that_the_person_may_still_decide() -> None:
+    alice, sam, sid = (
+        make_person("alice", Role.SECURITY),
+        make_person("sam", Role.SECURITY),
+        make_person("sid", Role.SECURITY),
+    )
+    review = Review.objects.create(
+        public_id="rev_1",
+        kind=Review.Kind.REGISTRATION,
+        subject="agent:agt_1",
+        subject_name="invoice-classifier",
+        digest="0" * 64,
+        question="May it run?",
+        requester=alice,
+        excluded=[sid.public_id],
+        required_role=Role.SECURITY,
+        quorum=2,
+        created_at=clock.now(),
+        expires_at=clock.now() + timedelta(days=1),
+    )
+    assert [reviews_waiting_for(person) for person in (alice, sam, sid)] == [0, 1, 0]
+
+    ReviewDecision.objects.create(
+        review=review, decider=sam, decision="approve", created_at=clock.now()
+    )
+    assert reviews_waiting_for(sam) == 0
 
 
 def test_a_stranger_is_shown_no_section() -> None:
@@ -57,12 +109,13 @@ def test_a_stranger_is_shown_no_section() -> None:
     assert context.nav(request) == []
 
 
+@pytest.mark.django_db
 def test_the_page_frame_names_the_sections_the_person_and_the_version() -> None:
     request = RequestFactory().get("/agents/")
-    request.user = Person(email="alice@example.com", name="Alice Ade")
+    request.user = make_person("alice")
     text = render_to_string("base.html", {"user": request.user}, request=request)
     assert 'aria-current="page"' in text
-    assert "Alice Ade" in text
+    assert "alice@example.com" in text
     assert "allowEval" in text
     assert f"Unsprawl {context.portal(request)['app_version']}" in text
 
