@@ -76,6 +76,8 @@ class Child:
             return ""
         now = time.monotonic()
         if self.again_at is None:
+            if not self.spawner:
+                signal_group(self.process.pid, signal.SIGKILL)  # what it may have left running
             if now - self.started_at > _CALM_AFTER:
                 self.pause = _FIRST_PAUSE
             self.again_at, self.deaths = now + self.pause, self.deaths + 1

@@ -39,3 +39,20 @@ def test_a_traceback_never_shows_what_a_variable_holds() -> None:
 
     assert "it broke" in str(lines[0]["exception"])
     assert "hunter2" not in json.dumps(lines[0])
+
+
+def test_a_secret_in_somebody_elses_line_is_blacked_out() -> None:
+    lines = _logged(
+        "import logging\nconfigure_logging()\n"
+        "log = logging.getLogger('django.request')\n"
+        "log.error('Internal Server Error: /enter/AbCdEf0123456789/')\n"
+        "log.error('key usp_0123456789abcdef refused, Authorization: Bearer abcdef012345')\n"
+        "log.error('cannot reach postgresql://web:hunter2-hunter2@db/unsprawl')\n"
+    )
+
+    text = json.dumps(lines, ensure_ascii=False)
+    assert text.count("•••") == 4
+    for secret in ("AbCdEf", "0123456789abcdef", "abcdef012345", "hunter2"):
+        assert secret not in text
+    assert "/enter/•••/" in text
+    assert "@db/unsprawl" in text
