@@ -14,6 +14,10 @@ def main() -> None:
     from django.core.management import execute_from_command_line
     from django.db.utils import OperationalError
 
+    # Commands are modules, so their names have underscores; people type hyphens.
+    sys.argv[1:2] = [
+        name if name.startswith("-") else name.replace("-", "_") for name in sys.argv[1:2]
+    ]
     try:
         execute_from_command_line(sys.argv)
     except OperationalError as error:
