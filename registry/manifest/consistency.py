@@ -65,16 +65,16 @@ def _steps(document: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
     spec = document["spec"]
     aliases = {model["alias"] for model in spec["models"]}
     tools = {tool.get("name") or tool["mcp"] for tool in spec.get("tools", [])}
-    known = aliases | tools | {prompt["name"] for prompt in spec.get("prompts", [])}
+    known = sorted(aliases | tools | {prompt["name"] for prompt in spec.get("prompts", [])})
     for index, step in enumerate(spec.get("steps", [])):
         for place, name in enumerate(step.get("uses", [])):
             path: Path = ("spec", "steps", index, "uses", place)
             if name not in known:
                 meant = nearest(name, known)
-                hint = f"did you mean {meant}?" if meant else f"known are {listed(sorted(known))}"
+                hint = f"did you mean {meant}?" if meant else f"known are {listed(known)}"
                 yield (
                     path,
-                    f"'{shown(name)}' is no model alias, tool or prompt of this agent; {hint}",
+                    f"'{shown(name)}' is no alias, tool or prompt named above; {hint}",
                 )
             elif step["kind"] == "deterministic" and name in aliases - tools:
                 yield path, f"a deterministic step cannot use the model '{name}'; its kind is model"

@@ -47,20 +47,20 @@ class _Scan:
     repeated: list[tuple[str, int]] = field(default_factory=list)
     frames: list[_Frame] = field(default_factory=list)
 
-    def take(self, token: str) -> None:
-        if token == "\n":
+    def take(self, piece: str) -> None:
+        if piece == "\n":
             self.line += 1
-        elif token in "}]":
+        elif piece in "}]":
             self.frames.pop()
-        elif token in ",:":
+        elif piece in ",:":
             return
         elif self.frames and self.frames[-1].index is None and self.frames[-1].key is None:
-            self._take_key(json.loads(token))
+            self._take_key(json.loads(piece))
         else:
             path = self._next_path()
             self.lines.setdefault(path, self.line)
-            if token in "{[":
-                self.frames.append(_Frame(path, 0 if token == "[" else None))
+            if piece in "{[":
+                self.frames.append(_Frame(path, 0 if piece == "[" else None))
 
     def line_of_repeated(self, key: str) -> int | None:
         return next((line for name, line in self.repeated if name[: len(key)] == key), None)

@@ -14,7 +14,7 @@ from registry.manifest.yamltext import plain_value
 class _Dumper(yaml.SafeDumper):
     """Quotes every text that our reader would take for something else."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  PyYAML's signature
+    def ignore_aliases(self, data: Any) -> bool:
         return True
 
 

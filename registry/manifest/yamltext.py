@@ -60,8 +60,8 @@ def read_yaml(raw: bytes) -> Source:
             building.take(event)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = mark.line + 1 if mark else None
-        building.problems.append(Problem((), f"This is not YAML: {error.problem}.", line))
+        at = mark.line + 1 if mark else None
+        building.problems.append(Problem((), f"This is not YAML: {error.problem}.", at))
     except yaml.YAMLError:
         building.problems.append(Problem((), "This is not YAML: a character is not allowed."))
     except _Enough:
@@ -106,6 +106,8 @@ class _Building:
                 self._open(event, line)
             case yaml.MappingEndEvent() | yaml.SequenceEndEvent():
                 self.stack.pop()
+            case _:
+                pass  # where the stream or a document begins and ends
 
     def _open_document(self, line: int) -> None:
         self.documents += 1

@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+from registry.queries.agents import (
+    agent_for,
+    agent_inside_for,
+    agents_for,
+    answers_for,
+    history_of,
+    keys_of,
+    proposed_version,
+    sees_inside,
+    shown_version,
+    similar_of,
+    version_of,
+    versions_of,
+)
 from registry.queries.credentials import agent_key_for, token_for, tokens_of
 from registry.queries.people import (
+    GOVERNING,
     active_person,
     people_for,
     person_for,
@@ -14,14 +29,27 @@ from registry.queries.people import (
 )
 
 __all__ = [
+    "GOVERNING",
     "active_person",
+    "agent_for",
+    "agent_inside_for",
     "agent_key_for",
+    "agents_for",
+    "answers_for",
+    "history_of",
+    "keys_of",
     "people_for",
     "person_for",
+    "proposed_version",
+    "sees_inside",
     "sees_roles",
+    "shown_version",
+    "similar_of",
     "team_for",
     "teams_for",
     "token_for",
     "tokens_of",
+    "version_of",
+    "versions_of",
     "visible_person",
 ]
