@@ -18,7 +18,6 @@ cpSync(from(inter, "LICENSE"), to("fonts/inter-LICENSE.txt"));
 cpSync(from(mono, "LICENSE"), to("fonts/jetbrains-mono-LICENSE.txt"));
 
 cpSync(from("uplot/dist/uPlot.iife.min.js"), to("vendor/uplot/uPlot.iife.min.js"));
-cpSync(from("uplot/dist/uPlot.min.css"), to("vendor/uplot/uPlot.min.css"));
 cpSync(from("uplot/LICENSE"), to("vendor/uplot/LICENSE"));
 
 cpSync(from("lucide-static/LICENSE"), to("icons/LICENSE"));

@@ -8,7 +8,9 @@
     probe.style.color = value;
     return getComputedStyle(probe).color;
   };
-  const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+  const numbers = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+  // The server writes 4.4k, so the charts do too.
+  const compact = { format: (value) => numbers.format(value).replace("K", "k") };
   const dollars = (micros) => {
     const amount = micros / 1e6;
     if (Math.abs(amount) >= 1000) return `$${compact.format(amount)}`;
