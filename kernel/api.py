@@ -8,14 +8,18 @@ setting somebody believes in.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.db.models import Q, QuerySet
 from django.http import Http404
+from drf_spectacular.utils import inline_serializer
 from rest_framework import exceptions, serializers
 from rest_framework.pagination import CursorPagination
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import JSONRenderer
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 from kernel.canonical import strict_loads
@@ -67,6 +71,24 @@ class Input(serializers.Serializer[Any]):
         return super().to_internal_value(data)
 
 
+class Text(serializers.CharField):
+    """A text that is a JSON string: a number or a boolean in its place is an error."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
+class ListQuery(Input):
+    """The query of every list; a list with filters of its own declares them in a subclass."""
+
+    search = Text(required=False, max_length=200, help_text="Words that must all occur.")
+    ordering = Text(required=False, max_length=60, help_text="A field; with - in front, downwards.")
+    cursor = Text(required=False, max_length=500)
+    page_size = serializers.IntegerField(required=False, min_value=1, max_value=200)
+
+
 class Cursor(CursorPagination):
     """Lists as ``{results, next, previous}``; stable while rows arrive."""
 
@@ -79,6 +101,59 @@ class Cursor(CursorPagination):
         return Response(
             {"results": data, "next": self.get_next_link(), "previous": self.get_previous_link()}
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """What one list offers: its query, the fields words are looked for in, its orderings."""
+
+    query: type[ListQuery]
+    search: tuple[str, ...]
+    ordering: tuple[str, ...]  # the first one, downwards, unless asked otherwise
+
+    def read(self, request: Request) -> dict[str, Any]:
+        """Return the query's values. Raises ValidationError that names a wrong parameter."""
+        read = self.query(data=request.query_params.dict())
+        read.is_valid(raise_exception=True)
+        asked = read.validated_data.get("ordering", f"-{self.ordering[0]}")
+        if asked.removeprefix("-") not in self.ordering:
+            offer = ", ".join(self.ordering)
+            raise serializers.ValidationError(
+                {"ordering": [f"This list can be ordered by: {offer}."]}
+            )
+        values: dict[str, Any] = read.validated_data | {"ordering": asked}
+        return values
+
+    def answer(
+        self,
+        request: Request,
+        rows: QuerySet[Any],
+        shape: Callable[[list[Any]], Any],
+        asked: dict[str, Any],
+    ) -> Response:
+        """Search, order and cut a page; ``shape`` turns its rows into what is shown."""
+        for word in asked.get("search", "").split():
+            found = Q()
+            for field in self.search:
+                found |= Q(**{f"{field}__icontains": word})
+            rows = rows.filter(found)
+        pages = Cursor()
+        # The public id ends every ordering: it is unique, and no integer key leaves in a cursor.
+        pages.ordering = (asked["ordering"], "-public_id")  # type: ignore[assignment]
+        page: list[Any] | None = pages.paginate_queryset(rows, request)
+        return pages.get_paginated_response(shape(page or []))
+
+
+def page_of(output: type[serializers.BaseSerializer[Any]]) -> Any:
+    """Return the schema of a page of these."""
+    return inline_serializer(
+        name=f"{output.__name__}Page",
+        fields={
+            "results": output(many=True),
+            "next": serializers.URLField(allow_null=True),
+            "previous": serializers.URLField(allow_null=True),
+        },
+    )
 
 
 def problem(error: DomainError, instance: str = "") -> dict[str, object]:

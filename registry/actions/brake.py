@@ -41,8 +41,8 @@ def charge(account: str, address: str) -> Charge:
     counted = Charge(ring.hash(f"sign-in|{address}|{account}"), ring.hash(f"sign-in|{address}"))
     free = {counted.pair: FREE_GUESSES, counted.address: FREE_GUESSES_FOR_ADDRESS}
     now = clock.now()
-    # In a transaction of its own, even inside another: a refusal that rolls back must not
-    # give the guess back. Nobody calls this within one that they roll back.
+    # Committed before the guess is checked: nobody calls this within a transaction that a
+    # refusal rolls back.
     with transaction.atomic():
         SignInBrake.objects.filter(failed_at__lt=now - FORGOTTEN_AFTER).delete()
         SignInBrake.objects.bulk_create(
@@ -52,7 +52,9 @@ def charge(account: str, address: str) -> Charge:
         rows = list(
             SignInBrake.objects.select_for_update().filter(bucket__in=free).order_by("bucket")
         )
-        wait = max((row.free_at - now for row in rows), default=timedelta(0))
+        now = clock.now()  # the lock may have been waited for
+        braked = [row for row in rows if row.failures > free[bytes(row.bucket)]]
+        wait = max((row.free_at - now for row in braked), default=timedelta(0))
         if wait > timedelta(0):
             seconds = int(wait.total_seconds()) + 1
             raise SignInBraked(

@@ -177,5 +177,7 @@ def _open_links(secret: str) -> QuerySet[SignInLink]:
         digest=_digest(secret),
         used_at__isnull=True,
         expires_at__gt=Now(),
-        person__deactivated_at__isnull=True,
+        # No join: a joined update compares in a sub-query, which PostgreSQL does not ask
+        # again after waiting for the lock, and then every racing caller wins.
+        person__in=Person.objects.filter(deactivated_at__isnull=True),
     )
