@@ -36,6 +36,9 @@ _ADMIN: Final = _STRICT | {
     "script-src": "'self' 'unsafe-inline' 'unsafe-eval'",
     "style-src": "'self' 'unsafe-inline'",
 }
+# The viewer of the REST schema sets its own styles.
+_VIEWER: Final = _STRICT | {"style-src": "'self' 'unsafe-inline'"}
+_LOOSER: Final = {"/admin/": _ADMIN, "/api/v1/docs/": _VIEWER}
 
 
 def _policy(directives: dict[str, str]) -> str:
@@ -73,11 +76,14 @@ class BrowserPolicy:
     def __init__(self, get_response: Answer) -> None:
         self.get_response = get_response
         self.strict = _policy(_STRICT)
-        self.admin = _policy(_ADMIN)
+        self.looser = {prefix: _policy(directives) for prefix, directives in _LOOSER.items()}
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         response = self.get_response(request)
-        chosen = self.admin if request.path.startswith("/admin/") else self.strict
+        chosen = next(
+            (policy for prefix, policy in self.looser.items() if request.path.startswith(prefix)),
+            self.strict,
+        )
         response.headers.setdefault("Content-Security-Policy", chosen)
         response.headers.setdefault(
             "Permissions-Policy", "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
