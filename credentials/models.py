@@ -41,3 +41,33 @@ class Secret(models.Model):
 
     def __str__(self) -> str:
         return f"{self.public_id} (version {self.version} of {self.holder})"
+
+
+class RingRotation(models.Model):
+    """One rotation of a ring, from its new key to the end of the old ones; resumed if cut off."""
+
+    class Ring(models.TextChoices):
+        VENDOR = "vendor"
+        TOOL = "tool"
+        PAYLOAD = "payload"
+
+    ring = models.TextField(choices=Ring.choices)
+    ring_key_id = models.TextField()
+    started_by = models.TextField()
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["ring", "ring_key_id"], name="credentials_ringrotation_one_per_key"
+            ),
+            models.UniqueConstraint(
+                fields=["ring"],
+                condition=Q(finished_at__isnull=True),
+                name="credentials_ringrotation_one_at_a_time",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ring} to {self.ring_key_id}"

@@ -7,8 +7,6 @@ neither key nor content.
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -17,15 +15,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from kernel.errors import Unavailable
-from kernel.sealing import SUITE, PublicRing, Sealed
-
-
-class CannotOpen(Unavailable):
-    """Raised when this process lacks the key or the sealed bytes do not belong to this row."""
-
-    code = "kernel.cannot_open"
-    title = "A sealed value could not be opened"
+from kernel.sealing import SUITE, CannotOpen, PublicRing, Sealed, read_key_file
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +27,9 @@ class PrivateRing:
 
     @classmethod
     def load(cls, directory: Path, name: str) -> Self:
-        """Read both halves. Raises OSError, ValueError, KeyError."""
-        document = json.loads((directory / f"{name}.key.json").read_bytes())
-        keys = {
-            key: X25519PrivateKey.from_private_bytes(base64.b64decode(value))
-            for key, value in document["keys"].items()
-        }
+        """Read both halves. Raises: RingUnreadable."""
+        _, raw = read_key_file(directory, name, "key")
+        keys = {key: X25519PrivateKey.from_private_bytes(value) for key, value in raw.items()}
         return cls(PublicRing.load(directory, name), keys)
 
     def unwrap(self, ring_key_id: str, wrapped: bytes, identity: bytes) -> bytes:

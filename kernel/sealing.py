@@ -12,6 +12,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,10 +22,26 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
+from kernel.errors import Unavailable
 from kernel.keys import new_pepper_document
 
 RINGS: Final = ("vendor", "tool", "payload")
+_ID: Final = re.compile(r"k[1-9][0-9]{0,8}")
 SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
+
+
+class CannotOpen(Unavailable):
+    """Raised when this process lacks the key or the sealed bytes do not belong to this row."""
+
+    code = "kernel.cannot_open"
+    title = "A sealed value could not be opened"
+
+
+class RingUnreadable(Unavailable):
+    """Raised when a ring's files are absent, unreadable or not what they should be."""
+
+    code = "kernel.ring_unreadable"
+    title = "The key ring cannot be read here"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +64,11 @@ class PublicRing:
 
     @classmethod
     def load(cls, directory: Path, name: str) -> Self:
-        """Read ``<name>.pub.json``. Raises OSError, ValueError, KeyError."""
-        document = json.loads((directory / f"{name}.pub.json").read_bytes())
-        keys = {key: base64.b64decode(value) for key, value in document["keys"].items()}
-        if document["active"] not in keys:
-            raise ValueError(f"ring {name}: the active key is missing")
-        return cls(name, document["active"], keys)
+        """Read ``<name>.pub.json``. Raises: RingUnreadable."""
+        active, keys = read_key_file(directory, name, "pub")
+        if active not in keys:
+            raise RingUnreadable(f"The active key of ring {name} is missing.", ring=name)
+        return cls(name, active, keys)
 
     def wrap(self, data_key: bytes, identity: bytes) -> tuple[str, bytes]:
         """Seal a data key to the active public key, bound to an identity."""
@@ -82,13 +98,35 @@ class RingFile:
         self._ring: PublicRing | None = None
 
     def current(self) -> PublicRing:
-        """Return the ring; a process that seals after a rotation uses the new key."""
-        found = (self._directory / f"{self._name}.pub.json").stat()
+        """Return the ring; what is sealed after a rotation gets the new key.
+
+        Raises: RingUnreadable.
+        """
+        try:
+            found = (self._directory / f"{self._name}.pub.json").stat()
+        except OSError:
+            raise RingUnreadable(f"The key ring {self._name} is gone.", ring=self._name) from None
         version = (found.st_mtime_ns, found.st_ino)
         if self._ring is None or version != self._version:
             self._ring = PublicRing.load(self._directory, self._name)
             self._version = version
         return self._ring
+
+
+def read_key_file(directory: Path, name: str, half: str) -> tuple[str, dict[str, bytes]]:
+    """Read one file of a ring: the active id (public half only) and 32 bytes for each key.
+
+    Raises: RingUnreadable.
+    """
+    try:
+        document = json.loads((directory / f"{name}.{half}.json").read_bytes())
+        keys = {str(key): base64.b64decode(text) for key, text in document["keys"].items()}
+        active = str(document.get("active", ""))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise RingUnreadable(f"The key ring {name} cannot be read here.", ring=name) from None
+    if not all(_ID.fullmatch(key) and len(value) == 32 for key, value in keys.items()):
+        raise RingUnreadable(f"The key ring {name} holds something that is no key.", ring=name)
+    return active, keys
 
 
 def ensure_key_rings(directory: Path) -> list[str]:
@@ -146,8 +184,7 @@ def _number(ring_key_id: str) -> int:
 
 
 def _private_keys(directory: Path, name: str) -> dict[str, bytes]:
-    document = json.loads((directory / f"{name}.key.json").read_bytes())
-    return {key: base64.b64decode(value) for key, value in document["keys"].items()}
+    return read_key_file(directory, name, "key")[1]
 
 
 def _write_ring(directory: Path, name: str, keys: dict[str, bytes], active: str) -> None:

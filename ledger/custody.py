@@ -12,7 +12,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
-from kernel.opening import CannotOpen, PrivateRing
+from kernel.opening import PrivateRing
 from kernel.sealing import RingFile
 from ledger import datakeys
 from ledger.datakeys import ORG_SCOPE, DataKeySource
@@ -48,40 +48,14 @@ def seal_payload(
 
 
 def open_data_key(row: DataKey) -> DataKeyInUse:
-    """Return a data key in the clear. Raises: PayloadsClosed, CannotOpen."""
+    """Return a data key in the clear. Raises: PayloadsClosed, RingUnreadable, CannotOpen."""
     if RING not in settings.OPENS:
         raise PayloadsClosed
-    ring = load_private_ring(settings.KEYS_DIR)
+    ring = PrivateRing.load(settings.KEYS_DIR, RING)
     bound = datakeys.identity(row.dek_id, row.scope, row.data_class)
-    return DataKeyInUse(row.dek_id, ring.unwrap(row.ring_key_id, _bytes(row), bound))
-
-
-def load_private_ring(directory: Path) -> PrivateRing:
-    """Read the opening half of the payload ring. Raises: CannotOpen."""
-    try:
-        return PrivateRing.load(directory, RING)
-    except (OSError, ValueError, KeyError):
-        raise CannotOpen("The key ring of payloads cannot be read here.", ring=RING) from None
-
-
-def rewrap_data_key(row: DataKey, ring: PrivateRing) -> bool:
-    """Seal one data key to the ring's active key; False when somebody changed the row first.
-
-    Raises: CannotOpen.
-    """
-    bound = datakeys.identity(row.dek_id, row.scope, row.data_class)
-    ring_key_id, wrapped = ring.rewrap(row.ring_key_id, _bytes(row), bound)
-    unchanged = DataKey.objects.filter(
-        dek_id=row.dek_id,
-        state=DataKey.State.ACTIVE,
-        ring_key_id=row.ring_key_id,
-        wrapped_key=row.wrapped_key,
+    return DataKeyInUse(
+        row.dek_id, ring.unwrap(row.ring_key_id, bytes(row.wrapped_key or b""), bound)
     )
-    return bool(unchanged.update(ring_key_id=ring_key_id, wrapped_key=wrapped))
-
-
-def _bytes(row: DataKey) -> bytes:
-    return bytes(row.wrapped_key or b"")
 
 
 @cache
