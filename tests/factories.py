@@ -21,6 +21,7 @@ from kernel.refs import new_id
 from registry.actors import Actor
 from registry.models import Agent, AgentKey, AgentVersion, Person, PersonToken, SimilarAgent, Team
 from registry.pepper import pepper_ring
+from routing.models import Call, Model, Route, RouteTarget, Run, Vendor
 
 LONG = timedelta(days=30)
 STAGES = ("draft", "in_review", "soft_launch", "live", "deprecated", "retired")
@@ -194,6 +195,63 @@ def make_token(
         "expires_at": now + LONG,
     }
     return PersonToken.objects.create(**given | over), credential.text
+
+
+def make_vendor(name: str = "acme-ai", **over: Any) -> Vendor:
+    given: dict[str, Any] = {
+        "public_id": new_id("ven"),
+        "name": name,
+        "dialect": "openai",
+        "base_url": f"https://{name}.example/v1",
+        "created_at": clock.now(),
+    }
+    return Vendor.objects.create(**given | over)
+
+
+def make_model(vendor: Vendor | None = None, name: str = "acme-1", **over: Any) -> Model:
+    given: dict[str, Any] = {
+        "public_id": new_id("mod"),
+        "vendor": vendor or make_vendor(),
+        "name": name,
+        "created_at": clock.now(),
+    }
+    return Model.objects.create(**given | over)
+
+
+def make_route(name: str = "sandbox", *models: Model, **over: Any) -> Route:
+    """Make a route to these models, each tried after the one before it."""
+    now = clock.now()
+    given = {"public_id": new_id("rte"), "name": name, "created_at": now, "changed_at": now}
+    route = Route.objects.create(**given | over)
+    for priority, model in enumerate(models or (make_model(),)):
+        RouteTarget.objects.create(route=route, model=model, priority=priority)
+    return route
+
+
+def make_run(agent: Agent, label: str = "nightly", **over: Any) -> Run:
+    given = {"run_id": new_id("run"), "label": label, "started_at": clock.now()}
+    return Run.objects.create(**given | {"agent_id": agent.public_id} | over)
+
+
+def make_call(agent: Agent, **over: Any) -> Call:
+    """Make a priced call that went well, of a run of its own unless one is named."""
+    given: dict[str, Any] = {
+        "intent_id": new_id("ent"),
+        "run_id": new_id("run"),
+        "agent_id": agent.public_id,
+        "route": "sandbox",
+        "requested_model": "sandbox",
+        "vendor": "acme-ai",
+        "model": "acme-1",
+        "status": "ok",
+        "http_status": 200,
+        "input_tokens": 10,
+        "output_tokens": 5,
+        "cost_micros": 100,
+        "started_at": clock.now(),
+        "duration_ms": 20,
+    }
+    return Call.objects.create(**given | over)
 
 
 def actor(person: Person, *roles: str) -> Actor:

@@ -1,0 +1,173 @@
+"""Loading the catalogue: facts in, nothing lost, models brought in step.
+
+A row is named by what it speaks of and where it was read, so loading twice changes
+nothing. Which of several sources counts is worked out over the whole table: the newest
+as_of, and among equals the vendor's own page before a collection.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, replace
+
+from django.db import connection, transaction
+
+from kernel import clock
+from kernel.canonical import digest_bytes
+from kernel.refs import Ref
+from ledger.entries import Fact
+from ledger.record import record
+from ledger.verbs import Verb
+from registry.actors import Actor
+from registry.models import Role
+from routing.actions.linking import relink
+from routing.catalogue.formats import Document, LifecycleFact, PriceFact, read_document
+from routing.catalogue.platforms import DATA
+from routing.models import CatalogueLoad, LifecycleRow, Model, Price
+
+SHIPPED = ("lifecycle", "prices")
+_LOCK = 0x0CA7A106
+
+_LIFECYCLE_KEY = (
+    "platform", "model_id", "model_version", "source_url", "obtained_via", "as_of",
+)  # fmt: skip
+_LIFECYCLE_REST = (
+    "provider", "canonical_id", "status", "announced_on", "retires_on", "date_precision",
+    "replacement", "aliases", "note", "loaded_at",
+)  # fmt: skip
+_PRICE_KEY = ("platform", "model_id")
+_PRICE_REST = (
+    "currency", "input_micros_per_mtok", "output_micros_per_mtok",
+    "cached_input_micros_per_mtok", "context_tokens", "source", "as_of", "loaded_at",
+)  # fmt: skip
+
+_RANK = """
+WITH ranked AS (
+    SELECT id,
+           row_number() OVER (
+               PARTITION BY platform, canonical_id, model_version
+               ORDER BY as_of DESC, (obtained_via LIKE 'litellm%%'), (retires_on IS NULL), id
+           ) = 1 AS current,
+           CASE WHEN min(retires_on) OVER same IS DISTINCT FROM max(retires_on) OVER same
+                THEN array_agg(retires_on) OVER same END AS dates
+    FROM routing_lifecyclerow
+    WINDOW same AS (PARTITION BY platform, canonical_id, model_version)
+), settled AS (
+    SELECT id, current, ARRAY(
+        SELECT DISTINCT day FROM unnest(dates) AS day WHERE day IS NOT NULL ORDER BY day
+    ) AS dates FROM ranked
+)
+UPDATE routing_lifecyclerow AS row SET is_current = settled.current,
+       conflicting_dates = settled.dates
+FROM settled
+WHERE row.id = settled.id AND (row.is_current, row.conflicting_dates)
+      IS DISTINCT FROM (settled.current, settled.dates)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What loading one document came to."""
+
+    name: str
+    rows: int
+    models_changed: int
+    digest: str
+    unchanged: bool = False
+
+
+@transaction.atomic
+def load_catalogue(raw: bytes, *, actor: Actor, came_from: str, name: str = "") -> Loaded:
+    """Load one catalogue document and bring every model in step with it.
+
+    A document that was the last one loaded under its name is not loaded again.
+    Records: catalogue.loaded, and model.changed for each model that differs.
+    Raises: RoleMissing, CatalogueUnreadable, NotJSON.
+    """
+    actor.require(Role.PLATFORM)
+    document = read_document(raw)
+    if name:
+        document = replace(document, name=name)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    if CatalogueLoad.objects.filter(name=document.name, digest=document.digest).exists():
+        return Loaded(document.name, document.rows, 0, document.digest, unchanged=True)
+    _store(document)
+    models = Model.objects.select_related("vendor").select_for_update(of=("self",)).order_by("id")
+    changed = relink(models, actor=actor.ref)
+    facts: dict[str, Fact] = {
+        "digest": document.digest,
+        "title": document.title,
+        "as_of": document.as_of,
+        "from": came_from,
+        "lifecycle_rows": len(document.lifecycle),
+        "price_rows": len(document.prices),
+        "models_changed": changed,
+    }
+    record(Verb.CATALOGUE_LOADED, Ref("catalogue", document.name), actor=actor.ref, facts=facts)
+    return Loaded(document.name, document.rows, changed, document.digest)
+
+
+def load_shipped_catalogue(*, actor: Actor) -> list[Loaded]:
+    """Load what ships with this version, unless it is loaded already.
+
+    The digest of the bytes is compared before they are parsed: an ordinary start reads two
+    files and asks one question.
+    Records: catalogue.loaded, for each document that differs.
+    """
+    stored = dict(CatalogueLoad.objects.filter(name__in=SHIPPED).values_list("name", "digest"))
+    results = []
+    for name in SHIPPED:
+        raw = (DATA / f"{name}.json").read_bytes()
+        digest = digest_bytes(raw)
+        if stored.get(name) == digest:
+            results.append(Loaded(name, 0, 0, digest, unchanged=True))
+        else:
+            results.append(load_catalogue(raw, actor=actor, came_from="shipped", name=name))
+    return results
+
+
+def _store(document: Document) -> None:
+    now = clock.now()
+    lifecycle = {_lifecycle_key(fact): fact for fact in document.lifecycle}
+    LifecycleRow.objects.bulk_create(
+        [LifecycleRow(**asdict(fact), loaded_at=now) for fact in lifecycle.values()],
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=_LIFECYCLE_KEY,
+        update_fields=_LIFECYCLE_REST,
+    )
+    if lifecycle:
+        with connection.cursor() as cursor:
+            cursor.execute(_RANK)
+    prices = {(fact.platform, fact.model_id): fact for fact in document.prices}
+    _store_prices(prices.values(), document)
+    CatalogueLoad.objects.update_or_create(
+        name=document.name,
+        defaults={
+            "digest": document.digest,
+            "title": document.title,
+            "as_of": document.as_of,
+            "rows": document.rows,
+            "loaded_at": now,
+        },
+    )
+
+
+def _store_prices(prices: Iterable[PriceFact], document: Document) -> None:
+    now = clock.now()
+    Price.objects.bulk_create(
+        [Price(**asdict(fact), loaded_at=now) for fact in prices],
+        batch_size=500,
+        update_conflicts=True,
+        unique_fields=_PRICE_KEY,
+        update_fields=_PRICE_REST,
+    )
+    if document.prices:
+        # A price that its own list no longer has is no longer a price.
+        collection = document.title.split(" ")[0]
+        Price.objects.filter(source__startswith=collection, loaded_at__lt=now).delete()
+
+
+def _lifecycle_key(fact: LifecycleFact) -> tuple[str, ...]:
+    return tuple(getattr(fact, name) for name in _LIFECYCLE_KEY)

@@ -1,0 +1,303 @@
+"""Setting task routes: a whole document replaces a whole document, or nothing changes.
+
+Agents keep calling a name while what serves it changes, so a caller may say which
+revision they have read; if the route has moved on since, nothing is overwritten.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import transaction
+
+from kernel import clock
+from kernel.canonical import digest
+from kernel.db import refused_as
+from kernel.refs import new_id
+from ledger.entries import Fact
+from ledger.record import record
+from ledger.verbs import Verb
+from registry.actors import Actor
+from registry.models import Role
+from routing.actions.vendors import DATA_CLASSES
+from routing.errors import AlreadyDisabled, NotDisabled, ReasonMissing, RouteInvalid, RouteMoved
+from routing.models import Model, Route, RouteTarget, Vendor
+from routing.queries.routes import route_for
+
+MAX_TARGETS: Final = 50
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
+_RECEIPTS: Final = ("L0", "L1", "L2", "L3")
+_LISTS: Final = ("data_classes", "regions", "vendors")
+CONSTRAINTS: Final = (*_LISTS, "max_cost_micros", "receipt_level")
+
+
+@dataclass(frozen=True, slots=True)
+class TargetDraft:
+    """One model that may serve a route, by the names people know it by."""
+
+    vendor: str
+    model: str
+    weight: int = 100
+    priority: int = 0
+    region: str = ""
+
+    def __str__(self) -> str:
+        region = f"@{self.region}" if self.region else ""
+        return f"{self.vendor}/{self.model}{region} priority {self.priority} weight {self.weight}"
+
+
+@dataclass(frozen=True, slots=True)
+class RouteResult:
+    """A route after it was set, and what people should know about it."""
+
+    route: Route
+    created: bool
+    changed: bool
+    notes: list[str]
+
+
+@transaction.atomic
+def put_route(
+    name: str,
+    targets: Iterable[TargetDraft],
+    constraints: Mapping[str, Any] | None = None,
+    *,
+    actor: Actor,
+    title: str = "",
+    expected_revision: int | None = None,
+) -> RouteResult:
+    """Make a route say exactly this. Saying the same again changes and records nothing.
+
+    A disabled route is enabled by it: the document that is put is the whole truth.
+    Records: route.set, and route.enabled where it was disabled.
+    Raises: RoleMissing, RouteInvalid, RouteMoved.
+    """
+    actor.require(Role.PLATFORM)
+    listed, limits = list(targets), _constraints(constraints or {})
+    _check_name(name, title)
+    chosen = _models(listed)
+    route = Route.objects.select_for_update().filter(name=name).first()
+    _check_revision(route, expected_revision)
+    notes = _notes(listed, chosen, limits)
+    if route is not None and _says(route) == (title, limits, _sorted(listed)):
+        was_stopped = route.disabled_at is not None
+        if was_stopped:
+            _enable(route, actor)
+        return RouteResult(route_for(actor, name), created=False, changed=was_stopped, notes=notes)
+    created = route is None
+    route = _store(route, name, title, limits)
+    RouteTarget.objects.bulk_create(_rows(route, listed, chosen))
+    if route.disabled_at is not None:
+        _enable(route, actor)
+    record(Verb.ROUTE_SET, route.ref, actor=actor.ref, facts=_facts(route, listed))
+    return RouteResult(route_for(actor, name), created=created, changed=True, notes=notes)
+
+
+@transaction.atomic
+def disable_route(name: str, *, actor: Actor, reason: str) -> Route:
+    """Stop every call to a route; its name stays taken and its history stays.
+
+    Records: route.disabled. Raises: RoleMissing, RouteNotFound, ReasonMissing,
+    AlreadyDisabled.
+    """
+    actor.require(Role.PLATFORM, Role.SECURITY)
+    route = route_for(actor, name)
+    if not (why := reason.strip()[:500]):
+        raise ReasonMissing("Say why the route is disabled; people will ask.")
+    now = clock.now()
+    running = Route.objects.filter(pk=route.pk, disabled_at__isnull=True)
+    if not running.update(disabled_at=now, changed_at=now):
+        raise AlreadyDisabled(f"The route {route.name} is disabled already.")
+    facts: dict[str, Fact] = {"route": route.name, "reason": why}
+    record(Verb.ROUTE_DISABLED, route.ref, actor=actor.ref, facts=facts)
+    return route_for(actor, name)
+
+
+@transaction.atomic
+def enable_route(name: str, *, actor: Actor) -> Route:
+    """Let calls use a route again.
+
+    Records: route.enabled. Raises: RoleMissing, RouteNotFound, NotDisabled.
+    """
+    actor.require(Role.PLATFORM)
+    route = route_for(actor, name)
+    if not _enable(route, actor):
+        raise NotDisabled(f"The route {route.name} is not disabled.")
+    return route_for(actor, name)
+
+
+def _enable(route: Route, actor: Actor) -> bool:
+    stopped = Route.objects.filter(pk=route.pk, disabled_at__isnull=False)
+    if not stopped.update(disabled_at=None, changed_at=clock.now()):
+        return False
+    record(Verb.ROUTE_ENABLED, route.ref, actor=actor.ref, facts={"route": route.name})
+    return True
+
+
+def _check_name(name: str, title: str) -> None:
+    if not _NAME.fullmatch(name) or name.endswith(("/enable", "/disable")):
+        raise RouteInvalid(
+            "A route's name has up to 100 letters, digits and . _ : / -, beginning with a "
+            "letter or a digit.",
+            field="name",
+        )
+    if len(title) > 200:
+        raise RouteInvalid("A title has at most 200 characters.", field="title")
+
+
+def _check_revision(route: Route | None, expected: int | None) -> None:
+    if expected is None:
+        return
+    current = route.revision if route else 0
+    if expected != current:
+        raise RouteMoved(
+            f"You have read revision {expected}, the route is at {current}. Read it again.",
+            expected=expected,
+            revision=current,
+        )
+
+
+def _models(targets: list[TargetDraft]) -> dict[tuple[str, str], Model]:
+    if not 1 <= len(targets) <= MAX_TARGETS:
+        raise RouteInvalid(f"A route has 1 to {MAX_TARGETS} targets.", field="targets")
+    known = {
+        (model.vendor.name, model.name): model
+        for model in Model.objects.select_related("vendor").filter(
+            vendor__name__in={target.vendor for target in targets}
+        )
+    }
+    seen: set[tuple[str, str, str]] = set()
+    for number, target in enumerate(targets):
+        _check_target(number, target, known)
+        key = (target.vendor, target.model, target.region)
+        if key in seen:
+            raise _wrong(number, f"{target.vendor}/{target.model} is named twice")
+        seen.add(key)
+    return known
+
+
+def _check_target(number: int, target: TargetDraft, known: dict[tuple[str, str], Model]) -> None:
+    model = known.get((target.vendor, target.model))
+    if model is None:
+        raise _wrong(number, _missing(target, known))
+    if not (1 <= target.weight <= 10000 and 0 <= target.priority <= 1000):
+        raise _wrong(number, "weight is 1 to 10000, priority 0 to 1000")
+    if target.region and target.region not in model.vendor.regions:
+        regions = ", ".join(model.vendor.regions) or "none"
+        raise _wrong(number, f"{target.vendor} has no region {target.region!r}; it has: {regions}")
+
+
+def _missing(target: TargetDraft, known: dict[tuple[str, str], Model]) -> str:
+    served = sorted(model for vendor, model in known if vendor == target.vendor)[:20]
+    if served:
+        return f"{target.vendor} serves no model {target.model!r}; it serves: {', '.join(served)}"
+    vendors = list(Vendor.objects.order_by("name").values_list("name", flat=True)[:50])
+    if target.vendor in vendors:
+        return f"{target.vendor} serves no models yet; add {target.model!r} to it first"
+    return f"there is no vendor {target.vendor!r}; there are: {', '.join(vendors) or 'none'}"
+
+
+def _wrong(number: int, what: str) -> RouteInvalid:
+    return RouteInvalid(f"Target {number + 1}: {what}.", field=f"targets[{number}]")
+
+
+def _constraints(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check what the policy will read: a constraint nobody knows would bind nobody."""
+    for key, value in given.items():
+        if key not in CONSTRAINTS:
+            raise RouteInvalid(
+                f"There is no constraint {key!r}; there are: {', '.join(CONSTRAINTS)}.",
+                field="constraints",
+            )
+        if not _is_sound(key, value):
+            raise RouteInvalid(f"The constraint {key} cannot be {value!r:.80}.", field=key)
+    return {key: given[key] for key in sorted(given)}
+
+
+def _is_sound(key: str, value: Any) -> bool:
+    if key == "receipt_level":
+        return value in _RECEIPTS
+    if key == "max_cost_micros":
+        return value is None or (type(value) is int and 0 <= value <= 10**15)
+    if not isinstance(value, list) or not all(isinstance(one, str) and one for one in value):
+        return False
+    return key != "data_classes" or set(value) <= set(DATA_CLASSES)
+
+
+def _notes(
+    targets: list[TargetDraft], models: dict[tuple[str, str], Model], limits: dict[str, Any]
+) -> list[str]:
+    notes = []
+    for target in targets:
+        model = models[target.vendor, target.model]
+        named = f"{target.vendor}/{target.model}"
+        if model.disabled_at or model.vendor.disabled_at:
+            notes.append(f"{named} is disabled and will not be called.")
+        if limits.get("vendors") and target.vendor not in limits["vendors"]:
+            notes.append(f"{named} will be refused: its vendor is not among the route's vendors.")
+        if limits.get("regions") and target.region not in limits["regions"]:
+            notes.append(f"{named} will be refused: its region is not among the route's regions.")
+        if model.retires_on is not None:
+            notes.append(f"{named} retires on {model.retires_on.isoformat()}.")
+    return notes
+
+
+Said = tuple[str, dict[str, Any], list[TargetDraft]]
+
+
+def _says(route: Route) -> Said:
+    rows = route.targets.select_related("model__vendor")
+    targets = [
+        TargetDraft(row.model.vendor.name, row.model.name, row.weight, row.priority, row.region)
+        for row in rows
+    ]
+    return route.title, route.constraints, _sorted(targets)
+
+
+def _sorted(targets: list[TargetDraft]) -> list[TargetDraft]:
+    return sorted(targets, key=lambda one: (one.vendor, one.model, one.region))
+
+
+def _store(route: Route | None, name: str, title: str, limits: dict[str, Any]) -> Route:
+    now = clock.now()
+    if route is None:
+        route = Route(
+            public_id=new_id("rte"), name=name, title=title, constraints=limits,
+            created_at=now, changed_at=now,
+        )  # fmt: skip
+        raced = RouteMoved(f"The route {name} has just been made by somebody else.")
+        with refused_as({"routing_route_name_key": raced}):
+            route.save(force_insert=True)
+        return route
+    route.title, route.constraints, route.changed_at = title, limits, now
+    route.revision += 1
+    route.save(update_fields=["title", "constraints", "changed_at", "revision"])
+    route.targets.all().delete()
+    return route
+
+
+def _rows(
+    route: Route, targets: list[TargetDraft], models: dict[tuple[str, str], Model]
+) -> list[RouteTarget]:
+    return [
+        RouteTarget(
+            route=route,
+            model=models[target.vendor, target.model],
+            region=target.region,
+            weight=target.weight,
+            priority=target.priority,
+        )
+        for target in targets
+    ]
+
+
+def _facts(route: Route, targets: list[TargetDraft]) -> dict[str, Fact]:
+    return {
+        "route": route.name,
+        "revision": route.revision,
+        "targets": [str(target) for target in _sorted(targets)],
+        "constraints": digest(route.constraints),
+    }

@@ -1,0 +1,140 @@
+"""Every refusal about vendors, models, routes, the catalogue and the record of calls.
+
+Malformed   400   CatalogueUnreadable
+Invalid     422   AddressUnusable · VendorInvalid · ModelInvalid · RouteInvalid
+                  ReasonMissing · NothingToChange · SecretUnusable
+NotFound    404   VendorNotFound · ModelNotFound · RouteNotFound · RunNotFound
+                  CallsNotFound
+Conflict    409   VendorExists · ModelExists · RouteMoved · AlreadyDisabled · NotDisabled
+Unavailable 503   GatewayUnreachable
+"""
+
+from __future__ import annotations
+
+from kernel.errors import Conflict, Invalid, Malformed, NotFound, Unavailable
+
+
+class CatalogueUnreadable(Malformed):
+    """Raised when a catalogue document is of no known format, or one row of it is wrong."""
+
+    code = "routing.catalogue_unreadable"
+    title = "The catalogue document could not be read"
+
+
+class AddressUnusable(Invalid):
+    """Raised when a vendor's address cannot be used as it is; says what to write instead."""
+
+    code = "routing.address_unusable"
+    title = "The address cannot be used"
+
+
+class VendorInvalid(Invalid):
+    """Raised when a vendor's description does not hold together; names the field."""
+
+    code = "routing.vendor_invalid"
+    title = "The vendor is not valid"
+
+
+class ModelInvalid(Invalid):
+    """Raised when a model's description does not hold together; names the field."""
+
+    code = "routing.model_invalid"
+    title = "The model is not valid"
+
+
+class RouteInvalid(Invalid):
+    """Raised when a route could not serve as written; names the target and what exists."""
+
+    code = "routing.route_invalid"
+    title = "The route is not valid"
+
+
+class ReasonMissing(Invalid):
+    """Raised when something is stopped without saying why."""
+
+    code = "routing.reason_missing"
+    title = "Say why"
+
+
+class NothingToChange(Invalid):
+    """Raised when a change changes nothing: most often a misspelt field or value."""
+
+    code = "routing.nothing_to_change"
+    title = "Nothing would change"
+
+
+class VendorNotFound(NotFound):
+    """Raised when no vendor has that name; names those there are."""
+
+    code = "routing.vendor_not_found"
+    title = "There is no such vendor"
+
+
+class ModelNotFound(NotFound):
+    """Raised when the vendor serves no model of that name here."""
+
+    code = "routing.model_not_found"
+    title = "There is no such model"
+
+
+class RouteNotFound(NotFound):
+    """Raised when no route has that name."""
+
+    code = "routing.route_not_found"
+    title = "There is no such route"
+
+
+class RunNotFound(NotFound):
+    """Raised when no run has that id or label, or the viewer may not see its agent's runs."""
+
+    code = "routing.run_not_found"
+    title = "There is no such run"
+
+
+class CallsNotFound(NotFound):
+    """Raised when the calls of an agent are asked for by somebody who may not see them."""
+
+    code = "routing.calls_not_found"
+    title = "There is no such agent, or you may not see its calls"
+
+
+class VendorExists(Conflict):
+    """Raised when a vendor of that name is connected already."""
+
+    code = "routing.vendor_exists"
+    title = "A vendor of that name exists"
+
+
+class ModelExists(Conflict):
+    """Raised when the vendor serves that model already."""
+
+    code = "routing.model_exists"
+    title = "The vendor serves that model already"
+
+
+class RouteMoved(Conflict):
+    """Raised when the route is no longer at the revision that the caller has read."""
+
+    code = "routing.route_moved"
+    title = "The route has changed since you read it"
+
+
+class AlreadyDisabled(Conflict):
+    """Raised when what is to be stopped is stopped already."""
+
+    code = "routing.already_disabled"
+    title = "It is disabled already"
+
+
+class NotDisabled(Conflict):
+    """Raised when what is to be started was not stopped."""
+
+    code = "routing.not_disabled"
+    title = "It is not disabled"
+
+
+class GatewayUnreachable(Unavailable):
+    """Raised when the gateway, which alone calls vendors, did not answer the internal request."""
+
+    code = "routing.gateway_unreachable"
+    title = "The gateway does not answer"

@@ -1,0 +1,186 @@
+"""Task routes: whole documents, revisions, and refusals that say what there is."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from django.db import connection
+
+from ledger.models import Entry
+from registry.actors import RoleMissing
+from routing.actions.routes import TargetDraft, disable_route, enable_route, put_route
+from routing.errors import (
+    AlreadyDisabled,
+    NotDisabled,
+    ReasonMissing,
+    RouteInvalid,
+    RouteMoved,
+    RouteNotFound,
+)
+from routing.models import Route, RouteTarget
+from routing.queries.routes import RouteNames, route_for
+from tests.factories import Cast, actor, make_cast, make_model, make_route, make_vendor, operator
+
+pytestmark = pytest.mark.django_db
+ACME = TargetDraft("acme-ai", "acme-1")
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+def set_count() -> int:
+    return Entry.objects.filter(verb="route.set").count()
+
+
+def test_a_route_is_made_and_replaced_whole(cast):
+    vendor = make_vendor(regions=["eu", "us"])
+    make_model(vendor, "acme-1")
+    make_model(vendor, "acme-2")
+    first = put_route("classify", [ACME], {"regions": []}, actor=actor(cast.pat))
+    assert (first.created, first.route.revision) == (True, 1)
+    targets = [
+        TargetDraft("acme-ai", "acme-2", weight=30, priority=1),
+        TargetDraft("acme-ai", "acme-2", weight=70, region="eu"),
+    ]
+    second = put_route("classify", targets, {"max_cost_micros": 5000}, actor=actor(cast.pat))
+    assert (second.created, second.route.revision) == (False, 2)
+    assert [str(target.model) for target in second.route.targets.all()] == ["acme-ai/acme-2"] * 2
+    assert [target.region for target in second.route.targets.all()] == ["eu", ""]
+    assert second.route.constraints == {"max_cost_micros": 5000}
+
+
+def test_saying_the_same_again_changes_and_records_nothing(cast):
+    make_model()
+    put_route("classify", [ACME], actor=actor(cast.pat))
+    again = put_route("classify", [ACME], actor=actor(cast.pat))
+    assert (again.changed, again.route.revision, set_count()) == (False, 1, 1)
+
+
+def test_a_caller_who_read_an_older_revision_overwrites_nothing(cast):
+    make_model()
+    put_route("classify", [ACME], actor=actor(cast.pat), expected_revision=0)
+    put_route("classify", [ACME], actor=actor(cast.pat), title="New", expected_revision=1)
+    with pytest.raises(RouteMoved) as refused:
+        put_route("classify", [ACME], actor=actor(cast.pat), title="Mine", expected_revision=1)
+    assert refused.value.facts == {"expected": 1, "revision": 2}
+    assert Route.objects.get().title == "New"
+
+
+@pytest.mark.parametrize(
+    ("targets", "says"),
+    [
+        ([], "1 to 50 targets"),
+        ([TargetDraft("nowhere", "m")], "there is no vendor 'nowhere'; there are: acme-ai, bare"),
+        ([TargetDraft("acme-ai", "m")], "no model 'm'; it serves: acme-1"),
+        ([TargetDraft("bare", "m")], "bare serves no models yet"),
+        ([ACME, ACME], "Target 2: acme-ai/acme-1 is named twice"),
+        ([TargetDraft("acme-ai", "acme-1", weight=0)], "weight is 1 to 10000"),
+        ([TargetDraft("acme-ai", "acme-1", priority=-1)], "priority 0 to 1000"),
+        ([TargetDraft("acme-ai", "acme-1", region="mars")], "no region 'mars'; it has: eu"),
+    ],
+)
+def test_a_target_that_cannot_serve_is_named_with_what_there_is(cast, targets, says):
+    make_model(make_vendor(regions=["eu"]))
+    make_vendor("bare")
+    with pytest.raises(RouteInvalid) as refused:
+        put_route("classify", targets, actor=actor(cast.pat))
+    assert says in refused.value.detail
+    assert Route.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    "constraints",
+    [
+        {"region": ["eu"]},
+        {"regions": "eu"},
+        {"regions": [""]},
+        {"data_classes": ["secret"]},
+        {"max_cost_micros": -1},
+        {"max_cost_micros": True},
+        {"max_cost_micros": 1.5},
+        {"receipt_level": "L9"},
+    ],
+)
+def test_a_constraint_that_would_bind_nobody_is_refused(cast, constraints):
+    make_model()
+    with pytest.raises(RouteInvalid):
+        put_route("classify", [ACME], constraints, actor=actor(cast.pat))
+
+
+@pytest.mark.parametrize("name", ["", "a b", "/a", "a/enable", "é", "x" * 101, "a\n"])
+def test_a_name_that_no_agent_could_send_is_refused(cast, name):
+    make_model()
+    with pytest.raises(RouteInvalid):
+        put_route(name, [ACME], actor=actor(cast.pat))
+
+
+def test_what_will_not_be_called_is_pointed_out(cast):
+    vendor = make_vendor(disabled_at=cast.pat.created_at, disabled_reason="x")
+    make_model(vendor, retires_on="2026-12-11")
+    limits = {"regions": ["eu"], "vendors": ["other"]}
+    notes = put_route("classify", [ACME], limits, actor=actor(cast.pat)).notes
+    assert [note.split(" ", 1)[1][:22] for note in notes] == [
+        "is disabled and will n",
+        "will be refused: its v",
+        "will be refused: its r",
+        "retires on 2026-12-11.",
+    ]
+
+
+@pytest.mark.parametrize("who", ["alice", "mallory", "sam", "ann"])
+def test_only_the_platform_sets_routes(cast, who):
+    make_model()
+    with pytest.raises(RoleMissing):
+        put_route("classify", [ACME], actor=actor(getattr(cast, who)))
+
+
+def test_a_disabled_route_is_not_offered_and_a_new_document_enables_it(cast):
+    make_model()
+    put_route("classify", [ACME], actor=actor(cast.pat))
+    disable_route("classify", actor=actor(cast.sam), reason="wrong answers")
+    assert RouteNames().unknown(["classify", "x\x00"]) == {"classify", "x\x00"}
+    assert RouteNames().visible_names() == []
+    with pytest.raises(AlreadyDisabled):
+        disable_route("classify", actor=actor(cast.sam), reason="wrong answers")
+    result = put_route("classify", [ACME], actor=actor(cast.pat))
+    assert (result.changed, result.route.disabled_at) == (True, None)
+    assert RouteNames().unknown(["classify"]) == set()
+    with pytest.raises(NotDisabled):
+        enable_route("classify", actor=actor(cast.pat))
+    with pytest.raises(ReasonMissing):
+        disable_route("classify", actor=actor(cast.pat), reason="")
+
+
+def test_an_unknown_route_is_answered_with_those_there_are(cast):
+    make_route("one")
+    with pytest.raises(RouteNotFound, match="There are: one"):
+        route_for(actor(cast.alice), "two")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_make_a_route_at_once_both_end_well_or_one_is_told():
+    make_model()
+    outcomes: list[str] = []
+    gate = threading.Barrier(2)
+
+    def put() -> None:
+        gate.wait()
+        try:
+            put_route("classify", [ACME], actor=operator(), expected_revision=0)
+            outcomes.append("made")
+        except RouteMoved:
+            outcomes.append("told")
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=put) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(outcomes) == ["made", "told"]
+    assert RouteTarget.objects.count() == 1
+    assert set_count() == 1
