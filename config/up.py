@@ -82,6 +82,7 @@ class Supervisor:
         self.sockets: Path | None = None
         self.link = ""
         self.asked_to_stop = False
+        self.make = Make()
 
     # --- talking
 
@@ -290,6 +291,7 @@ class Supervisor:
         """Look after the children until asked to stop."""
         while True:
             self._look_after()
+            self.asked_to_stop |= self.make.was_interrupted()
             self.pause(0.5)
 
     def _look_after(self, *, starting: bool = False) -> None:
@@ -364,14 +366,36 @@ def only_one(places: Places) -> Iterator[None]:
         yield
 
 
-def _follow_make() -> None:
-    """Stop when `make` is killed: it cannot tell us any more, and nobody would know we run."""
+class Make:
+    """The `make` that started us, if one did: it is what people signal, and it tells us little."""
+
+    def __init__(self) -> None:
+        self.pid = os.getppid() if _comm(os.getppid()) in {"make", "gmake"} else 0
+        if self.pid:
+            # Killed, it cannot tell us any more, and nobody would know that we run.
+            ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+    def was_interrupted(self) -> bool:
+        """Whether it got a SIGINT for itself alone (`kill -INT`, not Ctrl-C).
+
+        GNU make then waits for us and passes nothing on. All it does is to stop catching
+        the signal, which the kernel shows.
+        """
+        if not self.pid:
+            return False
+        try:
+            status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
+        except OSError:
+            return False
+        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+        return not int(caught.split()[1], 16) & 1 << (signal.SIGINT - 1)
+
+
+def _comm(pid: int) -> str:
     try:
-        parent = Path(f"/proc/{os.getppid()}/comm").read_text(encoding="utf-8").strip()
+        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
     except OSError:
-        return
-    if parent in {"make", "gmake"}:
-        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+        return ""
 
 
 def main() -> int:
@@ -389,7 +413,6 @@ def main() -> int:
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, ask)
-    _follow_make()
     try:
         with only_one(supervisor.places):
             return _run(supervisor)
