@@ -17,6 +17,7 @@ from django.db import connection
 from config import collecting, first_steps
 from ledger.grants import apply_grants
 from ledger.partitions import ensure_partitions
+from routing.actions.catalogue import load_shipped_catalogue
 
 
 class Command(BaseCommand):
@@ -28,6 +29,7 @@ class Command(BaseCommand):
             ("migrations", _migrate),
             ("grants", _grant),
             ("partitions", _partition),
+            ("catalogue", _load_catalogue),
             ("static files", collecting.collect),
             ("admin token", first_steps.bootstrap_token),
         ):
@@ -69,3 +71,9 @@ def _grant() -> str:
 def _partition() -> str:
     made = ensure_partitions()
     return f"{made} months made" if made else "up to date"
+
+
+def _load_catalogue() -> str:
+    loaded = load_shipped_catalogue(actor=first_steps.OPERATOR)
+    new = [f"{one.name} {one.rows} rows" for one in loaded if not one.unchanged]
+    return ", ".join(new) or "up to date"
