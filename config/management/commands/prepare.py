@@ -17,7 +17,10 @@ from django.db import connection
 from config import collecting, first_steps
 from ledger.grants import apply_grants
 from ledger.partitions import ensure_partitions
+from registry.actors import Actor
 from routing.actions.catalogue import load_shipped_catalogue
+from routing.sandbox.secret import FILE_NAME
+from routing.sandbox.setup import ensure_sandbox
 
 
 class Command(BaseCommand):
@@ -30,6 +33,7 @@ class Command(BaseCommand):
             ("grants", _grant),
             ("partitions", _partition),
             ("catalogue", _load_catalogue),
+            ("sandbox", _connect_sandbox),
             ("static files", collecting.collect),
             ("admin token", first_steps.bootstrap_token),
         ):
@@ -77,3 +81,12 @@ def _load_catalogue() -> str:
     loaded = load_shipped_catalogue(actor=first_steps.OPERATOR)
     new = [f"{one.name} {one.rows} rows" for one in loaded if not one.unchanged]
     return ", ".join(new) or "up to date"
+
+
+def _connect_sandbox() -> str:
+    done = ensure_sandbox(
+        url=settings.SANDBOX_URL,
+        note=settings.DATA_DIR / FILE_NAME,
+        actor=Actor.system("prepare"),
+    )
+    return f"{', '.join(done)} made" if done else "up to date"
