@@ -1,0 +1,109 @@
+"""Counting calls into days: every call once, in the order that commits became visible.
+
+A cursor of (xid, id) follows the calls; only those below the oldest running transaction
+are taken, because a call with a smaller id may still be on its way. Days, uses and the
+cursor move in one statement under the lock of the cursor, so a crash or a second worker
+counts nothing twice and leaves nothing out.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Final
+
+from django.db import connection, transaction
+
+from kernel import clock
+from registry.actors import Actor
+from registry.models import Role
+from routing.models import UsageMark
+
+logger = logging.getLogger("unsprawl.usage")
+
+MARK: Final = "calls"
+BATCH: Final = 5000
+
+_COUNT: Final = """
+WITH fresh AS MATERIALIZED (
+    SELECT * FROM routing_call
+    WHERE (xid, id) > (%(xid)s::text::xid8, %(call_id)s)
+      AND xid < pg_snapshot_xmin(pg_current_snapshot())
+    ORDER BY xid, id LIMIT %(batch)s
+), days AS (
+    INSERT INTO routing_usageday AS kept (
+        day, agent_id, route, vendor, model, calls, errors, denied,
+        input_tokens, output_tokens, cost_micros, unpriced_calls, duration_ms)
+    SELECT (started_at AT TIME ZONE 'UTC')::date, agent_id, route, vendor, model,
+           count(*) FILTER (WHERE status <> 'denied'),
+           count(*) FILTER (WHERE status IN ('error', 'incomplete', 'unknown')),
+           count(*) FILTER (WHERE status = 'denied'),
+           sum(input_tokens), sum(output_tokens), coalesce(sum(cost_micros), 0),
+           count(*) FILTER (WHERE status <> 'denied' AND cost_micros IS NULL),
+           sum(duration_ms)
+    FROM fresh GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+    ON CONFLICT (day, agent_id, route, vendor, model) DO UPDATE SET
+        calls = kept.calls + excluded.calls,
+        errors = kept.errors + excluded.errors,
+        denied = kept.denied + excluded.denied,
+        input_tokens = kept.input_tokens + excluded.input_tokens,
+        output_tokens = kept.output_tokens + excluded.output_tokens,
+        cost_micros = kept.cost_micros + excluded.cost_micros,
+        unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls,
+        duration_ms = kept.duration_ms + excluded.duration_ms
+), uses AS (
+    INSERT INTO routing_modeluse AS kept (
+        agent_id, route, vendor, model, calls, first_called_at, last_called_at)
+    SELECT agent_id, route, vendor, model, count(*), min(started_at), max(started_at)
+    FROM fresh WHERE status <> 'denied' AND vendor <> '' AND agent_id <> ''
+    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    ON CONFLICT (agent_id, route, vendor, model) DO UPDATE SET
+        calls = kept.calls + excluded.calls,
+        first_called_at = least(kept.first_called_at, excluded.first_called_at),
+        last_called_at = greatest(kept.last_called_at, excluded.last_called_at)
+), last AS (
+    SELECT xid, id FROM fresh ORDER BY xid DESC, id DESC LIMIT 1
+)
+UPDATE routing_usagemark AS mark
+SET xid = last.xid::text::bigint, call_id = last.id, counted_at = %(now)s
+FROM last WHERE mark.name = %(name)s
+RETURNING (SELECT count(*) FROM fresh)
+"""
+
+
+def count_usage(*, actor: Actor, batch: int = BATCH) -> int:
+    """Count every call that has become final since the last time; return how many.
+
+    Each batch is a transaction of its own, so a long backlog can be stopped anywhere.
+    Records: nothing; days are an index of calls that are on the record already.
+    Raises: RoleMissing.
+    """
+    actor.require(Role.PLATFORM)
+    UsageMark.objects.bulk_create(
+        [UsageMark(name=MARK, counted_at=clock.now())], ignore_conflicts=True
+    )
+    counted = 0
+    while (taken := _count_batch(batch)) > 0:
+        counted += taken
+    return counted
+
+
+@transaction.atomic
+def _count_batch(batch: int) -> int:
+    # The lock comes first and the count in a later statement: its snapshot then sees all
+    # that the holder before us has counted.
+    mark = UsageMark.objects.select_for_update().get(name=MARK)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT %s > pg_snapshot_xmax(pg_current_snapshot())::text::bigint", [mark.xid]
+        )
+        if cursor.fetchone()[0]:
+            # A dump restored into a new cluster begins its transaction ids anew.
+            logger.error("usage.mark_ahead: calls are newer than this database's transactions")
+            return 0
+        values = {
+            "xid": mark.xid, "call_id": mark.call_id, "batch": batch,
+            "now": clock.now(), "name": MARK,
+        }  # fmt: skip
+        cursor.execute(_COUNT, values)
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0

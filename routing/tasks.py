@@ -1,0 +1,14 @@
+"""Sweeps of the control plane; the beat rings them, and each may run twice at once."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from registry.actors import Actor
+from routing.actions import usage
+
+
+@shared_task(name="routing.count_usage", ignore_result=True)
+def count_usage() -> None:
+    """Count final calls into days."""
+    usage.count_usage(actor=Actor.system("usage-count"))

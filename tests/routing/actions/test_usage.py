@@ -1,0 +1,125 @@
+"""Counting calls into days: each once, also with racing counters and late commits."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, date, datetime
+
+import psycopg
+import pytest
+from django.db import connection
+from django.db.models import Sum
+
+from registry.actors import Actor, RoleMissing
+from routing.actions.usage import count_usage
+from routing.models import Call, ModelUse, UsageDay, UsageMark
+from routing.tasks import count_usage as sweep
+from tests.factories import actor, make_agent, make_call, make_person, operator
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MORNING = datetime(2026, 11, 20, 8, tzinfo=UTC)
+
+
+@pytest.fixture
+def agent():
+    return make_agent()
+
+
+def total(name: str = "calls") -> int:
+    return UsageDay.objects.aggregate(total=Sum(name))["total"] or 0
+
+
+def test_calls_become_days_with_tokens_cost_errors_and_denials(agent):
+    make_call(agent, started_at=MORNING)
+    make_call(agent, started_at=MORNING, status="error", cost_micros=None)
+    make_call(agent, started_at=MORNING, status="cancelled", cost_micros=7)
+    make_call(agent, started_at=MORNING, vendor="", model="", status="denied", cost_micros=None)
+    assert count_usage(actor=operator()) == 4
+    served, refused = UsageDay.objects.order_by("-vendor")
+    assert (served.day, served.calls, served.errors, served.denied) == (date(2026, 11, 20), 3, 1, 0)
+    assert (served.cost_micros, served.unpriced_calls, served.duration_ms) == (107, 1, 60)
+    assert (served.input_tokens, served.output_tokens) == (30, 15)
+    assert (refused.calls, refused.denied, refused.unpriced_calls) == (0, 1, 0)
+    use = ModelUse.objects.get()
+    assert (use.model, use.calls, use.last_called_at) == ("acme-1", 3, MORNING)
+
+
+def test_a_day_is_a_day_in_utc(agent):
+    make_call(agent, started_at=datetime(2026, 11, 20, 23, 59, 59, tzinfo=UTC))
+    make_call(agent, started_at=datetime(2026, 11, 21, 0, 0, 0, tzinfo=UTC))
+    count_usage(actor=operator())
+    assert sorted(UsageDay.objects.values_list("day", flat=True)) == [
+        date(2026, 11, 20),
+        date(2026, 11, 21),
+    ]
+
+
+def test_counting_again_counts_nothing_twice(agent):
+    make_call(agent)
+    assert count_usage(actor=operator()) == 1
+    assert count_usage(actor=operator()) == 0
+    make_call(agent)
+    sweep()
+    assert total() == 2
+    assert ModelUse.objects.get().calls == 2
+
+
+def test_a_backlog_is_taken_in_batches(agent):
+    for _ in range(7):
+        make_call(agent)
+    assert count_usage(actor=operator(), batch=2) == 7
+    assert total() == 7
+
+
+def test_a_call_that_commits_late_is_not_left_out(agent, owner_address):
+    # The earlier transaction has the smaller ids and is still open when the later commits.
+    columns = (
+        "intent_id, run_id, agent_id, key_id, route, requested_model, vendor, model,"
+        " reported_model, status, http_status, error_code, streamed, input_tokens,"
+        " output_tokens, cached_tokens, usage_estimated, currency, started_at, duration_ms"
+    )
+    with psycopg.connect(owner_address) as early:
+        early.execute(
+            f"INSERT INTO routing_call ({columns}) VALUES"  # noqa: S608
+            " ('ent_early', 'run_1', 'agt_1', '', 'r', 'r', 'v', 'm', '', 'ok', 200, '', false,"
+            " 1, 1, 0, false, 'USD', now(), 1)"
+        )
+        make_call(agent)
+        count_usage(actor=operator())
+        assert total() == 0
+    assert count_usage(actor=operator()) == 2
+    assert total() == 2
+
+
+def test_racing_counters_agree(agent):
+    for _ in range(60):
+        make_call(agent)
+    gate = threading.Barrier(4)
+
+    def count() -> None:
+        gate.wait()
+        count_usage(actor=operator(), batch=7)
+        connection.close()
+
+    threads = [threading.Thread(target=count) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    count_usage(actor=operator())
+    assert total() == Call.objects.count() == 60
+    assert ModelUse.objects.get().calls == 60
+
+
+def test_a_restored_database_is_noticed_and_nothing_is_miscounted(agent, caplog):
+    count_usage(actor=operator())
+    UsageMark.objects.update(xid=2**40)
+    make_call(agent)
+    assert count_usage(actor=operator()) == 0
+    assert "usage.mark_ahead" in caplog.text
+
+
+def test_counting_is_for_the_sweep_and_the_platform():
+    with pytest.raises(RoleMissing):
+        count_usage(actor=actor(make_person()))
+    assert count_usage(actor=Actor.system("usage-count")) == 0
