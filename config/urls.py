@@ -11,6 +11,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from config import health
+from registry.api.schema import agent_schema
 
 handler400 = "config.faults.bad_request"
 handler403 = "config.faults.permission_denied"
@@ -29,5 +30,6 @@ urlpatterns = [
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api_urls")),
+    path("schemas/agent-v1.json", agent_schema, name="agent-schema"),
     *portal_lists(),
 ]

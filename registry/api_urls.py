@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from registry.api import me, people
+from registry.api import agents, keys, me, people, versions
 
-urlpatterns = [*people.urlpatterns, *me.urlpatterns]
+urlpatterns = [
+    *people.urlpatterns,
+    *me.urlpatterns,
+    *agents.urlpatterns,
+    *versions.urlpatterns,
+    *keys.urlpatterns,
+]

@@ -1,0 +1,301 @@
+"""Agents over REST: registering, the inventory, the steps of their life.
+
+Owns the wire only. What may be seen is decided by the queries, what may be done by the
+actions; a manifest is read by its own reader, so its errors name lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar, Final
+
+from django.db.models import QuerySet
+from django.http import HttpResponse
+from django.urls import path
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from kernel.api import Cursor, Input, Listing, ListQuery, Text, page_of
+from registry.actions import agents as act
+from registry.api.handed import MANIFEST_PARSERS, manifest_in
+from registry.api.people import said
+from registry.api.shapes import (
+    AgentOutput,
+    ChangeOutput,
+    EntryOutput,
+    SimilarOutput,
+    VersionDetailOutput,
+)
+from registry.authentication import actor_of
+from registry.manifest.diff import compare
+from registry.manifest.reading import JSON_TYPES, YAML_TYPES
+from registry.manifest.writing import to_yaml
+from registry.models import Agent
+from registry.queries import (
+    agent_for,
+    agent_inside_for,
+    agents_for,
+    history_of,
+    proposed_version,
+    shown_version,
+    similar_of,
+)
+from registry.similarity import Similar
+
+# For the OpenAPI document: the schema of a manifest is published by itself.
+MANIFEST_BODY: Final = dict.fromkeys(JSON_TYPES + YAML_TYPES, OpenApiTypes.OBJECT) | {
+    "multipart/form-data": {
+        "type": "object",
+        "properties": {"manifest": {"type": "string", "format": "binary"}},
+    }
+}
+
+
+class RegisteredOutput(AgentOutput):
+    """A new agent and the agents most like it."""
+
+    similar = SimilarOutput(many=True)
+
+
+class AgentDetailOutput(RegisteredOutput):
+    """An agent with its manifest and the version that waits, if one does."""
+
+    manifest = serializers.JSONField()
+    digest = serializers.CharField()
+    proposed = VersionDetailOutput(allow_null=True)
+
+
+class CheckedOutput(serializers.Serializer[Any]):
+    """What would be registered."""
+
+    name = serializers.CharField()
+    digest = serializers.CharField()
+    risk_tier = serializers.CharField()
+    similar = SimilarOutput(many=True)
+    changes = ChangeOutput(many=True, help_text="Against the version shown now, if there is one.")
+
+
+class ReasonInput(Input):
+    """Why; others will ask."""
+
+    reason = Text(required=False, allow_blank=True, default="")
+
+
+class KilledOutput(AgentOutput):
+    """A killed agent and the keys that no longer open anything."""
+
+    revoked_keys = serializers.ListField(child=serializers.CharField())
+
+
+class AgentQuery(ListQuery):
+    """The filters of the inventory."""
+
+    stage = serializers.ChoiceField(choices=Agent.Stage.choices, required=False)
+    team = Text(required=False, max_length=64)
+    owner = Text(required=False, max_length=254)
+    route = Text(required=False, max_length=100)
+    data_class = Text(required=False, max_length=32)
+    tool = Text(required=False, max_length=200)
+    tag = Text(required=False, max_length=40)
+    risk_tier = Text(required=False, max_length=10)
+    suspended = serializers.BooleanField(required=False, allow_null=True, default=None)
+
+
+_AGENTS: Final = Listing(
+    AgentQuery,
+    search=("name", "title", "description", "owner__email"),
+    ordering=("created_at", "name", "title", "stage", "stage_changed_at", "risk_tier"),
+)
+_FILTERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
+    "stage": lambda value: {"stage": value},
+    "team": lambda value: {"team__slug": value},
+    "owner": lambda value: {"owner__email": value.lower()},
+    "route": lambda value: {"routes__contains": [value]},
+    "data_class": lambda value: {"data_classes__contains": [value]},
+    "tool": lambda value: {"tools__contains": [value]},
+    "tag": lambda value: {"tags__contains": [value]},
+    "risk_tier": lambda value: {"risk_tier": value},
+}
+
+
+def narrowed(agents: QuerySet[Agent], asked: dict[str, Any]) -> QuerySet[Agent]:
+    """Return the agents that fit every filter asked for."""
+    for name, condition in _FILTERS.items():
+        if name in asked:
+            agents = agents.filter(**condition(asked[name]))
+    if asked["suspended"] is not None:
+        agents = agents.filter(suspended_at__isnull=not asked["suspended"])
+    return agents
+
+
+class Agents(APIView):
+    """The inventory, and the door into it."""
+
+    parser_classes = MANIFEST_PARSERS
+
+    @extend_schema(
+        operation_id="agents_list", parameters=[AgentQuery], responses=page_of(AgentOutput)
+    )
+    def get(self, request: Request) -> Response:
+        asked = _AGENTS.read(request)
+        rows = narrowed(agents_for(actor_of(request)), asked)
+        return _AGENTS.answer(request, rows, lambda page: AgentOutput(page, many=True).data, asked)
+
+    @extend_schema(
+        operation_id="agents_register",
+        request=MANIFEST_BODY,
+        responses={201: RegisteredOutput, 200: RegisteredOutput},
+        description="Register an agent from its manifest (schema: /schemas/agent-v1.json). The very"
+        " same manifest handed in again answers 200 with what exists.",
+    )
+    def post(self, request: Request) -> Response:
+        actor = actor_of(request)
+        manifest, source = manifest_in(request)
+        done = act.register_agent(manifest, actor=actor, source=source)
+        shown = AgentOutput(done.agent).data | {"similar": _facts(done.similar)}
+        response = Response(shown, status=201 if done.created else 200)
+        response["Location"] = shown["links"]["self"]
+        return response
+
+
+class CheckManifest(APIView):
+    """What registering would say, changing nothing."""
+
+    parser_classes = MANIFEST_PARSERS
+
+    @extend_schema(request=MANIFEST_BODY, responses=CheckedOutput)
+    def post(self, request: Request) -> Response:
+        actor = actor_of(request)
+        manifest, _ = manifest_in(request)
+        checked = act.check_manifest(manifest, actor=actor)
+        known = agents_for(actor).filter(name=manifest.name).first()
+        changes = (
+            compare(shown_version(known).manifest, manifest.document) if known is not None else []
+        )
+        return Response(
+            {
+                "name": manifest.name,
+                "digest": manifest.digest,
+                "risk_tier": manifest.risk_tier,
+                "similar": _facts(checked.similar),
+                "changes": [change.facts() for change in changes],
+            }
+        )
+
+
+class OneAgent(APIView):
+    """One agent, by name or id."""
+
+    @extend_schema(operation_id="agents_read", responses=AgentDetailOutput)
+    def get(self, request: Request, name: str) -> Response:
+        agent = agent_for(actor_of(request), name)
+        version, waiting = shown_version(agent), proposed_version(agent)
+        similar = [Similar(each.other, each.score, each.reasons) for each in similar_of(agent)]
+        return Response(
+            AgentOutput(agent).data
+            | {
+                "similar": _facts(similar),
+                "manifest": version.manifest,
+                "digest": version.digest,
+                "proposed": VersionDetailOutput(waiting).data if waiting is not None else None,
+            }
+        )
+
+    @extend_schema(
+        operation_id="agents_remove",
+        responses={204: None},
+        description="Remove a draft that never ran.",
+    )
+    def delete(self, request: Request, name: str) -> Response:
+        act.remove_draft(name, actor=actor_of(request))
+        return Response(status=204)
+
+
+class AgentManifest(APIView):
+    """The manifest in force (or, before there is one, the newest) as YAML."""
+
+    @extend_schema(responses={(200, "application/yaml"): OpenApiTypes.STR})
+    def get(self, request: Request, name: str) -> HttpResponse:
+        version = shown_version(agent_for(actor_of(request), name))
+        response = HttpResponse(
+            to_yaml(version.manifest), content_type="application/yaml; charset=utf-8"
+        )
+        response["ETag"] = f'"{version.digest}"'
+        response["X-Content-Type-Options"] = "nosniff"
+        return response
+
+
+class AgentHistory(APIView):
+    """What happened to an agent, from the ledger, for those who may see inside."""
+
+    @extend_schema(operation_id="agents_history", responses=page_of(EntryOutput))
+    def get(self, request: Request, name: str) -> Response:
+        agent = agent_inside_for(actor_of(request), name)
+        pages = HistoryCursor()
+        page = pages.paginate_queryset(history_of(agent), request)
+        return pages.get_paginated_response(EntryOutput(page or [], many=True).data)
+
+
+class HistoryCursor(Cursor):
+    """The ledger's pages, the newest entry first."""
+
+    ordering = ("-recorded_at", "-entry_id")  # type: ignore[assignment]  # several, as DRF allows
+
+
+class _Step(APIView):
+    """One step of an agent's life, with its reason."""
+
+    take: ClassVar[Callable[..., Agent]]
+
+    def post(self, request: Request, name: str) -> Response:
+        actor = actor_of(request)
+        reason = said(ReasonInput, request)["reason"]
+        return Response(AgentOutput(type(self).take(name, actor=actor, reason=reason)).data)
+
+
+def _step(action: Callable[..., Agent], word: str) -> type[_Step]:
+    kind = type(f"{word.title()}Agent", (_Step,), {"take": staticmethod(action)})
+    described = extend_schema(
+        operation_id=f"agents_{word}",
+        request=ReasonInput,
+        responses=AgentOutput,
+        description=(action.__doc__ or "").partition("\n")[0],
+    )
+    return described(kind)
+
+
+class KillAgent(APIView):
+    """Stop an agent at once and revoke every key it holds."""
+
+    @extend_schema(operation_id="agents_kill", request=ReasonInput, responses=KilledOutput)
+    def post(self, request: Request, name: str) -> Response:
+        actor = actor_of(request)
+        killed = act.kill_agent(name, actor=actor, reason=said(ReasonInput, request)["reason"])
+        return Response(AgentOutput(killed.agent).data | {"revoked_keys": killed.revoked_keys})
+
+
+def _facts(similar: list[Similar]) -> list[dict[str, object]]:
+    return [each.facts() for each in similar]
+
+
+urlpatterns = [
+    path("agents", Agents.as_view(), name="agents"),
+    path("manifests/check", CheckManifest.as_view(), name="manifest-check"),
+    path("agents/<str:name>", OneAgent.as_view(), name="agent"),
+    path("agents/<str:name>/manifest.yaml", AgentManifest.as_view(), name="agent-manifest"),
+    path("agents/<str:name>/history", AgentHistory.as_view(), name="agent-history"),
+    path("agents/<str:name>/kill", KillAgent.as_view(), name="agent-kill"),
+    *(
+        path(f"agents/<str:name>/{word}", _step(action, word).as_view(), name=f"agent-{word}")
+        for word, action in (
+            ("suspend", act.suspend_agent),
+            ("resume", act.resume_agent),
+            ("deprecate", act.deprecate_agent),
+            ("retire", act.retire_agent),
+        )
+    ),
+]
