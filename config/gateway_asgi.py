@@ -6,6 +6,29 @@ import uvicorn
 
 from config.env import Env
 from config.logs import configure_logging
+from config.places import Places
+from routing.gateway.open_calls import Patience
+from routing.runtime import Settings, create_app
+
+
+def settings_from(env: Env) -> Settings:
+    """Read what a gateway is told; problems are collected in the environment."""
+    places = Places.from_environ()
+    database_url = env.secret("DATABASE_URL") or places.read_runtime().database_url
+    if not database_url:
+        env.problems.append("DATABASE_URL is missing, and no service runs on this data directory.")
+    if "vendor" not in env.choices("UNSPRAWL_OPENS", frozenset({"vendor", "tool", "payload"})):
+        env.problems.append("UNSPRAWL_OPENS must name vendor: the gateway opens vendor secrets.")
+    usual = Patience()
+    first_byte, idle = int(usual.first_byte), int(usual.idle)
+    return Settings(
+        database_url=database_url,
+        keys_dir=env.path("UNSPRAWL_KEYS_DIR", places.keys),
+        patience=Patience(
+            first_byte=env.integer("UNSPRAWL_FIRST_BYTE_SECONDS", first_byte, minimum=1),
+            idle=env.integer("UNSPRAWL_STREAM_IDLE_SECONDS", idle, minimum=1),
+        ),
+    )
 
 
 def main() -> None:
@@ -13,11 +36,11 @@ def main() -> None:
     env = Env()
     host, port = env.text("UNSPRAWL_BIND", "127.0.0.1"), env.port("GATEWAY_PORT", 8100)
     level = env.text("UNSPRAWL_LOG_LEVEL", "INFO")
+    settings = settings_from(env)
     env.check()
     configure_logging(level)
     uvicorn.run(
-        "routing.gateway.app:create_app",
-        factory=True,
+        create_app(settings),
         host=host,
         port=port,
         loop="uvloop",

@@ -1,0 +1,324 @@
+"""Recording from a process without Django: many callers, one connection, one commit for all.
+
+Owns the chains of one writer. A batch is whatever arrived while the last commit ran, so
+there is no timer to wait for and no window to tune. A caller's await ends when its entry
+is durable, or with a refusal: queued is never said to be recorded. Heads move only when a
+commit is known to have happened; when a connection is lost nobody can know, so the writer
+goes on under a new epoch. A writer whose row was closed by somebody else is fenced: the
+insert itself reads that row under a lock, and nothing of it can be added any more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import psycopg
+import structlog
+from psycopg.errors import DataError, IntegrityError
+
+from kernel.errors import Unavailable
+from kernel.refs import new_id
+from ledger.batches import Job, Row, Statement, Table
+from ledger.entries import GENESIS, EntryTooLarge, Fields, Link, link
+
+__all__ = ["Journal", "JournalDown", "JournalFull", "NotRecordable", "Row", "Table"]
+
+logger = structlog.get_logger("unsprawl.journal")
+
+QUEUE_LIMIT: Final = 4096
+BATCH_ENTRIES: Final = 256
+BATCH_BYTES: Final = 8 * 1024 * 1024
+HEADS_KEPT: Final = 20_000
+HEARTBEAT_SECONDS: Final = 2.0
+COMMIT_SECONDS: Final = 10.0
+_LONGEST_PAUSE: Final = 2.0
+
+# A statement or lock that takes longer than this is a fault, and a fault is refused.
+_OPTIONS: Final = "-c statement_timeout=8000 -c lock_timeout=5000 -c synchronous_commit=on"
+
+
+class JournalDown(Unavailable):
+    """Raised when nothing can be recorded now; nothing may happen that is not on record."""
+
+    code = "ledger.journal_down"
+    title = "The ledger cannot be written right now"
+
+
+class JournalFull(JournalDown):
+    """Raised when more waits to be recorded than may wait."""
+
+    code = "ledger.journal_full"
+    title = "Too much is waiting to be recorded"
+
+
+class NotRecordable(JournalDown):
+    """Raised when the database refuses this one entry; the others of its batch stand."""
+
+    code = "ledger.not_recordable"
+    title = "This entry was refused by the ledger"
+
+
+class _Fenced(Exception):
+    """The writer's row was closed by somebody else: this epoch is over."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    seq: int
+    leaf_hash: bytes
+
+
+class Journal:
+    """One writer of chains. Not for two event loops, and not for Django (see `ledger.record`)."""
+
+    def __init__(self, address: str, *, process: str, prefix: str = "gw") -> None:
+        self._address = address
+        self._process = process
+        self._prefix = prefix
+        self._waiting: deque[Job] = deque()
+        self._wake = asyncio.Event()
+        self._heads: OrderedDict[str, _Head] = OrderedDict()
+        self._has_forgotten = False
+        self._statements: dict[tuple[Table, ...], Statement] = {}
+        self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+        self.writer = ""
+        self.batches = 0
+        self.entries = 0
+
+    def __repr__(self) -> str:
+        return f"Journal({self.writer or 'down'})"  # the address carries a password
+
+    @property
+    def is_up(self) -> bool:
+        return bool(self.writer) and not self._closing
+
+    @property
+    def depth(self) -> int:
+        return len(self._waiting)
+
+    async def open(self) -> None:
+        """Start the first epoch. Raises psycopg.Error when there is no database."""
+        await self._begin_epoch()
+        self._task = asyncio.create_task(self._keep_writing(), name="journal")
+
+    async def append(
+        self, fields: Fields, *, stream: str, rows: Sequence[Row] = (), is_first: bool = False
+    ) -> None:
+        """Return once the entry and its rows are durable, in one commit.
+
+        ``is_first`` says that nobody has written to this stream before, which saves a look
+        at the database. Raises: JournalDown, JournalFull, NotRecordable.
+        """
+        if not self.is_up:
+            raise JournalDown
+        if len(self._waiting) >= QUEUE_LIMIT:
+            raise JournalFull
+        committed = asyncio.get_running_loop().create_future()
+        self._waiting.append(Job(fields, stream, rows, is_first, committed))
+        self._wake.set()
+        await committed
+
+    async def close(self) -> None:
+        """Record what waits, say that this writer is done, and let go of the connection."""
+        self._closing = True
+        self._wake.set()
+        if self._task is not None:
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        if self._connection is not None and not self._connection.closed:
+            with contextlib.suppress(psycopg.Error):
+                await self._close_writers()
+            await self._connection.close()
+        self._refuse_all()
+        self.writer = ""
+
+    # --- the one writing task
+
+    async def _keep_writing(self) -> None:
+        pause = 0.05
+        while True:
+            try:
+                if not self.writer:
+                    await self._begin_epoch()
+                pause = 0.05
+                await self._write_until_closed()
+                return
+            except _Fenced:
+                logger.error("journal.fenced", writer=self.writer)
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                logger.error("journal.down", writer=self.writer, kind=type(error).__name__)
+            self.writer = ""
+            self._refuse_all()
+            await self._let_go()
+            if self._closing:
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _begin_epoch(self) -> None:
+        async with asyncio.timeout(COMMIT_SECONDS):
+            connection = await psycopg.AsyncConnection.connect(
+                self._address, autocommit=True, options=_OPTIONS, connect_timeout=5
+            )
+        self._connection = connection
+        self._heads.clear()
+        self._has_forgotten = False
+        writer = new_id(self._prefix)
+        async with asyncio.timeout(COMMIT_SECONDS):
+            # An earlier epoch of this process may still have a statement running in a
+            # backend that does not know yet that we are gone: closing waits for it.
+            await self._close_writers()
+            await connection.execute(
+                "INSERT INTO ledger_writer (writer, process, started_at, heartbeat_at)"
+                " VALUES (%s, %s, now(), now())",
+                (writer, self._process),
+            )
+        self.writer = writer
+        logger.info("journal.open", writer=writer)
+
+    async def _close_writers(self) -> None:
+        assert self._connection is not None  # noqa: S101  callers hold one
+        await self._connection.execute(
+            "UPDATE ledger_writer SET closed_at = now() WHERE process = %s AND closed_at IS NULL",
+            (self._process,),
+        )
+
+    async def _let_go(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error, OSError):
+                await connection.close()
+
+    def _refuse_all(self) -> None:
+        while self._waiting:
+            _refuse(self._waiting.popleft(), JournalDown())
+
+    async def _write_until_closed(self) -> None:
+        loop = asyncio.get_running_loop()
+        beaten = loop.time()
+        while self._waiting or not self._closing:
+            if not self._waiting:
+                self._wake.clear()
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(max(0.0, beaten + HEARTBEAT_SECONDS - loop.time())):
+                        await self._wake.wait()
+            if self._waiting:
+                await self._write(self._take())
+            if loop.time() - beaten >= HEARTBEAT_SECONDS:
+                await self._beat()
+                beaten = loop.time()
+
+    async def _beat(self) -> None:
+        assert self._connection is not None  # noqa: S101
+        async with asyncio.timeout(COMMIT_SECONDS):
+            cursor = await self._connection.execute(
+                "UPDATE ledger_writer SET heartbeat_at = now()"
+                " WHERE writer = %s AND closed_at IS NULL",
+                (self.writer,),
+            )
+        if cursor.rowcount != 1:
+            raise _Fenced
+
+    def _take(self) -> list[Job]:
+        jobs: list[Job] = []
+        size = 0
+        while self._waiting and len(jobs) < BATCH_ENTRIES and size < BATCH_BYTES:
+            job = self._waiting.popleft()
+            size += job.size
+            jobs.append(job)
+        return jobs
+
+    async def _write(self, jobs: list[Job]) -> None:
+        """Commit a batch; when the database refuses one entry, commit the others alone."""
+        try:
+            if not await self._try_commit(jobs):
+                for job in jobs:
+                    if not await self._try_commit([job]):
+                        _refuse(job, NotRecordable())
+        except BaseException:
+            for job in jobs:
+                _refuse(job, JournalDown())
+            raise
+
+    async def _try_commit(self, jobs: list[Job]) -> bool:
+        try:
+            await self._commit(jobs)
+        except (DataError, IntegrityError, EntryTooLarge, ValueError, TypeError) as error:
+            logger.error("journal.refused", kind=type(error).__name__, entries=len(jobs))
+            return False
+        return True
+
+    async def _commit(self, jobs: list[Job]) -> None:
+        assert self._connection is not None  # noqa: S101
+        moved = await self._heads_of(jobs)
+        links: list[Link] = []
+        for job in jobs:
+            head = moved.get(job.stream) or self._heads.get(job.stream) or _Head(0, GENESIS)
+            added = link(
+                job.fields,
+                stream=job.stream,
+                writer=self.writer,
+                seq=head.seq + 1,
+                prev_hash=head.leaf_hash,
+            )
+            moved[job.stream] = _Head(added.seq, added.leaf_hash)
+            links.append(added)
+        statement = self._statement_for(jobs)
+        async with asyncio.timeout(COMMIT_SECONDS):
+            cursor = await self._connection.execute(
+                statement.text, statement.values(self.writer, links, jobs), prepare=True
+            )
+            row = await cursor.fetchone()
+        if row is None or row[0] != len(links):
+            raise _Fenced
+        self._move(moved)
+        self.batches += 1
+        self.entries += len(links)
+        for job in jobs:
+            if not job.committed.done():
+                job.committed.set_result(None)
+
+    def _statement_for(self, jobs: list[Job]) -> Statement:
+        tables = tuple(sorted({row.table for job in jobs for row in job.rows}))
+        statement = self._statements.get(tables)
+        if statement is None:
+            statement = self._statements[tables] = Statement(tables)
+        return statement
+
+    async def _heads_of(self, jobs: list[Job]) -> dict[str, _Head]:
+        """Read back the heads that were forgotten for want of room; none in most batches."""
+        if not self._has_forgotten:
+            return {}
+        unknown = {job.stream for job in jobs if not job.is_first} - self._heads.keys()
+        if not unknown:
+            return {}
+        assert self._connection is not None  # noqa: S101
+        async with asyncio.timeout(COMMIT_SECONDS):
+            cursor = await self._connection.execute(
+                "SELECT DISTINCT ON (stream) stream, seq, leaf_hash FROM ledger_entry"
+                " WHERE stream = ANY(%s) AND writer = %s ORDER BY stream, seq DESC",
+                (sorted(unknown), self.writer),
+            )
+            return {row[0]: _Head(row[1], bytes(row[2])) for row in await cursor.fetchall()}
+
+    def _move(self, moved: dict[str, _Head]) -> None:
+        for stream, head in moved.items():
+            self._heads[stream] = head
+            self._heads.move_to_end(stream)
+        while len(self._heads) > HEADS_KEPT:
+            self._heads.popitem(last=False)
+            self._has_forgotten = True
+
+
+def _refuse(job: Job, error: JournalDown) -> None:
+    if not job.committed.done():
+        job.committed.set_exception(error)
+        # A caller that was cancelled will not look; asyncio must not complain about that.
+        job.committed.exception()

@@ -1,0 +1,137 @@
+"""Keeping a snapshot fresh, or refusing to have one. No Django.
+
+Owns the promise that no call is decided on a state older than a second: the bell of the
+database (LISTEN) makes changes arrive in milliseconds, a look four times a second makes
+them arrive without it, and when neither succeeds there is no snapshot at all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+import psycopg
+import structlog
+
+from routing.gateway.errors import NotGoverned
+from routing.gateway.snapshot import Snapshot
+from routing.snapshot import SnapshotReading
+
+logger = structlog.get_logger("unsprawl.snapshot")
+
+CHANNEL: Final = "unsprawl_snapshot"
+INTERVAL_SECONDS: Final = 0.25
+STALE_SECONDS: Final = 1.0
+FIRST_SECONDS: Final = 30.0
+_READ_SECONDS: Final = 10.0
+_LONGEST_PAUSE: Final = 1.0
+_OPTIONS: Final = "-c statement_timeout=8000 -c default_transaction_read_only=on"
+
+
+class FreshSnapshots:
+    """The newest snapshot, for as long as it is known to be true."""
+
+    def __init__(self, address: str, *, on_change: Callable[[Snapshot], None]) -> None:
+        self._address = address
+        self._on_change = on_change
+        self._snapshot: Snapshot | None = None
+        self._confirmed = float("-inf")
+        self._reading = SnapshotReading()
+        self._rung = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def __repr__(self) -> str:
+        return "FreshSnapshots(•••)"  # the address carries a password
+
+    @property
+    def age_seconds(self) -> float:
+        """How long ago the state in hand was last known to be the database's."""
+        return time.monotonic() - self._confirmed
+
+    def current(self) -> Snapshot:
+        """Return what is known now. Raises: NotGoverned when it may have changed unseen."""
+        if self._snapshot is None or time.monotonic() - self._confirmed > STALE_SECONDS:
+            raise NotGoverned
+        return self._snapshot
+
+    async def open(self) -> None:
+        """Read for the first time and keep on. Raises psycopg.Error, OSError, TimeoutError."""
+        connection = await self._connect(FIRST_SECONDS)
+        await self._look(connection)
+        self._tasks = [
+            asyncio.create_task(self._keep_looking(connection), name="snapshot"),
+            asyncio.create_task(self._keep_listening(), name="snapshot-bell"),
+        ]
+
+    async def close(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        for task in self._tasks:
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+        self._tasks = []
+
+    async def _connect(self, seconds: float = 5.0) -> psycopg.AsyncConnection[Any]:
+        async with asyncio.timeout(seconds):
+            return await psycopg.AsyncConnection.connect(
+                self._address, autocommit=True, options=_OPTIONS, connect_timeout=5
+            )
+
+    async def _look(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        # The moment before the question is the one that the answer is known to be true for.
+        asked = time.monotonic()
+        async with asyncio.timeout(_READ_SECONDS):
+            found = await self._reading.read(connection)
+        self._confirmed = asked
+        if found is not None:
+            self._snapshot = found
+            self._on_change(found)
+
+    async def _keep_looking(self, connection: psycopg.AsyncConnection[Any] | None) -> None:
+        pause = 0.05
+        while True:
+            try:
+                if connection is None:
+                    connection = await self._connect()
+                    self._reading.forget()
+                await self._look(connection)
+                pause = 0.05
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                logger.warning("snapshot.unreadable", kind=type(error).__name__)
+                await _let_go(connection)
+                connection = None
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+                continue
+            except asyncio.CancelledError:
+                await _let_go(connection)
+                raise
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(INTERVAL_SECONDS):
+                    await self._rung.wait()
+            self._rung.clear()
+
+    async def _keep_listening(self) -> None:
+        connection: psycopg.AsyncConnection[Any] | None = None
+        while True:
+            try:
+                connection = await self._connect()
+                await connection.execute(f"LISTEN {CHANNEL}")
+                self._rung.set()  # what was said before we listened
+                async for _ in connection.notifies():
+                    self._rung.set()
+            except (psycopg.Error, OSError, TimeoutError) as error:
+                logger.warning("snapshot.bell_lost", kind=type(error).__name__)
+                await asyncio.sleep(_LONGEST_PAUSE)
+            finally:
+                await _let_go(connection)
+                connection = None
+
+
+async def _let_go(connection: psycopg.AsyncConnection[Any] | None) -> None:
+    if connection is not None:
+        with contextlib.suppress(psycopg.Error, OSError):
+            await connection.close()

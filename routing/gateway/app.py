@@ -1,0 +1,263 @@
+"""The gateway as an ASGI application: which address is what, and the outermost boundary.
+
+Owns the table of addresses and the promise that every request gets one answer in a
+vendor's shape, whatever went wrong inside. Everything it needs is given to it; starting
+and stopping are the business of whoever made it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, MutableMapping
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+import orjson
+import structlog
+
+from kernel.errors import DomainError
+from kernel.refs import new_id
+from routing.gateway import lifecycle
+from routing.gateway.access_log import AccessLog
+from routing.gateway.errors import MethodNotTaken, ModelNotFound, NoSuchPath, render
+from routing.gateway.metrics import CONTENT_TYPE, Metrics
+from routing.gateway.pipeline import Pipeline, Trace
+from routing.gateway.probe import VendorProbe
+from routing.gateway.requests import Answer, ClientGone, Receive, Request, Send
+
+logger = structlog.get_logger("unsprawl.gateway")
+
+_JSON: Final = (b"content-type", b"application/json")
+_MODELS: Final = "/v1/models/"
+_INTERNAL: Final = "/internal/vendors/"
+_TEST: Final = "/test"
+
+Serve = Callable[[Request, Receive, Answer, Trace], Awaitable[None]]
+
+
+class InternalFault(DomainError):
+    """Raised at the outermost boundary for what nobody expected; says nothing about it."""
+
+    code = "routing.internal_fault"
+    title = "Something went wrong in the gateway; its log says what."
+
+
+class Life(Protocol):
+    """What is started before the first request and ended after the last."""
+
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+    def what_is_missing(self) -> list[str]:
+        """Return what keeps the gateway from governing calls; nothing when it is ready."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an application is made of, once it has started."""
+
+    pipeline: Pipeline
+    probe: VendorProbe
+
+
+class Gateway:
+    """The application. Its parts are there once its life has started."""
+
+    def __init__(
+        self, life: Life, parts: Callable[[], Parts], metrics: Metrics, log: AccessLog
+    ) -> None:
+        self._life = life
+        self._parts = parts
+        self._metrics = metrics
+        self._log = log
+        self._busy: set[asyncio.Task[Any]] = set()
+
+    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self._live(receive, send)
+        elif scope["type"] == "http":
+            await self._serve(scope, receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        try:
+            await self._life.start()
+        except Exception as error:
+            logger.exception("gateway.start_failed", kind=type(error).__name__)
+            await send({"type": "lifespan.startup.failed", "message": type(error).__name__})
+            return
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        # Calls that were cut by the server's own deadline still put that on the record.
+        if self._busy:
+            await asyncio.wait(self._busy, timeout=5)
+        await self._life.stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+        request, answer, trace = Request.of(scope), Answer(send, receive), Trace()
+        operation, serve = self._find(request)
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101
+        self._busy.add(task)
+        error: DomainError | None = None
+        try:
+            await serve(request, receive, answer, trace)
+        except DomainError as refusal:
+            error = refusal
+        except ClientGone:
+            return
+        except Exception as fault:
+            logger.exception("gateway.fault", operation=operation, kind=type(fault).__name__)
+            error = InternalFault()
+        finally:
+            self._busy.discard(task)
+        if error is not None:
+            await _refuse(error, answer, trace)
+        self._note(operation, request, answer, trace, error)
+
+    def _find(self, request: Request) -> tuple[str, Serve]:
+        path, method = request.path, request.method
+        exact = _TABLE.get(path)
+        if exact is not None:
+            operation, taken, name = exact
+        elif path.startswith(_MODELS) and len(path) > len(_MODELS):
+            operation, taken, name = "model", "GET", "_model"
+        elif path.startswith(_INTERNAL) and path.endswith(_TEST):
+            operation, taken, name = "vendor_test", "POST", "_test_vendor"
+        else:
+            return "unknown", _no_such_path
+        if method != taken and not (method == "HEAD" and taken == "GET"):
+            return operation, _method_not_taken
+        return operation, getattr(self, name)
+
+    async def _chat(self, request: Request, receive: Receive, answer: Answer, trace: Trace) -> None:
+        await self._parts().pipeline.chat(request, receive, answer, trace)
+
+    async def _models(
+        self, request: Request, receive: Receive, answer: Answer, trace: Trace
+    ) -> None:
+        pipeline = self._parts().pipeline
+        caller = pipeline.authenticate(request)
+        routes = pipeline.snapshots.current().routes
+        listed = [
+            lifecycle.listed(routes[name])
+            for name in caller.agent.routes
+            if name in routes and routes[name].is_enabled
+        ]
+        await _give_json(answer, {"object": "list", "data": listed})
+
+    async def _model(
+        self, request: Request, receive: Receive, answer: Answer, trace: Trace
+    ) -> None:
+        pipeline = self._parts().pipeline
+        caller = pipeline.authenticate(request)
+        name = request.path.removeprefix(_MODELS)
+        route = pipeline.snapshots.current().routes.get(name)
+        if route is None or not route.is_enabled or name not in caller.agent.routes:
+            raise ModelNotFound(f"The model {name[:200]!r} does not exist here.", param="model")
+        await _give_json(answer, lifecycle.listed(route))
+
+    async def _test_vendor(
+        self, request: Request, receive: Receive, answer: Answer, trace: Trace
+    ) -> None:
+        vendor_id = request.path[len(_INTERNAL) : -len(_TEST)]
+        await _give_json(answer, await self._parts().probe.test(vendor_id, request, receive))
+
+    async def _healthz(
+        self, request: Request, receive: Receive, answer: Answer, trace: Trace
+    ) -> None:
+        await _give_json(answer, {"status": "ok"})
+
+    async def _readyz(
+        self, request: Request, receive: Receive, answer: Answer, trace: Trace
+    ) -> None:
+        missing = self._life.what_is_missing()
+        if missing:
+            await _give_json(answer, {"status": "not ready", "missing": missing}, status=503)
+        else:
+            await _give_json(answer, {"status": "ready"})
+
+    async def _show_metrics(
+        self, request: Request, receive: Receive, answer: Answer, trace: Trace
+    ) -> None:
+        headers = [(b"content-type", CONTENT_TYPE.encode())]
+        await answer.give(200, headers, self._metrics.render())
+
+    def _note(
+        self,
+        operation: str,
+        request: Request,
+        answer: Answer,
+        trace: Trace,
+        error: DomainError | None,
+    ) -> None:
+        outcome, target = trace.outcome, trace.target
+        code = error.code if error is not None else ""
+        if not code and outcome is not None and outcome.status != "ok":
+            code = outcome.error_code or outcome.status
+        elapsed = request.elapsed_ms()
+        self._metrics.note(operation, answer.status, code, elapsed / 1000)
+        if outcome is not None and target is not None:
+            self._metrics.note_tokens(
+                target.vendor.name,
+                target.model.name,
+                outcome.usage.input_tokens,
+                outcome.usage.output_tokens,
+            )
+        if operation in _QUIET:
+            return
+        self._log.note(
+            operation=operation,
+            status=answer.status,
+            milliseconds=elapsed,
+            error=code,
+            route=trace.route,
+            run=trace.run_id,
+            entry=trace.entry_id,
+        )
+
+
+_TABLE: Final = {
+    "/v1/chat/completions": ("chat", "POST", "_chat"),
+    "/v1/models": ("models", "GET", "_models"),
+    "/healthz": ("healthz", "GET", "_healthz"),
+    "/readyz": ("readyz", "GET", "_readyz"),
+    "/metrics": ("metrics", "GET", "_show_metrics"),
+}
+_QUIET: Final = frozenset({"healthz", "readyz", "metrics"})
+
+
+async def _refuse(error: DomainError, answer: Answer, trace: Trace) -> None:
+    if answer.has_begun:
+        # Nothing can be said any more; the missing end says that this is not the whole.
+        logger.error("gateway.refused_late", code=error.code)
+        return
+    status, headers, body = render(error)
+    headers += trace.headers()
+    headers.append((b"x-request-id", (trace.entry_id or new_id("req")).encode()))
+    with contextlib.suppress(ConnectionError):
+        if status in {400, 413} and not trace.run_id:
+            await answer.give_and_hang_up(status, headers, body)
+        else:
+            await answer.give(status, headers, body)
+
+
+async def _give_json(answer: Answer, document: object, status: int = 200) -> None:
+    headers = [_JSON, (b"cache-control", b"no-store")]
+    await answer.give(status, headers, orjson.dumps(document))
+
+
+async def _no_such_path(request: Request, receive: Receive, answer: Answer, trace: Trace) -> None:
+    raise NoSuchPath(
+        f"{request.method} {request.path[:200]} is not served here. The gateway serves"
+        " POST /v1/chat/completions, GET /v1/models and GET /v1/models/{name}."
+    )
+
+
+async def _method_not_taken(
+    request: Request, receive: Receive, answer: Answer, trace: Trace
+) -> None:
+    raise MethodNotTaken(f"{request.path[:200]} does not take {request.method}.")

@@ -1,0 +1,59 @@
+"""Asking policy, once for each question it has not answered yet.
+
+Owns the cache: by bundle and canonical facts, so it dies with the bundle. A decision that
+says only that the judge could not be asked is never kept.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+import orjson
+
+from policy.decision import Decision
+from routing.gateway.ports import Judge
+
+KEPT: Final = 20_000
+
+_Question = tuple[str, bytes]
+
+
+class Decider:
+    """Decides without holding up the event loop."""
+
+    def __init__(self, judge: Judge) -> None:
+        self._judge = judge
+        self._known: OrderedDict[_Question, Decision] = OrderedDict()
+        self._asked: dict[_Question, asyncio.Future[Decision]] = {}
+        self._threads = ThreadPoolExecutor(1, thread_name_prefix="judge")
+
+    async def decide(self, facts: dict[str, object]) -> Decision:
+        """Return policy's decision on these facts."""
+        written = orjson.dumps(facts, option=orjson.OPT_SORT_KEYS)
+        question = (self._judge.bundle_digest, written)
+        if (known := self._known.get(question)) is not None:
+            return known
+        # Calls that ask the same at the same time wait for one answer.
+        if (asked := self._asked.get(question)) is not None:
+            return await asyncio.shield(asked)
+        loop = asyncio.get_running_loop()
+        asked = loop.run_in_executor(self._threads, self._judge.decide, facts)
+        self._asked[question] = asked
+        asked.add_done_callback(lambda done: self._keep(question, done))
+        return await asyncio.shield(asked)
+
+    def _keep(self, question: _Question, done: asyncio.Future[Decision]) -> None:
+        self._asked.pop(question, None)
+        if done.cancelled() or done.exception() is not None:
+            return
+        decision = done.result()
+        if decision.is_lasting and decision.bundle_digest == question[0]:
+            self._known[question] = decision
+            if len(self._known) > KEPT:
+                self._known.popitem(last=False)
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=False, cancel_futures=True)

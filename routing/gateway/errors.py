@@ -1,0 +1,308 @@
+"""Every refusal of the gateway, and how each looks to a client made for a vendor.
+
+    DomainError
+    ├── Malformed        400  TwoCredentials, HeaderRepeated, BodyEncoded, BodyBroken,
+    │                         NotAChatCall (body), RunLabelUnusable (runs)
+    ├── Unauthenticated  401  KeyMissing, KeyMalformed, KeyUnknown, KeyExpired, KeyRevoked,
+    │                         NotInternal
+    ├── Denied           403  AgentNotApproved, AgentSuspended, AgentKilled, AgentRetired,
+    │                         RouteNotDeclared, CallDenied, ApprovalRequired
+    ├── NotFound         404  ModelNotFound, NoSuchPath, NoSuchVendor
+    ├── MethodNotTaken   405
+    ├── Unavailable      503  NotGoverned, RouteUnserved, VendorNotReady, ShuttingDown
+    └── VendorFault      502  VendorUnreachable, VendorCut, VendorGarbage, VendorRedirected,
+                         504  VendorSlow
+
+The body is what OpenAI's clients parse; ``x-unsprawl-error`` tells ours from a vendor's.
+Never 409: clients made for vendors repeat it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import orjson
+
+from kernel.errors import (
+    Denied,
+    DomainError,
+    Malformed,
+    NotFound,
+    Unauthenticated,
+    Unavailable,
+)
+
+Headers = list[tuple[bytes, bytes]]
+
+
+class TwoCredentials(Malformed):
+    """Raised when a request carries two credentials that differ: nobody may guess which counts."""
+
+    code = "routing.two_credentials"
+    title = "The request carries two different credentials"
+
+
+class HeaderRepeated(Malformed):
+    """Raised when a header that must be single comes twice."""
+
+    code = "routing.header_repeated"
+    title = "A header that must be single comes twice"
+
+
+class BodyEncoded(Malformed):
+    """Raised for a compressed body: it would have to be unpacked before it could be capped."""
+
+    code = "routing.body_encoded"
+    title = "Compressed request bodies are not taken"
+
+
+class BodyBroken(Malformed):
+    """Raised when a body stops before its end."""
+
+    code = "routing.body_broken"
+    title = "The body did not arrive"
+
+
+class KeyMissing(Unauthenticated):
+    """Raised when there is no credential at all."""
+
+    code = "routing.key_missing"
+    title = (
+        "No agent key. Send it as 'Authorization: Bearer usp_…' or 'x-api-key: usp_…'; "
+        "the portal shows a key once, when it is made."
+    )
+
+
+class KeyMalformed(Unauthenticated):
+    """Raised when the credential is not an agent key, or only part of one."""
+
+    code = "routing.key_malformed"
+    title = "This is not a whole agent key; one has 64 characters and begins with usp_."
+
+
+class KeyUnknown(Unauthenticated):
+    """Raised when no such key exists. The same answer for a wrong id and a wrong secret."""
+
+    code = "routing.key_unknown"
+    title = "This agent key is not known here."
+
+
+class KeyExpired(Unauthenticated):
+    """Raised for a key past its expiry."""
+
+    code = "routing.key_expired"
+    title = "This agent key has expired; its owner can make a new one in the portal."
+
+
+class KeyRevoked(Unauthenticated):
+    """Raised for a revoked key."""
+
+    code = "routing.key_revoked"
+    title = "This agent key was revoked; its owner can make a new one in the portal."
+
+
+class NotInternal(Unauthenticated):
+    """Raised when an internal address is asked without the installation's own signature."""
+
+    code = "routing.not_internal"
+    title = "This address is for the processes of this installation."
+
+
+class AgentNotApproved(Denied):
+    """Raised for an agent that nobody has approved yet."""
+
+    code = "routing.agent_not_approved"
+    title = "The agent is not approved yet"
+
+
+class AgentSuspended(Denied):
+    """Raised for a suspended agent."""
+
+    code = "routing.agent_suspended"
+    title = "The agent is suspended; its page in the portal says why."
+
+
+class AgentKilled(Denied):
+    """Raised for an agent that was killed."""
+
+    code = "routing.agent_killed"
+    title = "The agent was killed; its page in the portal says why."
+
+
+class AgentRetired(Denied):
+    """Raised for a retired agent."""
+
+    code = "routing.agent_retired"
+    title = "The agent is retired."
+
+
+class RouteNotDeclared(Denied):
+    """Raised when a route exists and the agent's manifest does not name it."""
+
+    code = "routing.route_not_declared"
+    title = "The agent does not declare this route"
+
+
+class CallDenied(Denied):
+    """Raised when policy denies; carries the rule."""
+
+    code = "routing.call_denied"
+    title = "Policy denies this call"
+
+
+class ApprovalRequired(Denied):
+    """Raised when policy asks for an approval that is not there."""
+
+    code = "routing.approval_required"
+    title = "This call needs an approval"
+
+
+class ModelNotFound(NotFound):
+    """Raised when the model named is no route here. Does not list what there is."""
+
+    code = "routing.model_not_found"
+    title = "There is no such model or task route"
+
+
+class NoSuchPath(NotFound):
+    """Raised for an address the gateway does not serve."""
+
+    code = "routing.no_such_path"
+    title = "The gateway does not serve this address"
+
+
+class NoSuchVendor(NotFound):
+    """Raised when an internal request names a vendor that is not connected."""
+
+    code = "routing.no_such_vendor"
+    title = "There is no such vendor, or it is disabled"
+
+
+class MethodNotTaken(DomainError):
+    """Raised for a method that an address does not take."""
+
+    status = 405
+    code = "routing.method_not_taken"
+    title = "This address does not take that method"
+
+
+class NotGoverned(Unavailable):
+    """Raised when the gateway cannot prove that its rules are fresh: nothing is let through."""
+
+    code = "routing.not_governed"
+    title = "Calls cannot be governed right now, so none are made. Try again shortly."
+
+
+class RouteUnserved(Unavailable):
+    """Raised when no target of a route is enabled."""
+
+    code = "routing.route_unserved"
+    title = "Nothing serves this route right now"
+
+
+class VendorNotReady(Unavailable):
+    """Raised when a vendor has no secret that can be opened."""
+
+    code = "routing.vendor_not_ready"
+    title = "The vendor has no usable secret"
+
+
+class ShuttingDown(Unavailable):
+    """Raised when the gateway ends before the call does."""
+
+    code = "routing.shutting_down"
+    title = "The gateway is being restarted"
+
+
+class VendorFault(DomainError):
+    """A failure on the vendor's side of the gateway, which no answer of the vendor describes."""
+
+    status = 502
+    code = "routing.vendor_fault"
+    title = "The vendor did not answer properly"
+
+
+class VendorUnreachable(VendorFault):
+    """Raised when no connection comes about."""
+
+    code = "routing.vendor_unreachable"
+    title = "The vendor cannot be reached"
+
+
+class VendorCut(VendorFault):
+    """Raised when the vendor's answer ends before its end."""
+
+    code = "routing.upstream_cut"
+    title = "The vendor's answer ended before it was complete"
+
+
+class VendorGarbage(VendorFault):
+    """Raised when a success carries something that is no answer; the bytes are in the ledger."""
+
+    code = "routing.vendor_garbage"
+    title = "The vendor answered with something that is not JSON"
+
+
+class VendorRedirected(VendorFault):
+    """Raised instead of a redirect: an agent's key must not follow it somewhere else."""
+
+    code = "routing.vendor_redirected"
+    title = "The vendor answered with a redirect, which is not followed"
+
+
+class VendorSlow(VendorFault):
+    """Raised when the vendor is silent for too long."""
+
+    status = 504
+    code = "routing.vendor_slow"
+    title = "The vendor took too long"
+
+
+_TYPES: Final = {
+    401: "authentication_error",
+    402: "insufficient_quota",
+    403: "permission_error",
+    429: "rate_limit_error",
+    502: "upstream_error",
+    503: "service_unavailable",
+    504: "upstream_error",
+}
+
+
+def wire_code(error: DomainError) -> str:
+    """Return the code as clients see it in a body: without the package's name."""
+    return error.code.partition(".")[2]
+
+
+def error_object(error: DomainError) -> dict[str, object]:
+    """Return the error as OpenAI's clients read one, with our facts beside it."""
+    rendered: dict[str, object] = {
+        "message": error.detail,
+        "type": _TYPES.get(error.status, "invalid_request_error"),
+        "param": error.facts.get("param"),
+        "code": wire_code(error),
+    }
+    for name in ("rule", "entry"):
+        if name in error.facts:
+            rendered[name] = error.facts[name]
+    return rendered
+
+
+def render(error: DomainError) -> tuple[int, Headers, bytes]:
+    """Return status, headers and body of a refusal of ours."""
+    body = orjson.dumps({"error": error_object(error)}, default=str)
+    headers: Headers = [
+        (b"content-type", b"application/json"),
+        (b"x-unsprawl-error", error.code.encode()),
+    ]
+    if error.status == 401:
+        headers.append((b"www-authenticate", b'Bearer realm="unsprawl"'))
+    if error.status in {429, 503}:
+        wait = error.facts.get("retry_after_seconds", 1)
+        headers.append((b"retry-after", str(wait).encode()))
+    return error.status, headers, body
+
+
+def error_event(error: DomainError) -> bytes:
+    """Return the typed event that ends a stream which cannot end well."""
+    return b"data: " + orjson.dumps({"error": error_object(error)}, default=str) + b"\n\n"

@@ -1,0 +1,56 @@
+"""What an operator sees of a gateway from outside: counts and times, no names of agents."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Final
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+
+class Metrics:
+    """The figures of one gateway process."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._requests = Counter(
+            "unsprawl_gateway_requests_total",
+            "Requests by operation, status and our own error code",
+            ["operation", "status", "error"],
+            registry=self.registry,
+        )
+        self._seconds = Histogram(
+            "unsprawl_gateway_request_seconds",
+            "Time from a request's head to the end of its answer",
+            ["operation"],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self._tokens = Counter(
+            "unsprawl_gateway_tokens_total",
+            "Tokens by vendor, model and direction",
+            ["vendor", "model", "direction"],
+            registry=self.registry,
+        )
+        self._request = lru_cache(4096)(self._requests.labels)
+        self._second = lru_cache(64)(self._seconds.labels)
+        self._token = lru_cache(4096)(self._tokens.labels)
+
+    def watch(self, name: str, text: str, read: Callable[[], float]) -> None:
+        """Add a figure that is read when it is asked for."""
+        Gauge(f"unsprawl_gateway_{name}", text, registry=self.registry).set_function(read)
+
+    def note(self, operation: str, status: int, error: str, seconds: float) -> None:
+        self._request(operation, str(status), error).inc()
+        self._second(operation).observe(seconds)
+
+    def note_tokens(self, vendor: str, model: str, given: int, made: int) -> None:
+        self._token(vendor, model, "input").inc(given)
+        self._token(vendor, model, "output").inc(made)
+
+    def render(self) -> bytes:
+        return generate_latest(self.registry)

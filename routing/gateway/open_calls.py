@@ -1,0 +1,150 @@
+"""The calls in flight, and how each can be ended from outside.
+
+Owns the cut: a revoked key, a client that left, a vendor or reader that is silent for too
+long, a shutdown. A cut arrives as the exception that names its cause, at the await where
+the call happens to be, and never outside the block that may be cut.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final
+
+from kernel.errors import DomainError, Unavailable
+from routing.gateway.authenticate import Caller, agent_refusal, key_refusal
+from routing.gateway.errors import KeyUnknown, VendorSlow
+from routing.gateway.snapshot import Snapshot, Vendor
+
+SWEEP_SECONDS: Final = 0.5
+
+
+class VendorDisabled(Unavailable):
+    """Raised in a call whose vendor was disabled while it ran."""
+
+    code = "routing.vendor_disabled"
+    title = "The vendor was disabled while the call ran"
+
+
+class ClientLeft(Exception):
+    """Raised in a call whose client went away, or stopped reading."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a call waits for whom, in seconds."""
+
+    first_byte: float = 600.0
+    idle: float = 300.0
+    reader: float = 120.0
+    total: float = 3600.0
+
+
+class OpenCall:
+    """One call in flight. As a context manager it is the block in which a cut may arrive."""
+
+    __slots__ = (
+        "_cancelling",
+        "_task",
+        "caller",
+        "cause",
+        "deadline",
+        "last_deadline",
+        "overdue",
+        "vendor",
+    )
+
+    def __init__(self, caller: Caller | None, vendor: Vendor, patience: Patience) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101  always inside one
+        self._task = task
+        self._cancelling: int | None = None
+        self.caller = caller
+        self.vendor = vendor
+        self.cause: BaseException | None = None
+        self.last_deadline = time.monotonic() + patience.total
+        self.deadline = self.last_deadline
+        self.overdue: BaseException = VendorSlow()
+
+    def expect(self, seconds: float, overdue: BaseException) -> None:
+        """From now on, be cut with this cause when nothing happens for so long."""
+        self.deadline = min(time.monotonic() + seconds, self.last_deadline)
+        self.overdue = overdue
+
+    def cut(self, cause: BaseException) -> None:
+        """End the block with a cause; the first cause stands."""
+        if self.cause is None:
+            self.cause = cause
+            if self._cancelling is not None:
+                self._task.cancel()
+
+    def __enter__(self) -> OpenCall:
+        self._cancelling = self._task.cancelling()
+        if self.cause is not None:
+            self._cancelling = None
+            raise self.cause
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        began, self._cancelling = self._cancelling, None
+        if self.cause is None or began is None:
+            return
+        if self._task.uncancel() <= began and kind is asyncio.CancelledError:
+            raise self.cause from None
+
+
+class OpenCalls:
+    """All calls in flight of this process."""
+
+    def __init__(self, patience: Patience) -> None:
+        self.patience = patience
+        self._calls: set[OpenCall] = set()
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def __iter__(self) -> Iterator[OpenCall]:
+        return iter(tuple(self._calls))
+
+    def add(self, caller: Caller | None, vendor: Vendor) -> OpenCall:
+        call = OpenCall(caller, vendor, self.patience)
+        self._calls.add(call)
+        return call
+
+    def remove(self, call: OpenCall) -> None:
+        self._calls.discard(call)
+
+    def review(self, snapshot: Snapshot) -> None:
+        """Cut every call that would not be let through now."""
+        for call in self:
+            if refusal := _refusal(call, snapshot):
+                call.cut(refusal)
+
+    def sweep(self) -> None:
+        """Cut every call that waits for longer than it may."""
+        now = time.monotonic()
+        for call in self:
+            if call.deadline <= now:
+                call.cut(call.overdue)
+
+
+def _refusal(call: OpenCall, snapshot: Snapshot) -> DomainError | None:
+    vendor = snapshot.vendors.get(call.vendor.public_id)
+    if vendor is None or not vendor.is_enabled:
+        return VendorDisabled()
+    if call.caller is None:
+        return None
+    key = snapshot.keys.get(call.caller.key.key_id)
+    agent = snapshot.agents.get(call.caller.key.agent)
+    if key is None or agent is None:
+        return KeyUnknown()
+    # A key that merely expires meanwhile was good when the call began.
+    return (key_refusal(key) if key.is_revoked else None) or agent_refusal(agent)

@@ -1,0 +1,210 @@
+"""The life of a call.
+
+    authenticate → read → resolve → decide → lend → record the intent → forward → meter →
+    record the result → answer
+
+From forward on it is an `Exchange`. Every step takes what the one before it made and raises a
+DomainError to end the call; nothing leaves before its intent is durable, and nothing is
+said to be complete before its result is. Budgets are reserved with the intent and settled
+with the result, in the same two commits, once there are any.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from kernel.errors import Unavailable
+from kernel.keys import PepperRing
+from kernel.refs import new_id
+from ledger.entries import Fact
+from routing.gateway import lifecycle
+from routing.gateway.authenticate import Caller, agent_refusal, authenticate, key_refusal
+from routing.gateway.body import ChatBody, read_chat
+from routing.gateway.decide import Decider
+from routing.gateway.errors import ApprovalRequired, CallDenied, KeyUnknown, RouteUnserved
+from routing.gateway.exchange import Exchange
+from routing.gateway.forward import to_vendor
+from routing.gateway.lend import Lender
+from routing.gateway.open_calls import ClientLeft, OpenCall, OpenCalls
+from routing.gateway.ports import Headers, Outgoing, Snapshots, Upstream
+from routing.gateway.recording import Attempt, Outcome, Recorder, Subject, decided_facts
+from routing.gateway.requests import Answer, Receive, Request, read_body
+from routing.gateway.resolve import in_order, resolve
+from routing.gateway.runs import run_of
+from routing.gateway.snapshot import Route, Snapshot, Target
+
+CHAT_PATH: Final = "/chat/completions"
+_OFFLOAD_BYTES: Final = 256 * 1024
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is known of a call so far; its headers are on every answer, refusals included."""
+
+    run_id: str = ""
+    entry_id: str = ""
+    route: str = ""
+    target: Target | None = None
+    outcome: Outcome | None = None
+
+    def headers(self) -> Headers:
+        found: Headers = []
+        if self.run_id:
+            found.append((b"x-unsprawl-run", self.run_id.encode()))
+        if self.entry_id:
+            found.append((b"x-unsprawl-entry", self.entry_id.encode()))
+        if self.route:
+            found.append((b"x-unsprawl-route", self.route.encode()))
+        if self.target is not None:
+            found.append((b"x-unsprawl-model", header_value(self.target.model.name)))
+            found.append((b"x-unsprawl-vendor", self.target.vendor.name.encode()))
+        return found
+
+
+def header_value(text: str) -> bytes:
+    """Return a text as a header can carry it."""
+    return text.encode("ascii", "replace").translate(None, b"\r\n\0")
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """The steps, and the ports they work through."""
+
+    snapshots: Snapshots
+    peppers: Callable[[], PepperRing]
+    decider: Decider
+    lender: Lender
+    recorder: Recorder
+    upstream: Upstream
+    open_calls: OpenCalls
+
+    async def chat(self, request: Request, receive: Receive, answer: Answer, trace: Trace) -> None:
+        """Carry one chat call from its first byte to its last."""
+        caller = self.authenticate(request)
+        body, raw = await _read(request, receive)
+        run = run_of(caller.agent.public_id, request.header)
+        trace.run_id = run.run_id
+        # Reading may have taken a while: everything below is decided on what is known now.
+        snapshot = self.snapshots.current()
+        caller = _still(caller, snapshot)
+        subject = Subject.of(caller, run)
+        route = resolve(body.model, caller.agent, snapshot)
+        trace.route = route.name
+        target, decided = await self._decide(caller, subject, route, request, trace)
+        attempt = Attempt(
+            subject=subject,
+            entry_id=new_id("ent"),
+            route=route.name,
+            requested_model=body.model,
+            target=target,
+            streamed=body.streams,
+            decided=decided,
+            started_at=request.received_at,
+        )
+        trace.target = target
+        outgoing = self._lend(request, body, target)
+        open_call = self.open_calls.add(caller, target.vendor)
+        try:
+            await self.recorder.intend(attempt, raw)
+            trace.entry_id = attempt.entry_id
+            watch = asyncio.create_task(_watch(receive, open_call))
+            exchange = Exchange(
+                request=request,
+                answer=answer,
+                attempt=attempt,
+                body=body,
+                open_call=open_call,
+                patience=self.open_calls.patience,
+                marks=_marks(trace, target),
+            )
+            trace.outcome = await exchange.carry_out(outgoing, self.upstream, self.recorder)
+            watch.cancel()
+        finally:
+            self.open_calls.remove(open_call)
+
+    def authenticate(self, request: Request) -> Caller:
+        """Return who calls. Raises: NotGoverned, and what `authenticate` raises."""
+        return authenticate(request, self.snapshots.current(), self.peppers())
+
+    async def _decide(
+        self, caller: Caller, subject: Subject, route: Route, request: Request, trace: Trace
+    ) -> tuple[Target, dict[str, Fact]]:
+        """Return the first target that policy allows. Raises: CallDenied, ApprovalRequired."""
+        refused = None
+        passed_over: list[str] = []
+        for target in in_order(route):
+            decision = await self.decider.decide(_facts(caller, route, target))
+            if decision.allow:
+                facts: dict[str, Fact] = decided_facts(decision)
+                if passed_over:
+                    facts["passed_over"] = passed_over
+                return target, facts
+            refused = refused or (target, decision)
+            passed_over.append(f"{target.vendor.name}/{target.model.name}: {decision.rule}")
+        if refused is None:
+            raise RouteUnserved
+        target, decision = refused
+        trace.target = target
+        if not decision.is_lasting:
+            raise _Undecided(decision.reason, rule=decision.rule)
+        trace.entry_id = await self.recorder.deny(
+            subject, route, target, decision, request.received_at
+        )
+        kind = ApprovalRequired if decision.ask else CallDenied
+        raise kind(decision.reason, rule=decision.rule, entry=trace.entry_id)
+
+    def _lend(self, request: Request, body: ChatBody, target: Target) -> Outgoing:
+        vendor = target.vendor
+        return Outgoing(
+            method="POST",
+            address=vendor.address(CHAT_PATH),
+            headers=to_vendor(request, vendor.auth_scheme, self.lender.lend(vendor)),
+            body=body.for_model(target.model.name),
+        )
+
+
+class _Undecided(Unavailable):
+    """Raised when policy could not be asked: a denial for now, and not the agent's fault."""
+
+    code = "routing.undecided"
+    title = "Policy cannot be asked right now"
+
+
+async def _read(request: Request, receive: Receive) -> tuple[ChatBody, bytes]:
+    raw = await read_body(request, receive)
+    if len(raw) > _OFFLOAD_BYTES:
+        return await asyncio.to_thread(read_chat, raw), raw
+    return read_chat(raw), raw
+
+
+def _still(caller: Caller, snapshot: Snapshot) -> Caller:
+    key = snapshot.keys.get(caller.key.key_id)
+    agent = snapshot.agents.get(caller.key.agent)
+    if key is None or agent is None:
+        raise KeyUnknown
+    if refusal := key_refusal(key) or agent_refusal(agent):
+        raise refusal
+    return Caller(key, agent)
+
+
+def _facts(caller: Caller, route: Route, target: Target) -> dict[str, object]:
+    return {
+        "call": {"route": route.name, "operation": "chat", "region": ""},
+        "agent": caller.agent.described(),
+        "target": target.described(),
+        "route": route.described(),
+    }
+
+
+def _marks(trace: Trace, target: Target) -> Headers:
+    return [*trace.headers(), *lifecycle.headers(target)]
+
+
+async def _watch(receive: Receive, open_call: OpenCall) -> None:
+    message = await receive()
+    while message["type"] != "http.disconnect":
+        message = await receive()
+    open_call.cut(ClientLeft())

@@ -1,0 +1,187 @@
+"""Trying a vendor on behalf of the service itself: its model list, and one small call.
+
+A call to a vendor is a call to a vendor: it is intended and concluded on the record like
+any other, under the name of the automation that made it, and only processes of this
+installation may ask for it.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import orjson
+
+from kernel import clock
+from kernel.canonical import strict_loads
+from kernel.errors import DomainError
+from kernel.refs import Ref, new_id, system
+from ledger.datakeys import ORG_SCOPE
+from routing.gateway.errors import NoSuchVendor, NotInternal, VendorSlow
+from routing.gateway.exchange import ANSWER_LIMIT, read_json
+from routing.gateway.forward import to_vendor
+from routing.gateway.lend import Lender
+from routing.gateway.metering import Usage, reported, reported_error, reported_model
+from routing.gateway.open_calls import OpenCalls
+from routing.gateway.pipeline import CHAT_PATH
+from routing.gateway.ports import Outgoing, Snapshots, Upstream
+from routing.gateway.recording import Attempt, Outcome, Recorder, Subject
+from routing.gateway.requests import Receive, Request, read_body
+from routing.gateway.snapshot import Model, Snapshot, Target, Vendor
+from routing.internal import HEADER, InternalKeys
+
+PROBE_SECONDS: Final = 20.0
+_MODELS_SHOWN: Final = 500
+_ACTOR: Final = system("vendor-test")
+_SMALL_CALL: Final = {
+    "messages": [{"role": "user", "content": "Reply with the word OK."}],
+    "max_tokens": 16,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Try:
+    """One request of a test."""
+
+    operation: str
+    method: str
+    path: str
+    target: Target
+    body: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class VendorProbe:
+    """Tests vendors: the model list always, a small call when a model is named."""
+
+    snapshots: Snapshots
+    internal_keys: InternalKeys
+    lender: Lender
+    recorder: Recorder
+    upstream: Upstream
+    open_calls: OpenCalls
+
+    async def test(self, vendor_id: str, request: Request, receive: Receive) -> dict[str, Any]:
+        """Return ``{ok, models, list}``, and ``call`` when the body names a ``model``.
+
+        ``list`` and ``call`` are ``{ok, http_status, milliseconds, error, entry}``.
+        Raises: NotInternal, NoSuchVendor, VendorNotReady, JournalDown leaves.
+        """
+        body = await read_body(request, receive)
+        token = request.header(HEADER) or ""
+        if not self.internal_keys.accepts(token, request.method, request.path, body):
+            raise NotInternal
+        asked = strict_loads(body) if body else {}
+        snapshot = self.snapshots.current()
+        vendor = snapshot.vendors.get(vendor_id)
+        if vendor is None or not vendor.is_enabled:
+            raise NoSuchVendor
+        listing = _Try("list_models", "GET", "/models", _target(snapshot, vendor, ""))
+        listed, document = await self._try(listing)
+        found: dict[str, Any] = {"ok": listed["ok"], "models": _names(document), "list": listed}
+        model = asked.get("model") if isinstance(asked, dict) else None
+        if isinstance(model, str) and model:
+            body = orjson.dumps({"model": model, **_SMALL_CALL})
+            target = _target(snapshot, vendor, model)
+            called, _ = await self._try(_Try("chat", "POST", CHAT_PATH, target, body))
+            # Not every server lists its models; one that answers a call works.
+            found |= {"ok": called["ok"], "call": called}
+        return found
+
+    async def _try(self, tried: _Try) -> tuple[dict[str, Any], Any]:
+        vendor = tried.target.vendor
+        subject = Subject(
+            actor=_ACTOR,
+            stream=str(Ref("vendor", vendor.public_id)),
+            scope=ORG_SCOPE,
+            data_class="internal",
+        )
+        attempt = Attempt(
+            subject=subject,
+            entry_id=new_id("ent"),
+            route="",
+            requested_model=tried.target.model.name,
+            target=tried.target,
+            streamed=False,
+            decided={"rule": "system.vendor_test"},
+            started_at=clock.now(),
+            operation=tried.operation,
+        )
+        outgoing = Outgoing(
+            method=tried.method,
+            address=vendor.address(tried.path),
+            headers=to_vendor(None, vendor.auth_scheme, self.lender.lend(vendor)),
+            body=tried.body,
+        )
+        await self.recorder.intend(attempt, tried.body)
+        return await self._carry_out(attempt, outgoing)
+
+    async def _carry_out(self, attempt: Attempt, outgoing: Outgoing) -> tuple[dict[str, Any], Any]:
+        started = time.perf_counter()
+        status, answer, error = await self._send(attempt.target.vendor, outgoing)
+        document = read_json(answer)
+        if not error and not 200 <= status < 300:
+            error = f"The vendor answered {status} ({reported_error(document) or 'no reason'})."
+        elif not error and not isinstance(document, dict):
+            error = "The vendor answered with something that is not a JSON object."
+        elapsed = int((time.perf_counter() - started) * 1000)
+        outcome = Outcome(
+            status="error" if error else "ok",
+            http_status=status,
+            usage=reported(document) or Usage(),
+            payload=answer,
+            duration_ms=elapsed,
+            reported_model=reported_model(document),
+            error_code="probe_failed" if error else "",
+        )
+        await self.recorder.conclude(attempt, outcome)
+        report = {
+            "ok": not error,
+            "http_status": status,
+            "milliseconds": elapsed,
+            "error": error,
+            "entry": attempt.entry_id,
+        }
+        return report, document
+
+    async def _send(self, vendor: Vendor, outgoing: Outgoing) -> tuple[int, bytes, str]:
+        open_call = self.open_calls.add(None, vendor)
+        status = 0
+        try:
+            with open_call:
+                open_call.expect(PROBE_SECONDS, VendorSlow())
+                reply = await self.upstream.send(outgoing)
+                try:
+                    status = reply.status
+                    return status, await reply.read(ANSWER_LIMIT), ""
+                finally:
+                    reply.close()
+        except DomainError as fault:
+            return status, b"", fault.detail
+        finally:
+            self.open_calls.remove(open_call)
+
+
+def _names(document: Any) -> list[str]:
+    listed = document.get("data") if isinstance(document, dict) else None
+    names = [item.get("id") for item in listed or () if isinstance(item, dict)]
+    return [name[:200] for name in names if isinstance(name, str)][:_MODELS_SHOWN]
+
+
+def _target(snapshot: Snapshot, vendor: Vendor, name: str) -> Target:
+    model = snapshot.models.get((vendor.public_id, name)) or Model(
+        # Not one of ours (yet): what is recorded is the vendor, and no price is known.
+        public_id=vendor.public_id,
+        name=name,
+        currency="USD",
+        input_price=None,
+        output_price=None,
+        cached_input_price=None,
+        deprecated_on=None,
+        retires_on=None,
+        replacement="",
+        is_enabled=True,
+        created_at=0.0,
+    )
+    return Target(vendor=vendor, model=model, region="", weight=1, priority=0)

@@ -1,0 +1,404 @@
+"""What the gateway puts on the record: intents, results and denials, with their rows.
+
+Owns the facts of each entry (a closed list of short values; no header of a request, no
+secret, no text of a prompt) and the encryption of what was said. The run is written with
+its first entry, the call with its result, each in the one commit of that entry.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final
+
+from kernel import clock
+from kernel.refs import Ref, new_id
+from ledger.entries import EncryptedPayload, Fact, Fields, encrypt_payload
+from ledger.journal import JournalDown, NotRecordable, Row, Table
+from ledger.verbs import Verb
+from policy.decision import Decision
+from routing.gateway.authenticate import Caller
+from routing.gateway.metering import Usage
+from routing.gateway.ports import DataKeys, Ledger
+from routing.gateway.runs import RunName
+from routing.gateway.snapshot import Route, Target
+
+_OFFLOAD_BYTES: Final = 256 * 1024
+_RUNS_KEPT: Final = 20_000
+_OWED_KEPT: Final = 1_000
+# From the least to the most protected. A class that is not here is protected like the last.
+_CLASSES: Final = ("public", "internal", "confidential", "personal", "regulated")
+
+RUNS: Final = Table(
+    "routing_run",
+    (("run_id", "text"), ("agent_id", "text"), ("label", "text"), ("started_at", "timestamptz")),
+    "ON CONFLICT DO NOTHING",
+)
+CALLS: Final = Table(
+    "routing_call",
+    (
+        ("intent_id", "text"),
+        ("run_id", "text"),
+        ("agent_id", "text"),
+        ("key_id", "text"),
+        ("route", "text"),
+        ("requested_model", "text"),
+        ("vendor", "text"),
+        ("model", "text"),
+        ("reported_model", "text"),
+        ("status", "text"),
+        ("http_status", "int"),
+        ("error_code", "text"),
+        ("streamed", "boolean"),
+        ("input_tokens", "bigint"),
+        ("output_tokens", "bigint"),
+        ("cached_tokens", "bigint"),
+        ("usage_estimated", "boolean"),
+        ("cost_micros", "bigint"),
+        ("currency", "text"),
+        ("started_at", "timestamptz"),
+        ("first_byte_ms", "int"),
+        ("duration_ms", "int"),
+    ),
+)
+DATA_KEYS: Final = Table(
+    "ledger_datakey",
+    (
+        ("dek_id", "text"),
+        ("scope", "text"),
+        ("data_class", "text"),
+        ("ring_key_id", "text"),
+        ("wrapped_key", "bytea"),
+        ("state", "text"),
+        ("created_at", "timestamptz"),
+    ),
+    "ON CONFLICT (dek_id) DO NOTHING",
+)
+
+_VERBS: Final = {
+    "ok": Verb.CALL_COMPLETED,
+    "error": Verb.CALL_FAILED,
+    "incomplete": Verb.CALL_CUT,
+    "cancelled": Verb.CALL_CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """For whom a call is made: an agent in a run, or an automation of ours."""
+
+    actor: Ref
+    stream: str
+    scope: str
+    data_class: str
+    agent_id: str = ""
+    key_id: str = ""
+    run: RunName | None = None
+
+    @classmethod
+    def of(cls, caller: Caller, run: RunName) -> Subject:
+        agent = caller.agent
+        return cls(
+            actor=Ref("agent", agent.public_id),
+            stream=run.run_id,
+            scope=agent.public_id,
+            data_class=highest(agent.data_classes),
+            agent_id=agent.public_id,
+            key_id=caller.key.public_id,
+            run=run,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try of a call on one target, as its intent records it."""
+
+    subject: Subject
+    entry_id: str
+    route: str
+    requested_model: str
+    target: Target
+    streamed: bool
+    decided: Mapping[str, Fact]
+    started_at: datetime
+    operation: str = "chat"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an attempt ended, as its result records it."""
+
+    status: str
+    http_status: int
+    usage: Usage
+    payload: bytes
+    duration_ms: int
+    first_byte_ms: int | None = None
+    reported_model: str = ""
+    error_code: str = ""
+    is_payload_cut: bool = False
+    was_withheld: bool = False
+
+
+def highest(data_classes: tuple[str, ...]) -> str:
+    """Return the most protected class of some."""
+
+    def rank(name: str) -> tuple[int, str]:
+        return (_CLASSES.index(name) if name in _CLASSES else len(_CLASSES)), name
+
+    return max(data_classes, key=rank, default="internal")
+
+
+def decided_facts(decision: Decision) -> dict[str, Fact]:
+    """Say which decision let an attempt through, or did not."""
+    return {
+        "bundle": decision.bundle_digest,
+        "input": decision.input_digest,
+        "rule": decision.rule,
+    }
+
+
+class Recorder:
+    """Writes the gateway's entries. Each method returns when its entry is durable."""
+
+    def __init__(self, ledger: Ledger, keys: DataKeys) -> None:
+        self._ledger = ledger
+        self._keys = keys
+        self._runs: OrderedDict[str, None] = OrderedDict()
+        self._owed: deque[tuple[Attempt, Outcome]] = deque(maxlen=_OWED_KEPT)
+
+    async def intend(self, attempt: Attempt, body: bytes) -> None:
+        """Record that a call is about to leave. Raises: JournalDown leaves."""
+        subject, target = attempt.subject, attempt.target
+        facts: dict[str, Fact] = {
+            **attempt.decided,
+            "operation": attempt.operation,
+            "route": attempt.route,
+            "requested_model": attempt.requested_model,
+            "vendor": target.vendor.name,
+            "model": target.model.name,
+            "region": target.region,
+            "key": subject.key_id,
+            "streamed": attempt.streamed,
+        }
+        fields = Fields(
+            kind="intent",
+            verb=Verb.CALL_INTENDED.value,
+            actor=subject.actor,
+            subject=Ref("model", target.model.public_id),
+            recorded_at=attempt.started_at,
+            agent_id=subject.agent_id,
+            facts=facts,
+            entry_id=attempt.entry_id,
+        )
+        await self._append(fields, subject, body, self._run_rows(subject, attempt.started_at))
+
+    async def conclude(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Record how a call ended. Raises: JournalDown leaves.
+
+        What could not be recorded now was refused to the agent, and still happened: it is
+        owed to the record.
+        """
+        try:
+            await self._conclude(attempt, outcome)
+        except NotRecordable:
+            raise
+        except JournalDown:
+            self._owed.append((attempt, replace(outcome, was_withheld=True)))
+            raise
+
+    async def pay_debts(self) -> None:
+        """Record the results that are owed, as far as the journal takes them now."""
+        while self._owed:
+            attempt, outcome = self._owed[0]
+            try:
+                await self._conclude(attempt, outcome)
+            except NotRecordable:
+                pass  # somebody has concluded it meanwhile: one result per intent
+            except JournalDown:
+                return
+            self._owed.popleft()
+
+    async def _conclude(self, attempt: Attempt, outcome: Outcome) -> None:
+        subject, target, usage = attempt.subject, attempt.target, outcome.usage
+        cost = usage.cost_micros(target.model)
+        facts: dict[str, Fact] = {
+            "status": outcome.status,
+            "http_status": outcome.http_status,
+            "route": attempt.route,
+            "requested_model": attempt.requested_model,
+            "vendor": target.vendor.name,
+            "model": target.model.name,
+            "reported_model": outcome.reported_model,
+            "input_tokens": usage.input_tokens,
+            "output_tokens": usage.output_tokens,
+            "cached_tokens": usage.cached_tokens,
+            "usage_estimated": usage.is_estimated,
+            "cost_micros": cost,
+            "currency": target.model.currency,
+            "duration_ms": outcome.duration_ms,
+            "streamed": attempt.streamed,
+        }
+        if outcome.first_byte_ms is not None:
+            facts["first_byte_ms"] = outcome.first_byte_ms
+        if outcome.error_code:
+            facts["error"] = outcome.error_code
+        if outcome.is_payload_cut:
+            facts["payload_cut"] = True
+        if outcome.was_withheld:
+            facts["withheld"] = True
+        fields = Fields(
+            kind="result",
+            verb=_VERBS[outcome.status].value,
+            actor=subject.actor,
+            subject=Ref("model", target.model.public_id),
+            recorded_at=clock.now(),
+            agent_id=subject.agent_id,
+            intent_id=attempt.entry_id,
+            facts=facts,
+            entry_id=new_id("ent"),
+        )
+        rows = [_call_row(attempt, outcome, cost)] if subject.run is not None else []
+        await self._append(fields, subject, outcome.payload, rows)
+
+    async def deny(
+        self, subject: Subject, route: Route, target: Target, decision: Decision, at: datetime
+    ) -> str:
+        """Record that policy did not let a call through; return the entry's id."""
+        entry_id = new_id("ent")
+        facts: dict[str, Fact] = {
+            **decided_facts(decision),
+            "answer": "ask" if decision.ask else "deny",
+            "route": route.name,
+            "vendor": target.vendor.name,
+            "model": target.model.name,
+            "region": target.region,
+            "key": subject.key_id,
+        }
+        fields = Fields(
+            kind="decision",
+            verb=Verb.CALL_DENIED.value,
+            actor=subject.actor,
+            subject=Ref("route", route.public_id),
+            recorded_at=clock.now(),
+            agent_id=subject.agent_id,
+            facts=facts,
+            entry_id=entry_id,
+        )
+        attempt = Attempt(
+            subject=subject,
+            entry_id=entry_id,
+            route=route.name,
+            requested_model=route.name,
+            target=target,
+            streamed=False,
+            decided={},
+            started_at=at,
+        )
+        code = "approval_required" if decision.ask else "call_denied"
+        outcome = Outcome("denied", 403, Usage(), b"", 0, error_code=code)
+        rows = [*self._run_rows(subject, at), _call_row(attempt, outcome, None)]
+        await self._append(fields, subject, None, rows)
+        return entry_id
+
+    async def _append(
+        self, fields: Fields, subject: Subject, payload: bytes | None, rows: list[Row]
+    ) -> None:
+        data_key = None
+        if payload is not None:
+            sealed, data_key = await self._seal(payload, subject, fields.entry_id)
+            fields = _with_payload(fields, sealed)
+            if data_key is not None:
+                rows = [*rows, data_key]
+        is_first = subject.run is not None and subject.run.is_new and fields.kind != "result"
+        try:
+            await self._ledger.append(fields, stream=subject.stream, rows=rows, is_first=is_first)
+        except NotRecordable:
+            # Perhaps the data key was shredded meanwhile: the next call gets another one.
+            self._keys.forget(subject.scope)
+            raise
+        if data_key is not None:
+            self._keys.confirm(str(data_key.values[0]))
+        if subject.run is not None and not subject.run.is_new:
+            self._remember(subject.run.run_id)
+
+    async def _seal(
+        self, payload: bytes, subject: Subject, entry_id: str
+    ) -> tuple[EncryptedPayload, Row | None]:
+        key, made = self._keys.key_for(subject.scope, subject.data_class)
+        if len(payload) > _OFFLOAD_BYTES:
+            sealed = await asyncio.to_thread(encrypt_payload, payload, key, entry_id)
+        else:
+            sealed = encrypt_payload(payload, key, entry_id)
+        if made is None:
+            return sealed, None
+        values = (
+            made.dek_id,
+            made.scope,
+            made.data_class,
+            made.ring_key_id,
+            made.wrapped_key,
+            "active",
+            made.created_at,
+        )
+        return sealed, Row(DATA_KEYS, values)
+
+    def _run_rows(self, subject: Subject, at: datetime) -> list[Row]:
+        run = subject.run
+        if run is None or run.run_id in self._runs:
+            return []
+        return [Row(RUNS, (run.run_id, subject.agent_id, run.label, at))]
+
+    def _remember(self, run_id: str) -> None:
+        self._runs[run_id] = None
+        self._runs.move_to_end(run_id)
+        if len(self._runs) > _RUNS_KEPT:
+            self._runs.popitem(last=False)
+
+
+def _with_payload(fields: Fields, sealed: EncryptedPayload) -> Fields:
+    return Fields(
+        kind=fields.kind,
+        verb=fields.verb,
+        actor=fields.actor,
+        subject=fields.subject,
+        recorded_at=fields.recorded_at,
+        agent_id=fields.agent_id,
+        intent_id=fields.intent_id,
+        facts=fields.facts,
+        payload=sealed,
+        entry_id=fields.entry_id,
+    )
+
+
+def _call_row(attempt: Attempt, outcome: Outcome, cost: int | None) -> Row:
+    subject, target, usage = attempt.subject, attempt.target, outcome.usage
+    assert subject.run is not None  # noqa: S101  callers have looked
+    values = (
+        attempt.entry_id,
+        subject.run.run_id,
+        subject.agent_id,
+        subject.key_id,
+        attempt.route,
+        attempt.requested_model,
+        target.vendor.name,
+        target.model.name,
+        outcome.reported_model,
+        outcome.status,
+        outcome.http_status,
+        outcome.error_code,
+        attempt.streamed,
+        usage.input_tokens,
+        usage.output_tokens,
+        usage.cached_tokens,
+        usage.is_estimated,
+        cost,
+        target.model.currency,
+        attempt.started_at,
+        outcome.first_byte_ms,
+        outcome.duration_ms,
+    )
+    return Row(CALLS, values)

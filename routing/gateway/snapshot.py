@@ -1,0 +1,146 @@
+"""What the gateway knows, frozen: who may call, what serves a route, what it costs.
+
+Owns the shape only; `routing.snapshot` reads it from the database. One snapshot is one
+moment: every call is decided on exactly one, and none is ever changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from functools import cached_property
+
+from yarl import URL
+
+from credentials.broker import SealedRow
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """An agent's key: a keyed hash and the times it holds for."""
+
+    public_id: str
+    key_id: str
+    agent: int
+    pepper_id: str
+    digest: bytes = field(repr=False)
+    expires_at: float  # seconds since the epoch
+    is_revoked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Agent:
+    """An agent as far as the gateway asks about it."""
+
+    public_id: str
+    name: str
+    stage: str
+    is_suspended: bool
+    is_killed: bool
+    data_classes: tuple[str, ...]
+    routes: tuple[str, ...]
+    team: str
+
+    def described(self) -> dict[str, object]:
+        """What policy is told of an agent."""
+        return {
+            "name": self.name,
+            "stage": self.stage,
+            "data_classes": list(self.data_classes),
+            "routes": list(self.routes),
+            "team": self.team,
+        }
+
+
+@dataclass(frozen=True)
+class Vendor:
+    """A place that serves models, and the one address its secret may go to."""
+
+    public_id: str
+    name: str
+    dialect: str
+    base_url: str
+    auth_scheme: str
+    is_enabled: bool
+    data_classes: tuple[str, ...]
+    secret: SealedRow | None = field(repr=False)
+
+    def address(self, path: str) -> URL:
+        found = self._addresses.get(path)
+        if found is None:
+            found = self._addresses[path] = URL(self.base_url.rstrip("/") + path)
+        return found
+
+    @cached_property
+    def _addresses(self) -> dict[str, URL]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model as one vendor serves it. A price of None is unknown, never free."""
+
+    public_id: str
+    name: str
+    currency: str
+    input_price: int | None  # micro-units of currency per million tokens
+    output_price: int | None
+    cached_input_price: int | None
+    deprecated_on: date | None
+    retires_on: date | None
+    replacement: str
+    is_enabled: bool
+    created_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A model that may serve a route."""
+
+    vendor: Vendor
+    model: Model
+    region: str
+    weight: int
+    priority: int
+
+    @property
+    def is_enabled(self) -> bool:
+        return self.vendor.is_enabled and self.model.is_enabled
+
+    def described(self) -> dict[str, object]:
+        """What policy is told of a target."""
+        return {
+            "vendor": self.vendor.name,
+            "model": self.model.name,
+            "region": self.region,
+            "dialect": self.vendor.dialect,
+            "data_classes": list(self.vendor.data_classes),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A task's name and its targets, lowest priority number first."""
+
+    public_id: str
+    name: str
+    constraints: Mapping[str, object]
+    is_enabled: bool
+    targets: tuple[Target, ...]
+    created_at: float
+
+    def described(self) -> dict[str, object]:
+        """What policy is told of a route."""
+        return {"name": self.name, "constraints": dict(self.constraints)}
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """Everything, at one moment."""
+
+    keys: Mapping[str, Key]  # by the id inside the key
+    agents: Mapping[int, Agent]
+    routes: Mapping[str, Route]  # by name
+    vendors: Mapping[str, Vendor]  # by public id
+    models: Mapping[tuple[str, str], Model]  # by the vendor's public id and the wire's name

@@ -1,0 +1,188 @@
+"""The gateway's process: its ports filled with the real things, started and stopped in order.
+
+Owns what is bound to what. No Django: the database is reached with psycopg, the secrets
+through the broker, the policy through its judge, and each can be lost and found again
+while the process lives.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from credentials.broker import SecretOpener
+from kernel.keys import PepperRing
+from kernel.sealing import RingFile
+from ledger.datakeys import DataKeySource
+from ledger.journal import Journal
+from policy.bundle import BASE
+from policy.engine import Judge
+from routing.freshness import FreshSnapshots
+from routing.gateway.access_log import AccessLog
+from routing.gateway.app import Gateway, Parts
+from routing.gateway.decide import Decider
+from routing.gateway.forward import AiohttpUpstream
+from routing.gateway.lend import Lender
+from routing.gateway.metrics import Metrics
+from routing.gateway.open_calls import SWEEP_SECONDS, OpenCalls, Patience
+from routing.gateway.pipeline import Pipeline
+from routing.gateway.probe import VendorProbe
+from routing.gateway.recording import Recorder
+from routing.gateway.snapshot import Snapshot
+from routing.internal import InternalKeys
+
+logger = structlog.get_logger("unsprawl.gateway")
+
+PAYLOAD_RING: Final = "payload"
+VENDOR_RING: Final = "vendor"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a gateway process is told. Its repr shows no address."""
+
+    database_url: str = field(repr=False)
+    keys_dir: Path
+    bundle_dir: Path = BASE
+    patience: Patience = field(default_factory=Patience)
+    logs_requests: bool = True
+
+
+class PepperFile:
+    """The peppers as their file says, read again when a snapshot brings keys of another one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._ring = PepperRing.load(path)
+
+    def current(self) -> PepperRing:
+        return self._ring
+
+    def keep_up(self, snapshot: Snapshot) -> None:
+        named = {key.pepper_id for key in snapshot.keys.values()}
+        if named - self._ring.peppers.keys():
+            with contextlib.suppress(OSError, ValueError, KeyError):
+                self._ring = PepperRing.load(self._path)
+
+
+class GatewayProcess:
+    """Everything that lives as long as the process does."""
+
+    def __init__(self, settings: Settings, metrics: Metrics) -> None:
+        self._settings = settings
+        self._peppers = PepperFile(settings.keys_dir / "pepper.json")
+        self._lender = Lender(SecretOpener(settings.keys_dir, VENDOR_RING))
+        self._open_calls = OpenCalls(settings.patience)
+        self._journal = Journal(settings.database_url, process=process_name())
+        self._snapshots = FreshSnapshots(settings.database_url, on_change=self._take)
+        self._recorder = Recorder(
+            self._journal, DataKeySource(RingFile(settings.keys_dir, PAYLOAD_RING).current)
+        )
+        self._judge: Judge | None = None
+        self._decider: Decider | None = None
+        self._upstream: AiohttpUpstream | None = None
+        self._parts: Parts | None = None
+        self._sweeper: asyncio.Task[None] | None = None
+        metrics.watch("open_calls", "Calls in flight", lambda: len(self._open_calls))
+        metrics.watch("journal_waiting", "Entries not durable yet", lambda: self._journal.depth)
+        metrics.watch("journal_batches", "Commits of the ledger", lambda: self._journal.batches)
+        metrics.watch("journal_entries", "Entries recorded", lambda: self._journal.entries)
+        metrics.watch(
+            "snapshot_age_seconds",
+            "Time since the rules were known to be fresh",
+            lambda: self._snapshots.age_seconds,
+        )
+
+    async def start(self) -> None:
+        """Bring everything up, side by side. Raises what keeps a part from starting."""
+        self._upstream = upstream = AiohttpUpstream()
+        judge, _, _ = await asyncio.gather(
+            asyncio.to_thread(Judge, self._settings.bundle_dir),
+            self._journal.open(),
+            self._snapshots.open(),
+        )
+        self._judge, self._decider = judge, Decider(judge)
+        pipeline = Pipeline(
+            snapshots=self._snapshots,
+            peppers=self._peppers.current,
+            decider=self._decider,
+            lender=self._lender,
+            recorder=self._recorder,
+            upstream=upstream,
+            open_calls=self._open_calls,
+        )
+        probe = VendorProbe(
+            snapshots=self._snapshots,
+            internal_keys=InternalKeys.load(self._settings.keys_dir),
+            lender=self._lender,
+            recorder=self._recorder,
+            upstream=upstream,
+            open_calls=self._open_calls,
+        )
+        self._parts = Parts(pipeline, probe)
+        self._sweeper = asyncio.create_task(self._keep_sweeping(), name="sweeper")
+        logger.info("gateway.ready", bundle=judge.bundle_digest)
+
+    async def stop(self) -> None:
+        """Take everything down; what was carried out is on record before this returns."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._sweeper
+        await self._recorder.pay_debts()
+        await self._journal.close()
+        await self._snapshots.close()
+        if self._upstream is not None:
+            await self._upstream.close()
+        if self._decider is not None:
+            self._decider.close()
+        if self._judge is not None:
+            await asyncio.to_thread(self._judge.close)
+
+    def what_is_missing(self) -> list[str]:
+        missing = []
+        if self._snapshots.age_seconds > 1.0:
+            missing.append("a fresh snapshot of the database")
+        if not self._journal.is_up:
+            missing.append("the ledger")
+        if self._parts is None:
+            missing.append("the policy")
+        return missing
+
+    def parts(self) -> Parts:
+        assert self._parts is not None  # noqa: S101  no request comes before the start
+        return self._parts
+
+    def _take(self, snapshot: Snapshot) -> None:
+        self._peppers.keep_up(snapshot)
+        self._lender.keep_only(snapshot)
+        self._open_calls.review(snapshot)
+
+    async def _keep_sweeping(self) -> None:
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            self._open_calls.sweep()
+            if self._journal.is_up:
+                await self._recorder.pay_debts()
+
+
+def process_name() -> str:
+    """Name this process in the ledger: unlike any other, also after a restart."""
+    return f"gateway:{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+def create_app(settings: Settings) -> Gateway:
+    """Return the ASGI application of one gateway process."""
+    metrics = Metrics()
+    process = GatewayProcess(settings, metrics)
+    log = AccessLog(sys.stderr.buffer if settings.logs_requests else None)
+    return Gateway(process, process.parts, metrics, log)

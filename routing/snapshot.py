@@ -1,0 +1,280 @@
+"""Freezing the database into what the gateway knows. No Django: plain SQL, one moment.
+
+Owns the reading and its cost. A table is known to be unchanged by the number of its rows
+and the sum of the transactions that wrote them: updates and inserts raise the sum, and a
+delete lowers the number. What changed in the two big tables is fetched by the writing
+transaction, and everything is read in one REPEATABLE READ transaction. Work is done in
+slices, so that a reload of ten thousand agents never holds up a call.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Final
+
+from psycopg import AsyncConnection
+
+from credentials.broker import COLUMNS, SealedRow
+from routing.gateway.snapshot import (
+    Agent,
+    Key,
+    Model,
+    Route,
+    Snapshot,
+    Target,
+    Vendor,
+)
+
+SLICE: Final = 100
+
+Row = tuple[Any, ...]
+Marks = dict[str, tuple[int, int]]
+
+_TABLES: Final = (
+    "registry_team",
+    "registry_agent",
+    "registry_agentkey",
+    "routing_vendor",
+    "routing_model",
+    "routing_route",
+    "routing_routetarget",
+    "credentials_secret",
+)
+_MARKS: Final = " UNION ALL ".join(
+    f"SELECT '{table}', count(*), coalesce(sum(xmin::text::bigint), 0)::bigint,"  # noqa: S608
+    " pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+    f" FROM {table}"
+    for table in _TABLES
+)
+_AGENTS: Final = """
+    SELECT a.id, a.public_id, a.name, a.stage, a.suspended_at IS NOT NULL,
+           a.killed_at IS NOT NULL, a.data_classes, a.routes, coalesce(t.slug, '')
+    FROM registry_agent a LEFT JOIN registry_team t ON t.id = a.team_id
+"""
+_KEYS: Final = """
+    SELECT a.id, a.public_id, a.key_id, a.agent_id, a.pepper_id, a.digest,
+           extract(epoch FROM a.expires_at)::float8, a.revoked_at IS NOT NULL
+    FROM registry_agentkey a
+"""
+_SINCE: Final = " WHERE a.xmin::text::bigint >= %s"
+_VENDORS: Final = """
+    SELECT id, public_id, name, dialect, base_url, auth_scheme, disabled_at IS NULL, data_classes
+    FROM routing_vendor
+"""
+_SECRETS: Final = (
+    f"SELECT {', '.join(COLUMNS)} FROM credentials_secret"  # noqa: S608
+    " WHERE ring = 'vendor' AND retired_at IS NULL"
+)
+_MODELS: Final = """
+    SELECT id, vendor_id, public_id, name, currency, input_micros_per_mtok,
+           output_micros_per_mtok, cached_input_micros_per_mtok, deprecated_on, retires_on,
+           replacement, disabled_at IS NULL, extract(epoch FROM created_at)::float8
+    FROM routing_model
+"""
+_ROUTES: Final = """
+    SELECT id, public_id, name, constraints, disabled_at IS NULL,
+           extract(epoch FROM created_at)::float8
+    FROM routing_route
+"""
+_TARGETS: Final = """
+    SELECT route_id, model_id, region, weight, priority
+    FROM routing_routetarget ORDER BY route_id, priority, id
+"""
+
+
+@dataclass(slots=True)
+class _Kept:
+    """One of the two big tables as last read."""
+
+    select: str
+    build: Callable[[Row], tuple[Any, Any]]
+    rows: dict[int, tuple[Any, Any]]  # primary key to what it is found by and what it is
+
+
+class SnapshotReading:
+    """Reads snapshots over one connection at a time, each from what changed since the last."""
+
+    def __init__(self) -> None:
+        self._marks: Marks = {}
+        self._horizon = -1
+        self._agents = _Kept(_AGENTS, _agent, {})
+        self._keys = _Kept(_KEYS, _key, {})
+        self._routes: dict[str, Route] = {}
+        self._vendors: dict[str, Vendor] = {}
+        self._models: dict[tuple[str, str], Model] = {}
+
+    def forget(self) -> None:
+        """Read everything next time: the database may be another one now."""
+        self.__init__()  # type: ignore[misc]
+
+    async def read(self, connection: AsyncConnection[Any]) -> Snapshot | None:
+        """Return a snapshot when anything changed since the last reading, else None."""
+        marks, _ = await _read_marks(connection)
+        if marks == self._marks:
+            return None
+        await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        try:
+            snapshot = await self._read_changes(connection)
+        except BaseException:
+            self.forget()
+            raise
+        await connection.execute("COMMIT")
+        return snapshot
+
+    async def _read_changes(self, connection: AsyncConnection[Any]) -> Snapshot:
+        marks, horizon = await _read_marks(connection)
+        changed = {table for table in _TABLES if marks[table] != self._marks.get(table)}
+        # Transaction ids in rows have 32 bits; past a turn of the epoch they cannot be compared.
+        since = self._horizon & 0xFFFF_FFFF if self._horizon >> 32 == horizon >> 32 else 0
+        if changed & {"registry_agent", "registry_team"}:
+            all_agents = "registry_team" in changed
+            count = marks["registry_agent"][0]
+            await _renew(connection, self._agents, 0 if all_agents else since, count)
+        if "registry_agentkey" in changed:
+            await _renew(connection, self._keys, since, marks["registry_agentkey"][0])
+        if changed - {"registry_agent", "registry_agentkey", "registry_team"}:
+            self._vendors, self._models, self._routes = await _read_routing(connection)
+        self._marks, self._horizon = marks, horizon
+        return Snapshot(
+            keys=dict(self._keys.rows.values()),
+            agents=dict(self._agents.rows.values()),
+            routes=self._routes,
+            vendors=self._vendors,
+            models=self._models,
+        )
+
+
+async def _read_marks(connection: AsyncConnection[Any]) -> tuple[Marks, int]:
+    cursor = await connection.execute(_MARKS, prepare=True)
+    rows = await cursor.fetchall()
+    return {row[0]: (row[1], row[2]) for row in rows}, min(row[3] for row in rows)
+
+
+async def _renew(connection: AsyncConnection[Any], kept: _Kept, since: int, count: int) -> None:
+    """Fetch what was written since; everything, when a row has gone."""
+    rows = {} if since <= 0 else kept.rows.copy()
+    await _fetch(connection, kept, rows, since)
+    if len(rows) != count:
+        rows = {}
+        await _fetch(connection, kept, rows, 0)
+    kept.rows = rows
+
+
+async def _fetch(
+    connection: AsyncConnection[Any], kept: _Kept, rows: dict[int, tuple[Any, Any]], since: int
+) -> None:
+    cursor = connection.cursor(binary=True)
+    if since > 0:
+        await cursor.execute(kept.select + _SINCE, (since,))
+    else:
+        await cursor.execute(kept.select)
+    while piece := await cursor.fetchmany(SLICE):
+        rows.update((row[0], kept.build(row)) for row in piece)
+        await asyncio.sleep(0)
+
+
+def _agent(row: Row) -> tuple[int, Agent]:
+    return row[0], Agent(
+        public_id=row[1],
+        name=row[2],
+        stage=row[3],
+        is_suspended=row[4],
+        is_killed=row[5],
+        data_classes=tuple(sorted(row[6])),
+        routes=tuple(sorted(row[7])),
+        team=row[8],
+    )
+
+
+def _key(row: Row) -> tuple[str, Key]:
+    return row[2], Key(
+        public_id=row[1],
+        key_id=row[2],
+        agent=row[3],
+        pepper_id=row[4],
+        digest=bytes(row[5]),
+        expires_at=row[6],
+        is_revoked=row[7],
+    )
+
+
+async def _read_routing(
+    connection: AsyncConnection[Any],
+) -> tuple[dict[str, Vendor], dict[tuple[str, str], Model], dict[str, Route]]:
+    sealed = [SealedRow(*row) for row in await _all(connection, _SECRETS)]
+    secrets = {row.holder: row for row in sealed}
+    vendors = {
+        row[0]: _vendor(row, secrets.get(f"vendor:{row[1]}"))
+        for row in await _all(connection, _VENDORS)
+    }
+    models = {row[0]: (vendors[row[1]], _model(row)) for row in await _all(connection, _MODELS)}
+    targets = {
+        route: tuple(_target(row, *models[row[1]]) for row in rows)
+        for route, rows in groupby(await _all(connection, _TARGETS), itemgetter(0))
+    }
+    routes = {
+        row[2]: _route(row, targets.get(row[0], ())) for row in await _all(connection, _ROUTES)
+    }
+    return (
+        {vendor.public_id: vendor for vendor in vendors.values()},
+        {(vendor.public_id, model.name): model for vendor, model in models.values()},
+        routes,
+    )
+
+
+async def _all(connection: AsyncConnection[Any], query: str) -> list[Row]:
+    cursor = connection.cursor(binary=True)
+    await cursor.execute(query)
+    rows: list[Row] = []
+    while piece := await cursor.fetchmany(SLICE):
+        rows += piece
+        await asyncio.sleep(0)
+    return rows
+
+
+def _vendor(row: Row, secret: SealedRow | None) -> Vendor:
+    return Vendor(
+        public_id=row[1],
+        name=row[2],
+        dialect=row[3],
+        base_url=row[4],
+        auth_scheme=row[5],
+        is_enabled=row[6],
+        data_classes=tuple(sorted(row[7])),
+        secret=secret,
+    )
+
+
+def _model(row: Row) -> Model:
+    return Model(
+        public_id=row[2],
+        name=row[3],
+        currency=row[4],
+        input_price=row[5],
+        output_price=row[6],
+        cached_input_price=row[7],
+        deprecated_on=row[8],
+        retires_on=row[9],
+        replacement=row[10],
+        is_enabled=row[11],
+        created_at=row[12],
+    )
+
+
+def _target(row: Row, vendor: Vendor, model: Model) -> Target:
+    return Target(vendor=vendor, model=model, region=row[2], weight=row[3], priority=row[4])
+
+
+def _route(row: Row, targets: tuple[Target, ...]) -> Route:
+    return Route(
+        public_id=row[1],
+        name=row[2],
+        constraints=row[3],
+        is_enabled=row[4],
+        targets=targets,
+        created_at=row[5],
+    )
