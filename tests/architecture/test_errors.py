@@ -15,8 +15,6 @@ PACKAGES = (
     "config", "fleet", "routing", "approvals", "registry",
     "credentials", "ledger", "policy", "kernel",
 )  # fmt: skip
-# One meaning on both wires, and a name that clients of a vendor know.
-SHARED = {"routing.model_not_found"}
 CODE = re.compile(r"[a-z]+\.[a-z][a-z0-9_]*")
 
 
@@ -67,7 +65,7 @@ def test_every_code_names_its_package() -> None:
 
 def test_no_two_refusals_share_a_code() -> None:
     counted = Counter(one.code for one in refusals())
-    assert [code for code, times in counted.items() if times > 1 and code not in SHARED] == []
+    assert [code for code, times in counted.items() if times > 1] == []
 
 
 def test_every_refusal_has_a_title_and_a_status_of_its_family() -> None:
