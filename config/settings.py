@@ -33,6 +33,7 @@ PUBLIC_URL = env.url("UNSPRAWL_PUBLIC_URL", runtime.web_url or f"http://127.0.0.
 GATEWAY_URL = env.url(
     "UNSPRAWL_GATEWAY_URL", runtime.gateway_url or f"http://127.0.0.1:{GATEWAY_PORT}"
 )
+GATEWAY_INTERNAL_URL = env.url("UNSPRAWL_GATEWAY_INTERNAL_URL", GATEWAY_URL)
 SANDBOX_URL = env.url("UNSPRAWL_SANDBOX_URL", runtime.sandbox_url or "http://127.0.0.1:8200")
 BOOTSTRAP_TOKEN = env.secret("UNSPRAWL_BOOTSTRAP_TOKEN")
 DEBUG = env.boolean("UNSPRAWL_DEBUG", default=False)

@@ -6,6 +6,7 @@ Invalid     422   AddressUnusable · VendorInvalid · ModelInvalid · RouteInval
 NotFound    404   VendorNotFound · ModelNotFound · RouteNotFound · RunNotFound
                   CallsNotFound
 Conflict    409   VendorExists · ModelExists · RouteMoved · AlreadyDisabled · NotDisabled
+                      VendorDisabled
 Unavailable 503   GatewayUnreachable
 """
 
@@ -73,7 +74,7 @@ class VendorNotFound(NotFound):
 class ModelNotFound(NotFound):
     """Raised when the vendor serves no model of that name here."""
 
-    code = "routing.model_not_found"
+    code = "routing.model_unknown"
     title = "There is no such model"
 
 
@@ -124,6 +125,13 @@ class AlreadyDisabled(Conflict):
 
     code = "routing.already_disabled"
     title = "It is disabled already"
+
+
+class VendorDisabled(Conflict):
+    """Raised when a vendor is to be tried that nothing may call."""
+
+    code = "routing.vendor_disabled"
+    title = "The vendor is disabled"
 
 
 class NotDisabled(Conflict):

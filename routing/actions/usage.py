@@ -9,7 +9,7 @@ counts nothing twice and leaves nothing out.
 from __future__ import annotations
 
 import logging
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 
@@ -100,7 +100,7 @@ def _count_batch(batch: int) -> int:
             # A dump restored into a new cluster begins its transaction ids anew.
             logger.error("usage.mark_ahead: calls are newer than this database's transactions")
             return 0
-        values = {
+        values: dict[str, Any] = {
             "xid": mark.xid, "call_id": mark.call_id, "batch": batch,
             "now": clock.now(), "name": MARK,
         }  # fmt: skip

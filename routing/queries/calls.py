@@ -1,0 +1,96 @@
+"""Reading runs, calls and what the ledger says of them.
+
+What an agent sent and what it cost is for those who answer for it and those who govern.
+To everybody else its runs do not exist: the same answer as for a run that never was.
+"""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Sum
+
+from ledger.models import Entry
+from registry.actors import Actor
+from registry.models import Agent, Role
+from registry.queries.agents import GOVERNING, agent_for, sees_inside
+from routing.errors import CallsNotFound, RunNotFound
+from routing.models import Call, Run
+
+_Row = TypeVar("_Row", Run, Call)
+FAILED = (Call.Status.ERROR, Call.Status.INCOMPLETE, Call.Status.UNKNOWN)
+
+
+def seen_agents(actor: Actor) -> QuerySet[Agent] | None:
+    """Return the agents whose inside this viewer sees; None stands for all of them."""
+    if actor.has(*GOVERNING):
+        return None
+    if actor.ref.kind == "agent":
+        return Agent.objects.filter(public_id=actor.ref.id)
+    if actor.person is None or not actor.has(Role.EMPLOYEE):
+        return Agent.objects.none()
+    return Agent.objects.filter(Q(owner=actor.person) | Q(backup_owner=actor.person))
+
+
+def seen_agent(actor: Actor, name: str) -> Agent:
+    """Return one agent whose inside the viewer sees. Raises: AgentNotFound, CallsNotFound."""
+    agent = agent_for(actor, name)
+    if not sees_inside(actor, agent):
+        raise CallsNotFound
+    return agent
+
+
+def runs_for(actor: Actor, agent: Agent | None = None) -> QuerySet[Run]:
+    """Return the runs this viewer may see, the newest first, each with its sums."""
+    runs = _of_seen(Run.objects.all(), actor, agent)
+    calls = Call.objects.filter(run_id=OuterRef("run_id")).values("run_id").order_by()
+    return runs.annotate(
+        agent_name=_agent_name(),
+        call_count=Subquery(calls.annotate(value=Count("id")).values("value")),
+        failed_count=Subquery(
+            calls.annotate(value=Count("id", filter=Q(status__in=FAILED))).values("value")
+        ),
+        cost_micros=Subquery(calls.annotate(value=Sum("cost_micros")).values("value")),
+        last_call_at=Subquery(calls.annotate(value=Max("started_at")).values("value")),
+    ).order_by("-started_at", "-run_id")
+
+
+def run_for(actor: Actor, name: str) -> Run:
+    """Return a run by its id, or the newest that has this label. Raises: RunNotFound."""
+    said = "" if "\x00" in name else name
+    runs = runs_for(actor)
+    found = runs.filter(run_id=said).first() or runs.filter(label=said).first()
+    if found is None:
+        raise RunNotFound(f"There is no run {name[:80]!r}, or you may not see it.")
+    return found
+
+
+def calls_for(actor: Actor, agent: Agent | None = None) -> QuerySet[Call]:
+    """Return the calls this viewer may see, the newest first."""
+    calls = _of_seen(Call.objects.all(), actor, agent)
+    return calls.annotate(agent_name=_agent_name()).order_by("-started_at", "-id")
+
+
+def calls_of(run: Run) -> QuerySet[Call]:
+    """Return the calls of one run in the order they began."""
+    return (
+        Call.objects.filter(run_id=run.run_id)
+        .annotate(agent_name=_agent_name())
+        .order_by("started_at", "id")
+    )
+
+
+def entries_of(run: Run) -> QuerySet[Entry]:
+    """Return what the ledger holds of one run, as it is committed at this moment."""
+    return Entry.objects.filter(stream=run.run_id).order_by("id")
+
+
+def _of_seen(rows: QuerySet[_Row], actor: Actor, agent: Agent | None) -> QuerySet[_Row]:
+    if agent is not None:
+        return rows.filter(agent_id=agent.public_id) if sees_inside(actor, agent) else rows.none()
+    seen = seen_agents(actor)
+    return rows if seen is None else rows.filter(agent_id__in=seen.values("public_id"))
+
+
+def _agent_name() -> Subquery:
+    return Subquery(Agent.objects.filter(public_id=OuterRef("agent_id")).values("name")[:1])
