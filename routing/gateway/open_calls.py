@@ -25,7 +25,7 @@ SWEEP_SECONDS: Final = 0.5
 class VendorDisabled(Unavailable):
     """Raised in a call whose vendor was disabled while it ran."""
 
-    code = "routing.vendor_disabled"
+    code = "routing.vendor_stopped"
     title = "The vendor was disabled while the call ran"
 
 
