@@ -126,8 +126,8 @@ class GuardedClient:
         target = self.check(url)
         deadline = _Deadline(self._seconds)
         connection = _dial(self.vet(target, deadline), deadline)
+        deadline.watch(connection)
         try:
-            deadline.watch(connection)
             asked = _Asked(method, target, _sent(headers or {}), body)
             answer = self._exchange(asked, connection, deadline)
         except _FAILURES as error:
@@ -159,8 +159,7 @@ class GuardedClient:
         if target.literal is not None:
             family = socket.AF_INET if target.literal.version == 4 else socket.AF_INET6
             return [(family, (str(target.literal), target.port))]
-        left = deadline.left if deadline else self._seconds
-        found = _resolved(self._resolve, target, left)
+        found = _resolved(self._resolve, target, (deadline or _Deadline(self._seconds)).left)
         if not found:
             raise _failed(FetchFault.UNRESOLVED)
         for _, address in found:
@@ -179,7 +178,8 @@ class GuardedClient:
                 requests.Request(asked.method, asked.target.url, asked.headers, data=asked.body)
             )
             # The library reads the address again; what it read must be what was vetted.
-            if Target.parse(prepared.url or "", allow_private=True).origin != asked.target.origin:
+            read = Target.parse(prepared.url or "", allow_private=True)
+            if read.origin != asked.target.origin:  # pragma: no cover  no such address is known
                 raise refused(AddressFault.NOT_AN_ADDRESS)
             with session.send(
                 prepared,
@@ -227,7 +227,8 @@ def resolve_by_system(host: str, port: int) -> list[SocketAddress]:
 def _resolved(resolve: Resolve, target: Target, seconds: float) -> list[SocketAddress]:
     # A look-up cannot be interrupted, so it runs in a thread that may outlive this request;
     # how many may, is bounded.
-    if not _LOOKUPS.acquire(blocking=False):
+    places = _LOOKUPS
+    if not places.acquire(blocking=False):
         raise _failed(FetchFault.BUSY)
     found: list[SocketAddress] = []
 
@@ -236,7 +237,7 @@ def _resolved(resolve: Resolve, target: Target, seconds: float) -> list[SocketAd
             with suppress(OSError, UnicodeError):
                 found.extend(resolve(target.host, target.port))
         finally:
-            _LOOKUPS.release()
+            places.release()
 
     thread = threading.Thread(target=look_up, name="look-up", daemon=True)
     thread.start()
@@ -255,8 +256,6 @@ class _Deadline:
 
     def __init__(self, seconds: float) -> None:
         self._at = time.monotonic() + seconds
-        self._watched: socket.socket | None = None
-        self._timer: threading.Timer | None = None
         self._lock = threading.Lock()
 
     @property
@@ -269,24 +268,19 @@ class _Deadline:
 
     def watch(self, connection: socket.socket) -> None:
         # A duplicate, because TLS takes the file descriptor away from the socket it wraps.
-        self._watched = connection.dup()
+        self._watched: socket.socket = connection.dup()
         self._timer = threading.Timer(self.left, self._shut)
         self._timer.daemon = True
         self._timer.start()
 
     def _shut(self) -> None:
-        with self._lock:
-            if self._watched is not None:
-                with suppress(OSError):  # the other side was faster
-                    self._watched.shutdown(socket.SHUT_RDWR)
+        with self._lock, suppress(OSError):  # closed here, or by the other side, just before
+            self._watched.shutdown(socket.SHUT_RDWR)
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        self._timer.cancel()
         with self._lock:
-            if self._watched is not None:
-                self._watched.close()
-                self._watched = None
+            self._watched.close()
 
 
 def _dial(addresses: list[SocketAddress], deadline: _Deadline) -> socket.socket:
