@@ -7,6 +7,7 @@ from registry.actions.registration import (
     Registered,
     check_manifest,
     register_agent,
+    remove_demo_agent,
     remove_draft,
 )
 from registry.actions.stages import (
@@ -44,6 +45,7 @@ __all__ = [
     "propose_version",
     "register_agent",
     "reject_version",
+    "remove_demo_agent",
     "remove_draft",
     "resume_agent",
     "retire_agent",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from django.db import transaction
+from django.db.models import Q
 
 from kernel import clock
 from kernel.db import refused_as
@@ -17,7 +18,7 @@ from registry.actions.manifests import add_version, columns_of, keep_similar, ve
 from registry.actors import Actor
 from registry.errors.agents import DraftHasRun, NameTaken, OwnerMustBeYou
 from registry.manifest import Manifest
-from registry.models import Agent, AgentKey, AgentVersion, Role
+from registry.models import Agent, AgentKey, AgentVersion, Role, SimilarAgent
 from registry.queries import agents as queries
 from registry.queries.references import References, resolve
 from registry.similarity import Similar, similar_to
@@ -119,15 +120,37 @@ def remove_draft(name: str, *, actor: Actor) -> None:
     accepted = AgentVersion.objects.filter(agent=agent, state=AgentVersion.State.ACCEPTED)
     if accepted.exists() or AgentKey.objects.filter(agent=agent).exists():
         raise DraftHasRun(f"{agent.name} has run; retire it instead.")
-    record(
-        Verb.AGENT_REMOVED,
-        agent.ref,
-        actor=actor.ref,
-        agent_id=agent.public_id,
-        facts={"name": agent.name, "owner": str(agent.owner.ref)},
-    )
+    _record_removal(agent, actor)
     AgentVersion.objects.filter(agent=agent).delete()
     agent.delete()
+
+
+@transaction.atomic
+def remove_demo_agent(name: str, *, actor: Actor) -> None:
+    """Take an agent of the demo company out of the inventory, whatever it has done.
+
+    The database lets nothing else go this way. The ledger keeps what it recorded.
+
+    Records: agent.removed. Raises: AgentNotFound, RoleMissing, DraftHasRun (no demo agent).
+    """
+    actor.require(Role.PLATFORM)
+    agent = hold(queries.agent_for(actor, name))
+    if not agent.is_demo:
+        raise DraftHasRun(f"{agent.name} is no demo data; retire it instead.")
+    _record_removal(agent, actor)
+    # Rows that protect each other go together; the database checks when all are gone.
+    for rows in (
+        SimilarAgent.objects.filter(Q(agent=agent) | Q(other=agent)),
+        AgentKey.objects.filter(agent=agent),
+        AgentVersion.objects.filter(agent=agent),
+        Agent.objects.filter(pk=agent.pk),
+    ):
+        rows._raw_delete(rows.db)
+
+
+def _record_removal(agent: Agent, actor: Actor) -> None:
+    facts: dict[str, Fact] = {"name": agent.name, "owner": str(agent.owner.ref)}
+    record(Verb.AGENT_REMOVED, agent.ref, actor=actor.ref, agent_id=agent.public_id, facts=facts)
 
 
 def _same_again(manifest: Manifest, actor: Actor) -> Registered | None:

@@ -63,7 +63,8 @@ def _change(place: Place, was: Any, now: Any) -> Change:
 
 
 def _differences(place: Place, before: Any, after: Any) -> Iterator[tuple[Place, Any, Any]]:
-    if before == after and type(before) is type(after):
+    # 200 and 200.0 are one number, 1 and true are not one value.
+    if before == after and isinstance(before, bool) == isinstance(after, bool):
         return
     keyed = _keyed(place, before), _keyed(place, after)
     both = [each for each in keyed if each is not None]

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 class KnownRoutes:
     """A directory that holds what a test names."""
 
-    names: list[str] = field(default_factory=lambda: ["sandbox", "classify-invoice", "openai/gpt-5"])
+    names: list[str] = field(
+        default_factory=lambda: ["sandbox", "classify-invoice", "openai/gpt-5"]
+    )
 
     def unknown(self, names: Iterable[str]) -> set[str]:
         return set(names) - set(self.names)
@@ -51,7 +53,9 @@ def full() -> dict[str, Any]:
             "name": "expense-triage",
             "title": "Expense triage",
             "description": "Sorts expense claims and drafts postings.",
-            "annotations": {"backstage.io/source-location": "url:https://git.acme.test/fin/expense/"},
+            "annotations": {
+                "backstage.io/source-location": "url:https://git.acme.test/fin/expense/"
+            },
             "tags": ["finance"],
         },
         "spec": {
@@ -77,7 +81,12 @@ def full() -> dict[str, Any]:
                 }
             ],
             "tools": [
-                {"name": "wire_transfer", "effect": "money", "approval": "required", "maxAmount": 500},
+                {
+                    "name": "wire_transfer",
+                    "effect": "money",
+                    "approval": "required",
+                    "maxAmount": 500,
+                },
                 {"mcp": "com.acme/erp", "access": "read"},
             ],
             "prompts": [{"name": "classify", "digest": "sha256:" + "a" * 64}],

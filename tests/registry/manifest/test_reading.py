@@ -166,7 +166,9 @@ def test_hostile_yaml_is_refused_with_a_reason(text: str, reason: str) -> None:
         from_yaml(text)
 
 
-@pytest.mark.parametrize("text", ["", "---\n", "just text", "- a\n- b\n", "42", "~", "{}", "\ufeff{}"])
+@pytest.mark.parametrize(
+    "text", ["", "---\n", "just text", "- a\n- b\n", "42", "~", "{}", "\ufeff{}"]
+)
 def test_what_is_no_manifest_at_all_is_refused(text: str) -> None:
     with pytest.raises(ManifestInvalid):
         from_yaml(text)
@@ -316,6 +318,10 @@ words = st.text(st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cf
 slugs = st.from_regex(r"[a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?", fullmatch=True)
 
 
+def _tool_name(tool: Any) -> str:
+    return str(tool["name"])
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     spec: dict[str, Any] = dict(SMALLEST["spec"])
@@ -323,8 +329,8 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         st.fixed_dictionaries(
             {},
             optional={
-                "costCenter": words.filter(lambda text: 0 < len(text)),
-                "purpose": words.filter(lambda text: 0 < len(text)),
+                "costCenter": words.filter(lambda text: len(text) > 0),
+                "purpose": words.filter(lambda text: len(text) > 0),
                 "limits": st.fixed_dictionaries(
                     {},
                     optional={
@@ -335,7 +341,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
                 "tools": st.lists(
                     st.fixed_dictionaries({"name": slugs, "maxAmount": st.floats(0, 1e12)}),
                     max_size=4,
-                    unique_by=lambda tool: tool["name"],
+                    unique_by=_tool_name,
                 ),
             },
         )
@@ -357,7 +363,9 @@ def test_yaml_and_json_of_the_same_document_have_the_same_digest(document: dict[
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.binary(max_size=300) | st.text(max_size=300).map(str.encode), st.sampled_from([JSON, YAML]))
+@given(
+    st.binary(max_size=300) | st.text(max_size=300).map(str.encode), st.sampled_from([JSON, YAML])
+)
 def test_whatever_the_bytes_are_reading_ends_in_a_refusal_that_can_be_shown(
     raw: bytes, media_type: str
 ) -> None:
