@@ -8,7 +8,7 @@ from registry.actors import Actor
 from routing.actions import usage
 
 
-@shared_task(name="routing.count_usage", ignore_result=True)
+@shared_task(name="routing.count_usage", ignore_result=True)  # type: ignore[untyped-decorator]
 def count_usage() -> None:
     """Count final calls into days."""
     usage.count_usage(actor=Actor.system("usage-count"))

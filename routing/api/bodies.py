@@ -1,0 +1,198 @@
+"""What the REST wire of routing takes: bodies and queries, every unknown field named.
+
+Prices are US dollars per million tokens, as decimal strings or numbers with at most six
+places; they are kept and given back as whole micro-dollars beside the decimals.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, Final
+
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from kernel.api import Input, ListQuery, Text
+
+PRICES: Final = ("input", "output", "cached_input")
+
+
+def said(body: type[Input], request: Request) -> dict[str, Any]:
+    """Return the body's values. Raises ValidationError naming each wrong field."""
+    return read(body, request.data)
+
+
+def read(body: type[Input], given: Any) -> dict[str, Any]:
+    """Return the values of one document. Raises ValidationError naming each wrong field."""
+    checked = body(data=given)
+    checked.is_valid(raise_exception=True)
+    values: dict[str, Any] = checked.validated_data
+    return values
+
+
+def with_micros(values: dict[str, Any]) -> dict[str, Any]:
+    """Turn prices in dollars into whole micro-dollars, leaving the rest as it is."""
+    turned = dict(values)
+    for name in PRICES:
+        key = f"{name}_usd_per_mtok"
+        if key in turned:
+            dollars: Decimal | None = turned.pop(key)
+            turned[f"{name}_micros_per_mtok"] = (
+                None if dollars is None else int(dollars * 1_000_000)
+            )
+    return turned
+
+
+def _words() -> serializers.ListField:
+    return serializers.ListField(child=Text(max_length=100), required=False, max_length=50)
+
+
+def _price(what: str) -> serializers.DecimalField:
+    return serializers.DecimalField(
+        max_digits=12, decimal_places=6, min_value=Decimal(0), required=False, allow_null=True,
+        help_text=f"US dollars per million {what} tokens, such as \"2.50\"; null is unknown.",
+    )  # fmt: skip
+
+
+def _tokens() -> serializers.IntegerField:
+    return serializers.IntegerField(
+        min_value=1, max_value=2**31 - 1, required=False, allow_null=True
+    )
+
+
+class VendorInput(Input):
+    """A vendor to connect."""
+
+    name = Text(max_length=63)
+    dialect = Text(max_length=20, help_text="openai or anthropic")
+    base_url = Text(max_length=600, help_text="Up to the version, such as https://host/v1")
+    title = Text(required=False, allow_blank=True, max_length=200)
+    platform = Text(required=False, allow_blank=True, max_length=63)
+    auth_scheme = Text(required=False, max_length=20)
+    regions = _words()
+    data_classes = _words()
+
+
+class VendorChangeInput(Input):
+    """What to change of a vendor; a field left out stays as it is."""
+
+    base_url = Text(required=False, max_length=600)
+    title = Text(required=False, allow_blank=True, max_length=200)
+    platform = Text(required=False, allow_blank=True, max_length=63)
+    auth_scheme = Text(required=False, max_length=20)
+    regions = _words()
+    data_classes = _words()
+
+
+class SecretInput(Input):
+    """A vendor's secret; it can be put in and never read back."""
+
+    value = Text(max_length=20000, trim_whitespace=False)
+
+
+class ReasonInput(Input):
+    """Why something is stopped."""
+
+    reason = Text(max_length=500, required=False, allow_blank=True, default="")
+
+
+class NoInput(Input):
+    """A body that says nothing: the address says it all."""
+
+
+class TestInput(Input):
+    """Which model to try with a small call; one is chosen when none is named."""
+
+    model = Text(required=False, allow_blank=True, max_length=200, default="")
+
+
+class AddressInput(Input):
+    """An address to look at before anything is stored."""
+
+    base_url = Text(max_length=600)
+    dialect = serializers.ChoiceField(choices=["openai", "anthropic"], default="openai")
+
+
+class ModelInput(Input):
+    """A model of a vendor; prices and dates left out come from the catalogue."""
+
+    name = Text(max_length=200)
+    input_usd_per_mtok = _price("input")
+    output_usd_per_mtok = _price("output")
+    cached_input_usd_per_mtok = _price("cached input")
+    price_source = Text(required=False, allow_blank=True, max_length=200)
+    context_tokens = _tokens()
+    max_output_tokens = _tokens()
+
+
+class ModelChangeInput(Input):
+    """What to change of a model; null gives a price or a date back to the catalogue."""
+
+    input_usd_per_mtok = _price("input")
+    output_usd_per_mtok = _price("output")
+    cached_input_usd_per_mtok = _price("cached input")
+    price_source = Text(required=False, allow_blank=True, max_length=200)
+    context_tokens = _tokens()
+    max_output_tokens = _tokens()
+    retires_on = serializers.DateField(required=False, allow_null=True)
+    deprecated_on = serializers.DateField(required=False, allow_null=True)
+    replacement = Text(required=False, allow_null=True, allow_blank=True, max_length=200)
+    lifecycle_source = Text(required=False, allow_blank=True, max_length=500)
+
+
+class TargetInput(Input):
+    """One model that may serve a route."""
+
+    vendor = Text(max_length=63)
+    model = Text(max_length=200)
+    weight = serializers.IntegerField(min_value=1, max_value=10000, default=100)
+    priority = serializers.IntegerField(min_value=0, max_value=1000, default=0)
+    region = Text(required=False, allow_blank=True, max_length=63, default="")
+
+
+class RouteInput(Input):
+    """A whole route: what is not said here is not so afterwards."""
+
+    title = Text(required=False, allow_blank=True, max_length=200, default="")
+    targets = TargetInput(many=True)
+    constraints = serializers.DictField(required=False)
+    revision = serializers.IntegerField(
+        required=False, min_value=0, help_text="The revision you have read; as If-Match does."
+    )
+
+
+class ModelsQuery(ListQuery):
+    """The query of the list of models."""
+
+    retiring_before = serializers.DateField(required=False)
+    vendor = Text(required=False, max_length=63)
+    platform = Text(required=False, max_length=63)
+    catalogue = serializers.ChoiceField(choices=["all", "configured"], default="configured")
+
+
+class RunsQuery(ListQuery):
+    """The query of the list of runs."""
+
+    agent = Text(required=False, max_length=63)
+
+
+class CallsQuery(RunsQuery):
+    """The query of the list of calls."""
+
+    run = Text(required=False, max_length=200)
+    route = Text(required=False, max_length=100)
+    vendor = Text(required=False, max_length=63)
+    model = Text(required=False, max_length=200)
+    status = Text(required=False, max_length=20)
+    since = serializers.DateTimeField(required=False)
+    until = serializers.DateTimeField(required=False)
+
+
+class UsageQuery(Input):
+    """The query of sums of usage."""
+
+    days = serializers.IntegerField(min_value=1, max_value=400, default=30)
+    by = serializers.ChoiceField(
+        choices=["day", "agent", "team", "route", "model", "vendor"], default="day"
+    )
+    agent = Text(required=False, max_length=63)

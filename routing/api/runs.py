@@ -1,0 +1,90 @@
+"""Runs, calls and their ledger entries over REST, as they are committed at this moment."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.db.models import F, QuerySet
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from kernel.api import Listing, ListQuery, page_of
+from registry.authentication import actor_of
+from routing.api.bodies import CallsQuery, RunsQuery
+from routing.api.shapes import CallOutput, EntryOutput, RunOutput
+from routing.queries.calls import calls_for, entries_of, run_for, runs_for, seen_agent
+
+_RUNS: Final = Listing(RunsQuery, search=("label", "run_id"), ordering=("started_at",))
+_CALLS: Final = Listing(CallsQuery, search=("requested_model", "model"), ordering=("started_at",))
+_ENTRIES: Final = Listing(ListQuery, search=("verb",), ordering=("recorded_at",))
+
+
+class Runs(APIView):
+    """The runs this viewer may see, the newest first."""
+
+    @extend_schema(operation_id="runs_list", parameters=[RunsQuery], responses=page_of(RunOutput))
+    def get(self, request: Request) -> Response:
+        actor, asked = actor_of(request), _RUNS.read(request)
+        agent = seen_agent(actor, asked["agent"]) if "agent" in asked else None
+        rows = runs_for(actor, agent).annotate(public_id=F("run_id"))
+        return _RUNS.answer(request, rows, lambda page: RunOutput(page, many=True).data, asked)
+
+
+class OneRun(APIView):
+    """One run, by its id or by the label its agent gave it."""
+
+    @extend_schema(responses=RunOutput)
+    def get(self, request: Request, run: str) -> Response:
+        return Response(RunOutput(run_for(actor_of(request), run)).data)
+
+
+class Entries(APIView):
+    """What the ledger holds of a run, in the order it was recorded."""
+
+    @extend_schema(
+        operation_id="run_entries_list", parameters=[ListQuery], responses=page_of(EntryOutput)
+    )
+    def get(self, request: Request, run: str) -> Response:
+        asked = _ENTRIES.read(request)
+        if "ordering" not in request.query_params:
+            asked["ordering"] = "recorded_at"
+        rows = entries_of(run_for(actor_of(request), run)).annotate(public_id=F("entry_id"))
+        return _ENTRIES.answer(request, rows, lambda page: EntryOutput(page, many=True).data, asked)
+
+
+class Calls(APIView):
+    """The calls this viewer may see, the newest first."""
+
+    @extend_schema(
+        operation_id="calls_list", parameters=[CallsQuery], responses=page_of(CallOutput)
+    )
+    def get(self, request: Request) -> Response:
+        actor, asked = actor_of(request), _CALLS.read(request)
+        agent = seen_agent(actor, asked["agent"]) if "agent" in asked else None
+        rows = calls_for(actor, agent)
+        if "run" in asked:
+            rows = rows.filter(run_id=run_for(actor, asked["run"]).run_id)
+        rows = _filtered(rows, asked).annotate(public_id=F("intent_id"))
+        return _CALLS.answer(request, rows, lambda page: CallOutput(page, many=True).data, asked)
+
+
+def _filtered(rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
+    for name in ("route", "vendor", "model", "status"):
+        if name in asked:
+            rows = rows.filter(**{name: asked[name]})
+    if "since" in asked:
+        rows = rows.filter(started_at__gte=asked["since"])
+    if "until" in asked:
+        rows = rows.filter(started_at__lt=asked["until"])
+    return rows
+
+
+urlpatterns = [
+    path("runs", Runs.as_view(), name="runs"),
+    path("runs/<str:run>", OneRun.as_view(), name="run"),
+    path("runs/<str:run>/entries", Entries.as_view(), name="run-entries"),
+    path("calls", Calls.as_view(), name="calls"),
+]

@@ -1,0 +1,13 @@
+"""The REST addresses of routing, under /api/v1/."""
+
+from __future__ import annotations
+
+from routing.api import models, routes, runs, usage, vendors
+
+urlpatterns = [
+    *vendors.urlpatterns,
+    *models.urlpatterns,
+    *routes.urlpatterns,
+    *runs.urlpatterns,
+    *usage.urlpatterns,
+]
