@@ -90,29 +90,36 @@ class FreshSnapshots:
             self._snapshot = found
             self._on_change(found)
 
-    async def _keep_looking(self, connection: psycopg.AsyncConnection[Any] | None) -> None:
+    async def _keep_looking(self, connection: psycopg.AsyncConnection[Any]) -> None:
         pause = 0.05
         while True:
             try:
-                if connection is None:
-                    connection = await self._connect()
-                    self._reading.forget()
-                await self._look(connection)
-                pause = 0.05
+                while True:
+                    await self._look(connection)
+                    pause = 0.05
+                    await self._wait_for_bell()
             except (psycopg.Error, OSError, TimeoutError) as error:
                 logger.warning("snapshot.unreadable", kind=type(error).__name__)
+            finally:
                 await _let_go(connection)
-                connection = None
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
-                continue
-            except asyncio.CancelledError:
-                await _let_go(connection)
-                raise
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(INTERVAL_SECONDS):
-                    await self._rung.wait()
-            self._rung.clear()
+            connection = await self._reconnect(pause)
+            pause = min(pause * 2, _LONGEST_PAUSE)
+
+    async def _wait_for_bell(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(INTERVAL_SECONDS):
+                await self._rung.wait()
+        self._rung.clear()
+
+    async def _reconnect(self, pause: float) -> psycopg.AsyncConnection[Any]:
+        while True:
+            await asyncio.sleep(pause)
+            with contextlib.suppress(psycopg.Error, OSError, TimeoutError):
+                connection = await self._connect()
+                # It may be another database by now, with other transactions.
+                self._reading.forget()
+                return connection
+            pause = min(pause * 2, _LONGEST_PAUSE)
 
     async def _keep_listening(self) -> None:
         connection: psycopg.AsyncConnection[Any] | None = None

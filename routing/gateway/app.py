@@ -16,11 +16,18 @@ from typing import Any, Final, Protocol
 import orjson
 import structlog
 
-from kernel.errors import DomainError
+from kernel.errors import DomainError, TooLarge
 from kernel.refs import new_id
 from routing.gateway import lifecycle
 from routing.gateway.access_log import AccessLog
-from routing.gateway.errors import MethodNotTaken, ModelNotFound, NoSuchPath, render
+from routing.gateway.errors import (
+    BodyBroken,
+    BodyEncoded,
+    MethodNotTaken,
+    ModelNotFound,
+    NoSuchPath,
+    render,
+)
 from routing.gateway.metrics import CONTENT_TYPE, Metrics
 from routing.gateway.pipeline import Pipeline, Trace
 from routing.gateway.probe import VendorProbe
@@ -227,6 +234,7 @@ _TABLE: Final = {
     "/readyz": ("readyz", "GET", "_readyz"),
     "/metrics": ("metrics", "GET", "_show_metrics"),
 }
+_BODY_STILL_COMING: Final = (TooLarge, BodyEncoded, BodyBroken)
 _QUIET: Final = frozenset({"healthz", "readyz", "metrics"})
 
 
@@ -239,7 +247,7 @@ async def _refuse(error: DomainError, answer: Answer, trace: Trace) -> None:
     headers += trace.headers()
     headers.append((b"x-request-id", (trace.entry_id or new_id("req")).encode()))
     with contextlib.suppress(ConnectionError):
-        if status in {400, 413} and not trace.run_id:
+        if isinstance(error, _BODY_STILL_COMING):
             await answer.give_and_hang_up(status, headers, body)
         else:
             await answer.give(status, headers, body)

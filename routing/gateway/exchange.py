@@ -256,7 +256,8 @@ class Exchange:
             await self._answer.end(ending)
         elif error is not None:
             status, headers, body = render(error)
-            await self._answer.give(status, headers + self._marks, body)
+            marks = _with_request_id([*self._marks], self._attempt.entry_id)
+            await self._answer.give(status, headers + marks, body)
         elif self._came.http_status:
             await self._answer.give(self._came.http_status, self._head, self._came.body)
 

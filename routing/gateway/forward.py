@@ -8,6 +8,7 @@ redirect is followed, no cookie kept, no proxy taken from the environment.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from io import BytesIO
 from typing import Final
 
 import aiohttp
@@ -19,6 +20,7 @@ from routing.gateway.requests import Request
 CONNECT_SECONDS: Final = 5.0
 KEEP_ALIVE_SECONDS: Final = 30.0
 CONNECTIONS: Final = 4096
+_WRITTEN_AT_ONCE: Final = 512 * 1024
 
 _TO_VENDOR: Final = ("openai-beta", "idempotency-key", "x-client-request-id")
 _TO_AGENT: Final = frozenset(
@@ -86,7 +88,7 @@ class AiohttpUpstream:
             response = await self._session.request(
                 outgoing.method,
                 outgoing.address,
-                data=outgoing.body or None,
+                data=_payload(outgoing.body),
                 headers=outgoing.headers,
                 allow_redirects=False,
             )
@@ -133,6 +135,11 @@ class _AiohttpReply:
 
     def close(self) -> None:
         self._response.close()
+
+
+def _payload(body: bytes) -> bytes | BytesIO | None:
+    # A large body is written in pieces, so that other calls are not held up.
+    return BytesIO(body) if len(body) > _WRITTEN_AT_ONCE else body or None
 
 
 def _why(error: Exception) -> str:
