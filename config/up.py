@@ -374,21 +374,24 @@ class Make:
         if self.pid:
             # Killed, it cannot tell us any more, and nobody would know that we run.
             ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+        self.catches = bool(self.pid) and _catches_interrupt(self.pid)
 
     def was_interrupted(self) -> bool:
         """Whether it got a SIGINT for itself alone (`kill -INT`, not Ctrl-C).
 
         GNU make then waits for us and passes nothing on. All it does is to stop catching
-        the signal, which the kernel shows.
+        the signal, which the kernel shows. (In the background of a script it never does.)
         """
-        if not self.pid:
-            return False
-        try:
-            status = Path(f"/proc/{self.pid}/status").read_text(encoding="utf-8")
-        except OSError:
-            return False
-        caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
-        return not int(caught.split()[1], 16) & 1 << (signal.SIGINT - 1)
+        return self.catches and not _catches_interrupt(self.pid)
+
+
+def _catches_interrupt(pid: int) -> bool:
+    try:
+        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    except OSError:
+        return False
+    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) & 1 << (signal.SIGINT - 1))
 
 
 def _comm(pid: int) -> str:
