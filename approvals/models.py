@@ -6,6 +6,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from kernel.refs import Ref
 from registry.models import Person, Role
 
 
@@ -75,6 +76,14 @@ class Review(models.Model):
 
     def __str__(self) -> str:
         return f"{self.public_id} {self.question}"
+
+    @property
+    def ref(self) -> Ref:
+        return Ref("review", self.public_id)
+
+    @property
+    def subject_ref(self) -> Ref:
+        return Ref.parse(self.subject)
 
 
 class ReviewDecision(models.Model):

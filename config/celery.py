@@ -16,7 +16,9 @@ app = Celery("unsprawl")
 
 def schedule() -> dict[str, dict[str, Any]]:
     """The sweeps rung by beat; every one is idempotent and claims its own rows."""
-    return {}
+    return {
+        "approvals.expire_reviews": {"task": "approvals.expire_reviews", "schedule": 60.0},
+    }
 
 
 def _configuration() -> dict[str, Any]:

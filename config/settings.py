@@ -177,6 +177,12 @@ CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_NAME = "__Host-unsprawl-csrf" if HTTPS else "unsprawl-csrf"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
+# --- reviews
+REVIEW_DAYS = env.integer("UNSPRAWL_REVIEW_DAYS", 14, minimum=1, maximum=365)
+REVIEW_QUORUM_BY_DATA_CLASS = {
+    "regulated": env.integer("UNSPRAWL_REGULATED_QUORUM", 2, minimum=1, maximum=10)
+}
+
 # --- the wire; a loopback address has no TLS, so these follow the public address
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0

@@ -6,10 +6,26 @@ its left as a Protocol, and this module, the only one that sees both, binds it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from approvals.ports import bind_vendors
 from registry.ports import bind_routes
+from routing.models import RouteTarget
 from routing.queries.routes import RouteNames
+
+
+class RouteVendors:
+    """Answers the reviews: who receives what an agent sends over its routes."""
+
+    def behind(self, routes: Iterable[str]) -> dict[str, list[str]]:
+        targets = RouteTarget.objects.filter(route__name__in=list(routes))
+        found: dict[str, set[str]] = {}
+        for route, vendor in targets.values_list("route__name", "model__vendor__name"):
+            found.setdefault(route, set()).add(vendor)
+        return {route: sorted(vendors) for route, vendors in sorted(found.items())}
 
 
 def bind() -> None:
     """Fill every port; called once, when all models are loaded."""
     bind_routes(RouteNames())
+    bind_vendors(RouteVendors())

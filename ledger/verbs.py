@@ -43,6 +43,7 @@ class Verb(StrEnum):
     REVIEW_REJECTED = "review.rejected"
     REVIEW_EXPIRED = "review.expired"
     REVIEW_WITHDRAWN = "review.withdrawn"
+    REVIEW_REDEEMED = "review.redeemed"
     SECRET_SEALED = "secret.sealed"
     SECRET_RETIRED = "secret.retired"
     RING_ROTATED = "ring.rotated"

@@ -1,0 +1,19 @@
+"""Every change of a review, under the names by which the rest of the service calls them."""
+
+from __future__ import annotations
+
+from approvals.actions.asking import Question, ask, redeem
+from approvals.actions.deciding import decide_review
+from approvals.actions.ending import expire_reviews, withdraw_review
+from approvals.actions.submitting import request_promotion, submit_agent
+
+__all__ = [
+    "Question",
+    "ask",
+    "decide_review",
+    "expire_reviews",
+    "redeem",
+    "request_promotion",
+    "submit_agent",
+    "withdraw_review",
+]

@@ -1,0 +1,148 @@
+"""Putting a question to people, and using their answer once.
+
+A package to the left asks about a digest, gets no callback, and later presents the same
+digest again: the answer it redeems is to exactly the bytes that were asked about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models.functions import Now
+
+from approvals.actions.matters import lock_matter
+from approvals.actions.settling import (
+    State,
+    end_if_stale,
+    lock_review,
+    record_review,
+)
+from approvals.errors import ReviewAlreadyOpen
+from approvals.models import Review
+from approvals.queries import open_review_of
+from kernel.db import refused_as
+from kernel.refs import Ref, new_id
+from ledger.verbs import Verb
+from registry.actors import Actor
+from registry.models import Person, Role
+
+
+@dataclass(frozen=True)
+class Question:
+    """What people are asked, about which bytes, and what they are shown."""
+
+    kind: str
+    subject: Ref
+    subject_name: str
+    digest: str
+    text: str
+    requester: Person
+    required_role: Role = Role.SECURITY
+    quorum: int = 1
+    # People beside the requester who may not decide: the owner, above all.
+    excluded: frozenset[str] = frozenset()
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    justification: str = ""
+    open_for: timedelta | None = None
+
+
+@transaction.atomic
+def ask(question: Question, *, actor: Actor) -> Review:
+    """Open a review. A stale one about the same subject makes room; a live one does not.
+
+    Records: review.opened (and the end of a stale one). Raises: ReviewAlreadyOpen.
+    """
+    if question.kind == "" or question.digest == "":
+        raise ValueError("a question has a kind and a digest")
+    subject = str(question.subject)
+    earlier = open_review_of(subject, question.kind)
+    if earlier is not None:
+        _make_room(earlier, question.digest)
+    already = ReviewAlreadyOpen("Somebody asked the same a moment ago.")
+    lives = question.open_for or timedelta(days=settings.REVIEW_DAYS)
+    with refused_as({"approvals_review_one_open_per_subject": already}):
+        review = Review.objects.create(
+            public_id=new_id("rev"),
+            kind=question.kind,
+            subject=subject,
+            subject_name=question.subject_name,
+            digest=question.digest,
+            question=question.text,
+            justification=question.justification,
+            evidence=dict(question.evidence),
+            requester=question.requester,
+            excluded=sorted(question.excluded),
+            required_role=question.required_role,
+            quorum=question.quorum,
+            created_at=Now(),
+            expires_at=Now() + lives,
+        )
+    review.refresh_from_db()
+    record_review(
+        Verb.REVIEW_OPENED,
+        review,
+        question.subject.id if question.subject.kind == "agent" else "",
+        actor=actor,
+        facts={
+            "kind": review.kind,
+            "digest": review.digest,
+            "quorum": review.quorum,
+            "required_role": review.required_role,
+            "requester": str(review.requester.ref),
+        },
+        text={
+            "question": review.question,
+            "justification": review.justification,
+            "evidence": review.evidence,
+        },
+    )
+    return review
+
+
+@transaction.atomic
+def redeem(kind: str, subject: Ref, digest: str, *, actor: Actor) -> Review | None:
+    """Use up the granted review of exactly this digest; None when there is none to use.
+
+    Of racing callers one gets it. A grant dies with its review's expiry.
+    Records: review.redeemed.
+    """
+    granted = Review.objects.filter(
+        kind=kind,
+        subject=str(subject),
+        digest=digest,
+        state=State.APPROVED,
+        redeemed_at__isnull=True,
+        expires_at__gt=Now(),
+    )
+    for review in granted.order_by("id"):
+        # No join and no sub-query: PostgreSQL asks these conditions again after waiting.
+        if granted.filter(pk=review.pk).update(redeemed_at=Now()):
+            review.refresh_from_db()
+            record_review(
+                Verb.REVIEW_REDEEMED,
+                review,
+                subject.id if subject.kind == "agent" else "",
+                actor=actor,
+                facts={"kind": kind, "digest": digest},
+            )
+            return review
+    return None
+
+
+def _make_room(earlier: Review, digest: str) -> None:
+    matter = lock_matter(earlier)
+    earlier = lock_review(earlier.public_id)
+    if earlier.state != State.OPEN:
+        return
+    is_stale = end_if_stale(earlier, matter) is not None
+    if not is_stale:
+        raise ReviewAlreadyOpen(
+            f"Review {earlier.public_id} asks this already.",
+            review=earlier.public_id,
+            same_digest=earlier.digest == digest,
+        )

@@ -1,0 +1,70 @@
+"""Ends of a review that nobody decided: taken back, or out of time.
+
+Expiry means no. It is swept, and asked again by whoever comes first, so a sweep that is
+late changes nothing.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from approvals.actions.matters import lock_matter
+from approvals.actions.settling import (
+    State,
+    check_open,
+    end_if_stale,
+    lock_review,
+    settle_review,
+)
+from approvals.actions.texts import clean_text
+from approvals.errors import NotYoursToWithdraw, ReviewExpired
+from approvals.models import Review
+from approvals.queries import review_for
+from registry.actors import Actor
+from registry.models import Role
+
+
+def withdraw_review(public_id: str, *, actor: Actor, reason: str = "") -> Review:
+    """Take a question back; what waited for the answer is free to be asked about again.
+
+    Records: review.withdrawn. Raises: ReviewNotFound, NotYoursToWithdraw, ReviewSettled,
+    ReviewExpired.
+    """
+    said = clean_text(reason, "reason")
+    with transaction.atomic():
+        seen = review_for(actor, public_id)
+        matter = lock_matter(seen)
+        review = lock_review(seen.public_id)
+        asked = actor.is_person(review.requester) or actor.ref.id in matter.owner_ids()
+        if not (asked and actor.has(Role.EMPLOYEE)):
+            raise NotYoursToWithdraw
+        check_open(review)
+        stale = end_if_stale(review, matter)
+        if stale is None:
+            settle_review(review, State.WITHDRAWN, matter, actor=actor, reason=said)
+    if isinstance(stale, ReviewExpired):
+        raise stale
+    return review
+
+
+def expire_reviews(*, actor: Actor) -> int:
+    """End every open review whose time is up, each in its own transaction; return how many.
+
+    Records: review.expired, and what its end undoes.
+    """
+    due = Review.objects.filter(state=State.OPEN, expires_at__lte=Now()).order_by("expires_at")
+    ended = 0
+    for public_id in list(due.values_list("public_id", flat=True)):
+        ended += _expire(public_id, actor)
+    return ended
+
+
+@transaction.atomic
+def _expire(public_id: str, actor: Actor) -> bool:
+    matter = lock_matter(Review.objects.get(public_id=public_id))
+    review = lock_review(public_id)
+    if review.state != State.OPEN:
+        return False  # somebody came first
+    settle_review(review, State.EXPIRED, matter, actor=actor)
+    return True

@@ -1,0 +1,117 @@
+"""Every refusal about reviews.
+
+NotFound 404   ReviewNotFound
+Denied   403   OwnMatter · PeopleDecide · NotYoursToWithdraw
+Conflict 409   ReviewSettled · ReviewExpired · ReviewVoid · AlreadyDecided
+               ReviewAlreadyOpen · NothingToSubmit · NotInSoftLaunch
+Invalid  422   CommentMissing · DecisionUnknown · TextUnusable · JustificationNeeded
+"""
+
+from __future__ import annotations
+
+from kernel.errors import Conflict, Denied, Invalid, NotFound
+
+
+class ReviewNotFound(NotFound):
+    """Raised when no review has that id, or the viewer may not know of it."""
+
+    code = "approvals.review_not_found"
+    title = "There is no such review"
+
+
+class OwnMatter(Denied):
+    """Raised when requester or owner would decide their own question; names which of the two."""
+
+    code = "approvals.own_matter"
+    title = "Nobody decides their own matter"
+
+
+class PeopleDecide(Denied):
+    """Raised when an automation or an agent would decide or withdraw."""
+
+    code = "approvals.people_decide"
+    title = "Only people decide reviews"
+
+
+class NotYoursToWithdraw(Denied):
+    """Raised when somebody but requester and owner would withdraw a question."""
+
+    code = "approvals.not_yours_to_withdraw"
+    title = "Only the requester or the owner withdraws a review"
+
+
+class ReviewSettled(Conflict):
+    """Raised when a review was settled before; says how."""
+
+    code = "approvals.review_settled"
+    title = "This review is settled already"
+
+
+class ReviewExpired(Conflict):
+    """Raised when nobody answered in time: expiry means no."""
+
+    code = "approvals.review_expired"
+    title = "This review has expired"
+
+
+class ReviewVoid(Conflict):
+    """Raised when what is there now is not what was asked about, to the byte."""
+
+    code = "approvals.review_void"
+    title = "What was asked about has changed since"
+
+
+class AlreadyDecided(Conflict):
+    """Raised when somebody answers the same review twice."""
+
+    code = "approvals.already_decided"
+    title = "You have decided this review already"
+
+
+class ReviewAlreadyOpen(Conflict):
+    """Raised when the same question is open; carries its review's id."""
+
+    code = "approvals.review_already_open"
+    title = "A review of this is open already"
+
+
+class NothingToSubmit(Conflict):
+    """Raised when an agent has no version that waits to be accepted."""
+
+    code = "approvals.nothing_to_submit"
+    title = "Nothing waits to be reviewed"
+
+
+class NotInSoftLaunch(Conflict):
+    """Raised when an agent is to go live from anywhere but its soft launch."""
+
+    code = "approvals.not_in_soft_launch"
+    title = "Only an agent in soft launch can be promoted"
+
+
+class CommentMissing(Invalid):
+    """Raised when a rejection comes without the reason the owner needs."""
+
+    code = "approvals.comment_missing"
+    title = "Say why"
+
+
+class DecisionUnknown(Invalid):
+    """Raised when an answer is neither approve nor reject."""
+
+    code = "approvals.decision_unknown"
+    title = "The decision is approve or reject"
+
+
+class TextUnusable(Invalid):
+    """Raised when a comment or justification is too long or holds control characters."""
+
+    code = "approvals.text_unusable"
+    title = "The text cannot be used"
+
+
+class JustificationNeeded(Invalid):
+    """Raised when much the same agent exists: reuse it, or say why not."""
+
+    code = "approvals.justification_needed"
+    title = "A similar agent exists; reuse it or say why this one is needed"
