@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
 from django.db.models import F, QuerySet
+from django.http import StreamingHttpResponse
 from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -12,6 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from kernel.api import Listing, ListQuery, page_of
+from ledger.export import export_stream
 from registry.authentication import actor_of
 from routing.api.bodies import CallsQuery, RunsQuery
 from routing.api.shapes import CallOutput, EntryOutput, RunOutput
@@ -55,6 +60,28 @@ class Entries(APIView):
         return _ENTRIES.answer(request, rows, lambda page: EntryOutput(page, many=True).data, asked)
 
 
+class Export(APIView):
+    """A run as a file that anybody can check: JSON lines, payloads encrypted."""
+
+    @extend_schema(responses={(200, "application/jsonl"): bytes})
+    def get(self, request: Request, run: str) -> StreamingHttpResponse:
+        found = run_for(actor_of(request), run)
+        lines = export_stream(found.run_id)
+        is_async = isinstance(request._request, ASGIRequest)
+        return StreamingHttpResponse(
+            _in_thread(lines) if is_async else lines,
+            content_type="application/jsonl",
+            headers={"Content-Disposition": f'attachment; filename="{found.run_id}.jsonl"'},
+        )
+
+
+async def _in_thread(lines: Iterator[bytes]) -> AsyncIterator[bytes]:
+    """Read the database in the request's own thread while the server's loop sends."""
+    following = sync_to_async(lambda: next(lines, None))
+    while (line := await following()) is not None:
+        yield line
+
+
 class Calls(APIView):
     """The calls this viewer may see, the newest first."""
 
@@ -86,5 +113,6 @@ urlpatterns = [
     path("runs", Runs.as_view(), name="runs"),
     path("runs/<str:run>", OneRun.as_view(), name="run"),
     path("runs/<str:run>/entries", Entries.as_view(), name="run-entries"),
+    path("runs/<str:run>/export", Export.as_view(), name="run-export"),
     path("calls", Calls.as_view(), name="calls"),
 ]

@@ -80,7 +80,7 @@ def test_a_call_that_commits_late_is_not_left_out(agent, owner_address):
     )
     with psycopg.connect(owner_address) as early:
         early.execute(
-            f"INSERT INTO routing_call ({columns}) VALUES"  # noqa: S608
+            f"INSERT INTO routing_call ({columns}) VALUES"
             " ('ent_early', 'run_1', 'agt_1', '', 'r', 'r', 'v', 'm', '', 'ok', 200, '', false,"
             " 1, 1, 0, false, 'USD', now(), 1)"
         )
