@@ -138,9 +138,7 @@ def _pattern(validator: Any, pattern: str, value: Any, rule: Any) -> Iterator[Va
 
 def _shortest(validator: Any, least: int, value: Any, rule: Any) -> Iterator[ValidationError]:
     if isinstance(value, str) and len(value) < least:
-        yield ValidationError(
-            f"must not be empty{_says(rule)}" if least == 1 else f"must have {least} characters"
-        )
+        yield ValidationError(f"must not be empty{_says(rule)}")
 
 
 def _longest(validator: Any, most: int, value: Any, rule: Any) -> Iterator[ValidationError]:
