@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
@@ -144,6 +145,7 @@ class Listing:
         return pages.get_paginated_response(shape(page or []))
 
 
+@cache
 def page_of(output: type[serializers.BaseSerializer[Any]]) -> Any:
     """Return the schema of a page of these."""
     return inline_serializer(
