@@ -61,3 +61,8 @@ def open_data_key(row: DataKey) -> DataKeyInUse:
 @cache
 def _source(directory: Path) -> DataKeySource:
     return DataKeySource(RingFile(directory, RING).current)
+
+
+def forget_keys() -> None:
+    """Drop this process's data keys: their rows may be gone, as after a restore."""
+    _source.cache_clear()

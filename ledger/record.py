@@ -7,13 +7,14 @@ link; a rollback takes link and head back together, so no gap can appear.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from kernel import clock
 from kernel.refs import Ref, new_id
-from ledger.custody import seal_payload
-from ledger.entries import GENESIS, Fact, Fields, Link, link
+from ledger.custody import forget_keys, seal_payload
+from ledger.entries import GENESIS, EncryptedPayload, Fact, Fields, Link, link
 from ledger.models import ChainHead, Entry, Payload
 from ledger.verbs import Verb
 
@@ -76,16 +77,24 @@ def append(fields: Fields, *, stream: str) -> Link:
         )
         Entry.objects.create(**_columns(added))
         if fields.payload is not None:
-            Payload.objects.create(
-                entry_id=added.entry_id,
-                recorded_at=fields.recorded_at,
-                dek_id=fields.payload.dek_id,
-                nonce=fields.payload.nonce,
-                ciphertext=fields.payload.ciphertext,
-            )
+            _keep_payload(added.entry_id, fields.recorded_at, fields.payload)
         head.seq, head.leaf_hash = added.seq, added.leaf_hash
         head.save(update_fields=["seq", "leaf_hash"])
     return added
+
+
+def _keep_payload(entry_id: str, recorded_at: datetime, payload: EncryptedPayload) -> None:
+    try:
+        Payload.objects.create(
+            entry_id=entry_id,
+            recorded_at=recorded_at,
+            dek_id=payload.dek_id,
+            nonce=payload.nonce,
+            ciphertext=payload.ciphertext,
+        )
+    except IntegrityError:
+        forget_keys()  # the database does not know our key any more: the next one is new
+        raise
 
 
 def _locked_head(stream: str) -> ChainHead:

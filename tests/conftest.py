@@ -21,7 +21,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from config.embedded import privilege
-from config.embedded.postgres import LOGIN, OWNER, SUPERUSER, Postgres
+from config.embedded.postgres import LOGIN, OWNER, Postgres
 from config.embedded.valkey import Valkey
 from config.places import Places
 from kernel.sealing import ensure_key_rings
@@ -68,6 +68,9 @@ class Services:
             self._valkey.spawn()
             self._postgres.wait_ready()
             self._postgres.ensure_roles()
+            with self._postgres.connect() as superuser:
+                # Tests clean up after themselves and tamper; a real owner may not do this.
+                superuser.execute(f"GRANT SET ON PARAMETER session_replication_role TO {OWNER}")
             self._valkey.wait_ready()
             addresses = {
                 "owner": self._postgres.address(OWNER),
@@ -149,24 +152,22 @@ def django_db_modify_db_settings(
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, services: dict[str, str]) -> None:
+def django_db_setup(django_db_setup: None) -> None:
     """Let the tests' own cleaning, and nothing else, pass the append-only triggers."""
-    import psycopg
+    from django.db import connection
     from django.db.backends.postgresql.operations import DatabaseOperations
 
-    address = make_conninfo(
-        _pointed_at_test_database(services["owner"]),
-        user=SUPERUSER,
-        password=json.loads((_HOME / "postgres.passwords.json").read_text())[SUPERUSER],
-    )
+    from ledger import custody
 
-    def flush_as_superuser(self: DatabaseOperations, statements: list[str]) -> None:
-        with psycopg.connect(address) as cleaner:
-            cleaner.execute("SET session_replication_role = replica")
+    def flush_past_the_guards(self: DatabaseOperations, statements: list[str]) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET session_replication_role = replica")
             for statement in (*statements, "TRUNCATE ledger_payload"):
-                cleaner.execute(statement)
+                cursor.execute(statement)
+            cursor.execute("SET session_replication_role = origin")
+        custody.forget_keys()  # their rows are gone
 
-    DatabaseOperations.execute_sql_flush = flush_as_superuser
+    DatabaseOperations.execute_sql_flush = flush_past_the_guards
 
 
 @pytest.fixture

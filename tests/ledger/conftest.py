@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.db import connection
 from psycopg.conninfo import make_conninfo
 
 from config.embedded.postgres import SUPERUSER
@@ -19,12 +20,19 @@ def superuser_address(owner_address: str, key_directory: Any) -> str:
     return make_conninfo(owner_address, user=SUPERUSER, password=stored[SUPERUSER])
 
 
+class Tamperer:
+    """One who may switch the triggers off, as a superuser may, in the test's own transaction."""
+
+    def execute(self, statement: Any, parameters: Any = None) -> None:
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")
+            cursor.execute(statement, parameters)
+            cursor.execute("SET LOCAL session_replication_role = origin")
+
+
 @pytest.fixture
-def tamperer(superuser_address: str) -> Iterator[psycopg.Connection[Any]]:
-    """Yield a superuser's session in which no trigger fires: what an insider would use."""
-    with psycopg.connect(superuser_address, autocommit=True) as connection:
-        connection.execute("SET session_replication_role = replica")
-        yield connection
+def tamperer(db: None) -> Tamperer:
+    return Tamperer()
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,125 @@
+"""Checking the whole log where it lies: every chain, every payload that is kept, every head.
+
+One snapshot of the database, read in the order of the chains through a server-side
+cursor, so that the check needs as much memory for a million entries as for ten and does
+not mind what is recorded meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import Error, connection, transaction
+
+from ledger.checking import Checker, Finding, StoredEntry, StoredPayload, Verdict
+from ledger.errors import LedgerUnreadable
+from ledger.models import Entry
+from ledger.record import APP_WRITER
+
+BATCH = 1000
+
+Progress = Callable[[int], None]
+
+_PAYLOADS = """
+    SELECT p.entry_id, p.recorded_at, p.dek_id,
+           encode(pg_catalog.sha256(p.nonce || p.ciphertext), 'hex'), k.dek_id IS NOT NULL
+    FROM ledger_payload p LEFT JOIN ledger_datakey k USING (dek_id)
+    WHERE p.entry_id = ANY(%s) ORDER BY p.recorded_at
+"""
+_HEADS = """
+    SELECT h.stream, h.writer, h.seq, coalesce(l.seq, 0), coalesce(l.entry_id, '')
+    FROM ledger_chainhead h
+    LEFT JOIN LATERAL (
+        SELECT seq, leaf_hash, entry_id FROM ledger_entry e
+        WHERE e.stream = h.stream AND e.writer = h.writer ORDER BY seq DESC LIMIT 1
+    ) l ON true
+    WHERE h.seq > 0 AND (l.seq, l.leaf_hash) IS DISTINCT FROM (h.seq, h.leaf_hash)
+       OR h.seq = 0 AND l.seq IS NOT NULL
+    ORDER BY h.stream, h.writer
+"""
+_HEADLESS = """
+    SELECT e.stream, e.writer, e.seq, e.entry_id FROM ledger_entry e
+    WHERE e.writer = %s AND e.seq = 1 AND NOT EXISTS (
+        SELECT FROM ledger_chainhead h WHERE h.stream = e.stream AND h.writer = e.writer
+    )
+    ORDER BY e.stream
+"""
+_ORPHANS = """
+    SELECT p.entry_id FROM ledger_payload p
+    WHERE NOT EXISTS (SELECT FROM ledger_entry e WHERE e.entry_id = p.entry_id) ORDER BY 1
+"""
+
+
+def verify_all(progress: Progress = lambda _: None) -> Verdict:
+    """Check everything that is recorded. Raises: LedgerUnreadable."""
+    checker = Checker()
+    try:
+        with _snapshot():
+            for batch in _batches():
+                _check(checker, batch)
+                progress(checker.entries)
+            for finding in _beyond_the_entries():
+                checker.note(finding)
+    except Error as error:
+        raise LedgerUnreadable(
+            f"The ledger could not be read after {checker.entries} entries "
+            f"({type(error).__name__}).",
+            entries=checker.entries,
+        ) from error
+    return checker.verdict()
+
+
+def _batches() -> Iterator[list[StoredEntry]]:
+    rows = Entry.objects.order_by("stream", "writer", "seq").values_list(*StoredEntry._fields)
+    batch: list[StoredEntry] = []
+    for row in rows.iterator(chunk_size=BATCH):
+        batch.append(StoredEntry(*row))
+        if len(batch) == BATCH:
+            yield batch
+            batch = []
+    yield batch
+
+
+def _check(checker: Checker, batch: list[StoredEntry]) -> None:
+    stored: defaultdict[str, list[StoredPayload]] = defaultdict(list)
+    for values in _rows(_PAYLOADS, [row.entry_id for row in batch]):
+        payload = StoredPayload(*values)
+        stored[payload.entry_id].append(payload)
+    for row in batch:
+        header = checker.entry(row)
+        if header is not None:
+            checker.payload(row, header, stored.get(row.entry_id, ()))
+
+
+def _beyond_the_entries() -> Iterator[Finding]:
+    """What no single entry shows: chains that were cut at their end, payloads left over."""
+    for stream, writer, seq, last, entry_id in _rows(_HEADS):
+        if last < seq:
+            wrong = f"its chain ended at seq {seq} and now ends at {last}: entries are missing"
+            yield Finding(stream, writer, last + 1, "", wrong)
+        else:
+            wrong = "the head of its chain does not agree with it"
+            yield Finding(stream, writer, last, entry_id, wrong)
+    for stream, writer, seq, entry_id in _rows(_HEADLESS, APP_WRITER):
+        yield Finding(stream, writer, seq, entry_id, "its chain has no head")
+    for (entry_id,) in _rows(_ORPHANS):
+        yield Finding("", "", 0, entry_id, "a payload is left of an entry that is not there")
+
+
+def _rows(statement: str, *parameters: Any) -> Iterator[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        yield from cursor
+
+
+@contextmanager
+def _snapshot() -> Iterator[None]:
+    is_ours = not connection.in_atomic_block
+    with transaction.atomic():
+        if is_ours:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
