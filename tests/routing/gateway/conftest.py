@@ -86,7 +86,8 @@ class ServedGateway:
         self._thread.start()
         deadline = time.monotonic() + 20
         while not self._server.started:
-            assert self._thread.is_alive() and time.monotonic() < deadline
+            assert self._thread.is_alive()
+            assert time.monotonic() < deadline
             time.sleep(0.01)
 
     def stop(self) -> None:
@@ -219,3 +220,15 @@ def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> float:
         assert time.monotonic() - started < seconds, "it never came to hold"
         time.sleep(0.005)
     return time.monotonic() - started
+
+
+def raw_request(key: str, body: bytes, *headers: str) -> bytes:
+    """Return a chat call as bytes on the wire."""
+    lines = [
+        "POST /v1/chat/completions HTTP/1.1",
+        "host: gateway",
+        f"authorization: Bearer {key}",
+        f"content-length: {len(body)}",
+        *headers,
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + body

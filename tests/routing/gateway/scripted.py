@@ -160,7 +160,7 @@ class ScriptedVendor:
                 seen = await _read(reader)
                 self.seen.append(seen)
                 script = asyncio.create_task(self.script(seen, writer))
-                gone = asyncio.create_task(_wait_gone(writer, seen))
+                gone = asyncio.create_task(_wait_gone(reader, writer, seen))
                 await asyncio.wait({script, gone}, return_when=asyncio.FIRST_COMPLETED)
                 gone.cancel()
                 if not script.done():
@@ -170,8 +170,11 @@ class ScriptedVendor:
         writer.close()
 
 
-async def _wait_gone(writer: asyncio.StreamWriter, seen: Seen) -> None:
-    while not writer.transport.is_closing():
+async def _wait_gone(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, seen: Seen
+) -> None:
+    # Looking, not reading: a byte read here would be missing from the next request.
+    while not reader.at_eof() and not writer.transport.is_closing():  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     seen.left_early.set()
 
