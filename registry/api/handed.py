@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from rest_framework.exceptions import UnsupportedMediaType
 from rest_framework.parsers import BaseParser, MultiPartParser
 from rest_framework.request import Request
 
@@ -75,9 +74,10 @@ def manifest_in(request: Request) -> tuple[Manifest, str]:
         return read_manifest(handed.raw, handed.media_type), "api"
     file = next((request.FILES[name] for name in FILE_FIELDS if name in request.FILES), None)
     if file is None:
-        if not request.content_type.startswith("multipart/"):
-            raise UnsupportedMediaType(request.content_type)
-        raise Malformed(f"The form has no file; send it as the field {FILE_FIELDS[0]}.")
+        raise Malformed(
+            "There is no manifest. Send it as the body, in JSON or YAML, or as a form with a file"
+            f" named {FILE_FIELDS[0]}."
+        )
     is_json = (file.name or "").lower().endswith(".json")
     kind = JSON_TYPES[0] if is_json or file.content_type in JSON_TYPES else YAML_TYPES[0]
     return read_manifest(file.read(MAX_BYTES + 1), kind), "upload"

@@ -11,8 +11,8 @@ from tests.factories import Cast, make_agent, make_manifest
 
 # Ten agents of one company; the pairs below do the same thing.
 FLEET = {
-    "invoice-sorter": ("Invoice sorter", "Sorts supplier invoices by cost centre, drafts postings."),
-    "supplier-bills": ("Supplier invoice sorting", "Sorts invoices of suppliers into cost centres."),
+    "invoice-sorter": ("Invoice sorter", "Sorts supplier invoices by cost centre."),
+    "supplier-bills": ("Supplier invoice sorting", "Sorts invoices of suppliers by cost centre."),
     "variance-report": ("Variance reporter", "Writes the monthly variance report."),
     "monthly-variances": ("Monthly variance report", "Explains monthly variances to finance."),
     "blog-writer": ("Blog writer", "Drafts posts for the company blog from product notes."),
