@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from django.core.exceptions import PermissionDenied
+from django.core.exceptions import ValidationError as BadValue
 from django.db.models import Q, QuerySet
 from django.http import Http404
 from drf_spectacular.utils import inline_serializer
@@ -141,7 +142,13 @@ class Listing:
         pages = Cursor()
         # The public id ends every ordering: it is unique, and no integer key leaves in a cursor.
         pages.ordering = (asked["ordering"], "-public_id")  # type: ignore[assignment]
-        page: list[Any] | None = pages.paginate_queryset(rows, request)
+        try:
+            page: list[Any] | None = pages.paginate_queryset(rows, request)
+        except (exceptions.NotFound, BadValue, ValueError):
+            # A position is a value of the ordered column, and a cursor is anybody's to write.
+            raise serializers.ValidationError(
+                {"cursor": ["This cursor is not one that this list gave."]}
+            ) from None
         return pages.get_paginated_response(shape(page or []))
 
 

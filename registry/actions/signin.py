@@ -101,7 +101,7 @@ def sign_in(email: str, password: str, *, address: str) -> Person:
 
     Records: person.signed_in, person.sign_in_refused. Raises: SignInRefused, SignInBraked.
     """
-    account = email.strip().lower()[:254]
+    account = email.strip().lower()[:254].replace("\x00", "\ufffd")
     charge = brake.charge(account, address)
     person = Person.objects.filter(email=account, deactivated_at__isnull=True).first()
     short_enough = len(password) <= MAX_PASSWORD
@@ -144,7 +144,7 @@ def set_password(
 
     The current one is asked for, unless there is none or a one-time link let the person in.
     Records: person.password_changed. Raises: NotYours, NotByToken, PasswordNotAcceptable,
-    SignInBraked.
+    SignInBraked, AccountDeactivated.
     """
     if not actor.is_person(person):
         raise NotYours("Only the person sets their password; issue a sign-in link instead.")
@@ -162,6 +162,10 @@ def set_password(
     except ValidationError as error:
         raise PasswordNotAcceptable(" ".join(error.messages), field="password") from None
     with transaction.atomic():
+        # A deactivation under way took the password away; it must not come back.
+        row = Person.objects.select_for_update(no_key=True).get(pk=person.pk)
+        if not row.is_active:
+            raise AccountDeactivated
         person.set_password(password)
         person.save(update_fields=["password"])
         SignInLink.objects.filter(person=person, used_at__isnull=True).delete()

@@ -99,7 +99,7 @@ def revoke_token(person: Person, token_public_id: str, *, actor: Actor) -> Perso
         raise NotYours("You can revoke tokens of your own only.")
     row = (
         PersonToken.objects.select_for_update()
-        .filter(person=person, public_id=token_public_id)
+        .filter(person=person, public_id=token_public_id.replace("\x00", "\ufffd"))
         .first()
     )
     if row is None:

@@ -28,7 +28,8 @@ def people_for(actor: Actor) -> QuerySet[Person]:
 
 def person_for(public_id_or_email: str) -> Person:
     """Return a person by public id or e-mail address. Raises: PersonNotFound."""
-    wanted = public_id_or_email.strip()
+    # PostgreSQL refuses NUL in text; nothing that holds one was ever stored.
+    wanted = public_id_or_email.strip().replace("\x00", "\ufffd")
     people = Person.objects.select_related("team")
     # Addresses are stored in lower case, so equality is the case-insensitive look-up.
     person = (
@@ -64,7 +65,7 @@ def teams_for(actor: Actor) -> QuerySet[Team]:
 
 def team_for(slug_or_public_id: str) -> Team:
     """Return a team by slug or public id. Raises: UnknownTeam, naming those that exist."""
-    wanted = slug_or_public_id.strip()
+    wanted = slug_or_public_id.strip().replace("\x00", "\ufffd")
     field = "public_id" if wanted.startswith("team_") else "slug"
     team = Team.objects.filter(**{field: wanted.lower()}).first()
     if team is None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import timedelta
 from typing import Any
 
@@ -381,3 +382,20 @@ def test_no_answer_holds_an_integer_key_or_a_hash(cast: Cast) -> None:
         assert bytes(token.digest).hex().encode() not in answer
         assert b'"pk"' not in answer
         assert b'"password"' not in answer
+
+
+def test_a_cursor_that_no_list_gave_is_an_error(cast: Cast) -> None:
+    pat = client(cast, "pat")
+    for position in ("p=nonsense", "p=99999-99-99", "p=%00", "o=x", "r=1&p=%FF"):
+        cursor = b64encode(position.encode()).decode()
+        response = pat.get("/api/v1/people", {"cursor": cursor, "ordering": "created_at"})
+        assert response.status_code in {200, 422}
+    assert pat.get("/api/v1/people?cursor=a").status_code == 422
+
+
+@pytest.mark.parametrize(
+    "path", ["people/per_%00", "people/a%00@b.test", "people?team=a%00", "people?search=a%00"]
+)
+def test_what_no_text_can_hold_is_not_found_and_no_fault(cast: Cast, path: str) -> None:
+    assert client(cast, "pat").get(f"/api/v1/{path}").status_code in {404, 422}
+    assert client(cast, "pat").delete("/api/v1/me/tokens/tok_%00").status_code == 404

@@ -17,7 +17,7 @@ from registry.actions import brake, people
 from registry.actors import Actor
 from registry.authentication import PasswordBackend, address_of
 from registry.errors import authentication as refused
-from registry.errors.people import NotYours
+from registry.errors.people import AccountDeactivated, NotYours
 from registry.models import Person, SignInBrake, SignInLink
 from registry.queries import token_for
 from tests.factories import Cast, actor, make_cast, make_person, make_token
@@ -279,3 +279,15 @@ def test_the_address_counted_is_not_one_the_client_can_write(
 def test_a_person_is_not_found_by_a_password_that_was_never_set(cast: Cast) -> None:
     assert not Person.objects.get(email="sam@acme.test").has_usable_password()
     guess_wrong(1, HOME, "sam@acme.test")
+
+
+def test_an_address_that_no_text_can_hold_is_refused_like_any_other(cast: Cast) -> None:
+    guess_wrong(1, HOME, "alice\x00@acme.test")
+
+
+def test_a_password_is_not_set_on_an_account_closed_meanwhile(cast: Cast) -> None:
+    seen = actor(cast.bob)
+    people.deactivate_person(Person.objects.get(pk=cast.bob.pk), actor=actor(cast.pat))
+    with pytest.raises(AccountDeactivated):
+        people.set_password(cast.bob, "a first new passphrase", actor=seen)
+    assert not Person.objects.get(pk=cast.bob.pk).has_usable_password()
