@@ -184,7 +184,14 @@ class _Building:
             self._refuse(line, f"The tag {shown(event.tag)} is not accepted.")
 
     def _refuse(self, line: int, message: str, path: Path | None = None) -> None:
-        here = path if path is not None else (self.stack[-1].path if self.stack else ())
-        self.problems.append(Problem(here, message, line))
+        self.problems.append(Problem(self._here() if path is None else path, message, line))
         if len(self.problems) >= MAX_PROBLEMS:
             raise _Enough
+
+    def _here(self) -> Path:
+        if not self.stack:
+            return ()
+        frame = self.stack[-1]
+        if isinstance(frame.container, list):
+            return (*frame.path, len(frame.container))
+        return frame.path if frame.key is None else (*frame.path, frame.key)
