@@ -62,6 +62,10 @@ class Chamber:
     def pid(self) -> int:
         return self._child.pid
 
+    @property
+    def has_ended(self) -> bool:
+        return self._child.poll() is not None
+
     def await_ready(self, until: float) -> None:
         """Wait for the bundle to be built. Raises: StillStarting, ChamberLost, BundleUnusable."""
         if self._is_ready:

@@ -100,6 +100,8 @@ class Judge:
         self.close()
 
     def _ask(self, question: bytes, until: float) -> dict[str, object] | None:
+        if self._chamber is not None and self._chamber.has_ended:
+            self._lose(self._chamber)
         if self._chamber is None and not self._reopen():
             return None
         chamber = self._chamber

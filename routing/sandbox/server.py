@@ -156,7 +156,7 @@ async def _complete(request: Request, writer: asyncio.StreamWriter) -> None:
     writer.write(
         b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\n"
         b"cache-control: no-cache\r\ntransfer-encoding: chunked\r\n"
-        b"x-request-id: req_" + answer.answer_id.encode() + b"\r\n\r\n"
+        b"x-request-id: req_" + answer.answer_id.removeprefix("chatcmpl-").encode() + b"\r\n\r\n"
     )
     for chunk in chunks(answer, created):
         _write_event(writer, json.dumps(chunk, ensure_ascii=False).encode())
@@ -180,7 +180,7 @@ async def _write(writer: asyncio.StreamWriter, status: int, document: dict[str, 
             status,
             HTTPStatus(status).phrase.encode(),
             len(raw),
-            str(document.get("id", "sandbox")).encode(),
+            str(document.get("id", "sandbox")).removeprefix("chatcmpl-").encode(),
             raw,
         )
     )

@@ -175,14 +175,13 @@ def test_an_answer_of_any_other_shape_is_denied(
     assert decision.rule == "policy.unclean"
 
 
-def test_a_call_is_denied_when_the_worker_dies_and_the_next_ones_are_judged(
-    make_bundle: Callable[..., Path], good: dict[str, Any]
-) -> None:
-    with Judge() as judge:
-        os.kill(child_of(judge), signal.SIGKILL)
-        lost = judge.decide(good)
-        assert (lost.allow, lost.rule) == (False, "policy.unavailable")
-        assert decide_until_clean(judge, good)
+def test_a_worker_that_died_while_nobody_asked_costs_no_call(good: dict[str, Any]) -> None:
+    with Judge(deadline_seconds=20) as judge:
+        pid = child_of(judge)
+        os.kill(pid, signal.SIGKILL)
+        assert wait_until_gone(pid)
+        assert judge.decide(good).allow
+        assert child_of(judge) != pid
 
 
 def test_a_worker_killed_in_the_middle_of_a_decision_denies_it(
@@ -194,6 +193,14 @@ def test_a_worker_killed_in_the_middle_of_a_decision_denies_it(
         started = time.monotonic()
         assert judge.decide(good).rule == "policy.unavailable"
         assert time.monotonic() - started < 10
+        assert child_of(judge) != pid
+
+
+def test_after_a_lost_decision_the_next_ones_are_judged(good: dict[str, Any]) -> None:
+    with Judge() as judge:
+        os.kill(child_of(judge), signal.SIGKILL)
+        judge.decide(good)
+        assert decide_until_clean(judge, good)
 
 
 def test_a_slow_policy_is_denied_at_the_deadline_and_its_worker_is_ended(
