@@ -62,7 +62,10 @@ PREPARE: Final = Process(
 )  # fmt: skip
 SANDBOX: Final = Process("sandbox", ("-m", "routing.sandbox"), ())
 GATEWAY: Final = Process(
-    "gateway", ("-m", "config.gateway_asgi"), ("DATABASE_URL", "OPA_URL"), opens="vendor"
+    "gateway",
+    ("-m", "config.gateway_asgi"),
+    ("DATABASE_URL", "OPA_URL", "UNSPRAWL_FIRST_BYTE_SECONDS", "UNSPRAWL_STREAM_IDLE_SECONDS"),
+    opens="vendor",
 )
 WEB: Final = Process(
     "web", ("-m", "config.web"), (*_DJANGO, "DATABASE_URL", "BROKER_URL"), opens="payload"
