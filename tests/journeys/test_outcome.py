@@ -101,7 +101,8 @@ def test_an_agent_goes_from_registration_to_a_recorded_verifiable_call(service: 
 
     stranger = service.person("mallory@acme.example", "employee")
     assert stranger("GET", f"runs/{run_id}").status_code == 404
-    assert stranger("GET", "agents/invoice-sorter/keys").status_code == 404
+    # The inventory is for everybody; what is inside an agent is not.
+    assert stranger("GET", "agents/invoice-sorter/keys").status_code == 403
 
     verified = service.manage("verify")
     assert verified.returncode == 0, verified.stdout + verified.stderr
