@@ -11,8 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.utils import ProgrammingError
-from psycopg import errors, sql
+from psycopg import sql
 
 APP_ROLE: Final = "unsprawl_app"
 _EVERYTHING: Final = "SELECT, INSERT, UPDATE, DELETE"
@@ -83,13 +82,10 @@ def _has_role(cursor: Any, role: str) -> bool:
 
 
 def _make_role(cursor: Any, role: str) -> bool:
-    try:
-        with transaction.atomic():
-            _run(cursor, "CREATE ROLE {} NOLOGIN", sql.Identifier(role))
-    except ProgrammingError as error:
-        if isinstance(error.__cause__, errors.InsufficientPrivilege):
-            return False
-        raise
+    cursor.execute("SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user")
+    if cursor.fetchone() != (True,):
+        return False
+    _run(cursor, "CREATE ROLE {} NOLOGIN", sql.Identifier(role))
     return True
 
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pickle
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 
@@ -41,7 +42,10 @@ def test_the_identity_of_a_row_is_spelt_out() -> None:
 
 
 def test_a_row_given_as_a_plain_tuple_opens(rings: Path) -> None:
-    assert SecretOpener(rings, "vendor").open(SealedRow(*tuple(sealed(rings)))).reveal() == VALUE
+    assert (
+        SecretOpener(rings, "vendor").open(SealedRow(*cast("Any", tuple(sealed(rings))))).reveal()
+        == VALUE
+    )
 
 
 @pytest.mark.parametrize(
@@ -60,7 +64,7 @@ def test_a_row_given_as_a_plain_tuple_opens(rings: Path) -> None:
         {"ciphertext": b""},
     ],
 )
-def test_a_row_opens_only_as_itself(rings: Path, change: dict[str, object]) -> None:
+def test_a_row_opens_only_as_itself(rings: Path, change: dict[str, Any]) -> None:
     row = sealed(rings)._replace(**change)
     with pytest.raises(CannotOpen) as refused:
         SecretOpener(rings, "vendor").open(row)

@@ -255,7 +255,8 @@ def test_a_body_beyond_the_cap_is_cut(listening: Callable[..., Listener]) -> Non
 
 @pytest.mark.parametrize("encoding", ["gzip", "deflate"])
 def test_a_bomb_is_not_unpacked(listening: Callable[..., Listener], encoding: str) -> None:
-    packed = {"gzip": gzip.compress, "deflate": zlib.compress}[encoding](bytes(30_000_000))
+    compress: Callable[[bytes], bytes] = gzip.compress if encoding == "gzip" else zlib.compress
+    packed = compress(bytes(30_000_000))
     head = (
         f"HTTP/1.1 200 OK\r\nContent-Encoding: {encoding}\r\nContent-Length: {len(packed)}\r\n\r\n"
     )
@@ -358,6 +359,14 @@ def test_a_closed_port_is_said() -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     assert fault_of(inside(), f"http://127.0.0.1:{port}/") == FetchFault.UNREACHABLE
+
+
+def test_a_name_is_looked_up_as_the_system_does(listening: Callable[..., Listener]) -> None:
+    listener = listening(say(OK))
+    client = inside()
+    url = f"http://localhost:{listener.port}/"
+    assert client.get(url).body == b"ok"
+    assert "127.0.0.1" in {address[0] for _, address in client.vet(client.check(url))}
 
 
 def test_a_full_backlog_meets_the_deadline() -> None:

@@ -1,36 +1,89 @@
 from __future__ import annotations
 
-import pytest
+import threading
 
+import psycopg
+import pytest
+from django.db import connection, transaction
+
+from kernel.canonical import strict_loads
 from kernel.refs import Ref
-from ledger.models import Entry, Payload
-from ledger.payloads import read_payload
+from ledger.models import ChainHead, DataKey, Entry
 from ledger.record import OutsideTransaction, record
 from ledger.verbs import Verb
+from ledger.verification import verify_all
 
 ALICE = Ref("person", "per_alice")
 AGENT = Ref("agent", "agt_one")
 
 
+@pytest.mark.django_db(transaction=True)
+def test_a_fact_outside_a_transaction_is_refused() -> None:
+    with pytest.raises(OutsideTransaction, match=r"agent.changed recorded outside"):
+        record(Verb.AGENT_CHANGED, AGENT, actor=ALICE)
+    assert not Entry.objects.exists()
+
+
 @pytest.mark.django_db
-def test_a_payload_comes_back_and_its_reading_is_on_record() -> None:
-    added = record(
-        Verb.CALL_INTENDED,
-        AGENT,
-        actor=ALICE,
-        kind="intent",
-        agent_id="agt_one",
-        payload=b"hello",
-        data_class="internal",
-    )
-    assert read_payload(added.entry_id, actor=ALICE, reason="a look") == b"hello"
-    access = Entry.objects.get(verb="payload.read")
-    assert access.kind == "access"
-    assert b"hello" not in bytes(Payload.objects.get().ciphertext)
+def test_the_stream_is_the_subjects_own_unless_named() -> None:
+    added = record(Verb.TEAM_ADDED, Ref("team", "tea_1"), actor=ALICE, facts={"a": [], "b": None})
+    assert added.stream == "team:tea_1"
+    assert record(Verb.KEY_ISSUED, Ref("key", "k"), actor=ALICE, agent_id="a").stream == "agent:a"
+    assert record(Verb.CALL_DENIED, AGENT, actor=ALICE, stream="run_1").stream == "run_1"
+    document = strict_loads(added.header)
+    assert isinstance(document, dict)
+    assert document["facts"] == {"a": [], "b": None}
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_fact_outside_a_transaction_is_refused() -> None:
-    with pytest.raises(OutsideTransaction):
-        record(Verb.AGENT_CHANGED, AGENT, actor=ALICE)
+def test_a_change_that_fails_takes_its_record_along() -> None:
+    with transaction.atomic():
+        record(Verb.CALL_INTENDED, AGENT, actor=ALICE, agent_id="agt_one", payload=b"x")
+        transaction.set_rollback(True)
     assert not Entry.objects.exists()
+    assert not ChainHead.objects.exists()
+    with transaction.atomic():
+        record(Verb.CALL_INTENDED, AGENT, actor=ALICE, agent_id="agt_one", payload=b"x")
+    assert DataKey.objects.count() == 1  # the same key; its row was not lost by the rollback
+    with transaction.atomic():
+        record(Verb.CALL_INTENDED, AGENT, actor=ALICE, agent_id="agt_one", payload=b"x")
+    assert DataKey.objects.count() == 1
+    assert verify_all().is_valid
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_who_waits_for_a_chain_continues_it() -> None:
+    """The second transaction waits for the first, then takes the next place, not the same."""
+    holding, waiting = threading.Event(), threading.Event()
+
+    def second() -> None:
+        holding.wait(10)
+        waiting.set()
+        with transaction.atomic():
+            record(Verb.AGENT_CHANGED, AGENT, actor=ALICE)
+        connection.close()
+
+    thread = threading.Thread(target=second)
+    thread.start()
+    with transaction.atomic():
+        record(Verb.AGENT_CHANGED, AGENT, actor=ALICE)
+        holding.set()
+        waiting.wait(10)
+        thread.join(0.2)
+        assert thread.is_alive()
+    thread.join(10)
+    assert list(Entry.objects.order_by("seq").values_list("seq", flat=True)) == [1, 2]
+    assert verify_all().is_valid
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_a_superuser_changes_from_outside_is_found(superuser_address: str) -> None:
+    with transaction.atomic():
+        for _ in range(3):
+            record(Verb.AGENT_CHANGED, AGENT, actor=ALICE)
+    with psycopg.connect(superuser_address) as superuser:
+        superuser.execute("SET session_replication_role = replica")
+        superuser.execute("DELETE FROM ledger_entry WHERE seq = 2")
+    verdict = verify_all()
+    assert verdict.first is not None
+    assert (verdict.first.stream, verdict.first.seq) == ("agent:agt_one", 3)
