@@ -24,6 +24,7 @@ def settings_from(env: Env) -> Settings:
     return Settings(
         database_url=database_url,
         keys_dir=env.path("UNSPRAWL_KEYS_DIR", places.keys),
+        opa_url=env.url("OPA_URL", "http://opa") if env.text("OPA_URL") else "",
         patience=Patience(
             first_byte=env.integer("UNSPRAWL_FIRST_BYTE_SECONDS", first_byte, minimum=1),
             idle=env.integer("UNSPRAWL_STREAM_IDLE_SECONDS", idle, minimum=1),

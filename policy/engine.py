@@ -14,17 +14,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from kernel.canonical import MAX_DEPTH, canonical, digest_bytes
 from policy.bundle import BASE, Bundle
 from policy.chamber import BUILD_SECONDS, Chamber, ChamberLost, StillStarting
 from policy.decision import UNAVAILABLE, UNCLEAN, Decision, denied, read_answer
 from policy.errors import BundleUnusable
+from policy.facts import read_facts
 from policy.lint import lint
 
 __all__ = ["CALLS", "Decision", "Judge"]
 
 CALLS: Final = "unsprawl/calls/answer"
-MAX_QUESTION_BYTES: Final = 128 * 1024
 MAX_BACKOFF_SECONDS: Final = 5.0
 
 
@@ -62,13 +61,8 @@ class Judge:
     def decide(self, facts: Mapping[str, object]) -> Decision:
         """Decide; where there is no clean answer, deny (`policy.unavailable`, `policy.unclean`)."""
         until = time.monotonic() + self._deadline_seconds
-        question = _question(facts)
+        question, input_digest = read_facts(facts)
         if question is None:
-            return denied(UNCLEAN, self.bundle_digest, "")
-        input_digest = digest_bytes(question)
-        if len(question) > MAX_QUESTION_BYTES or b"\\" in question:
-            # A backslash stands for a character that no name of ours holds and that
-            # engines do not count alike: such facts are not judged at all.
             return denied(UNCLEAN, self.bundle_digest, input_digest)
         if not self._lock.acquire(timeout=self._deadline_seconds):
             return denied(UNAVAILABLE, self.bundle_digest, input_digest)
@@ -139,12 +133,3 @@ class Judge:
 
     def _open(self) -> Chamber:
         return Chamber(self._bundle, self._entrypoint, self._deadline_seconds)
-
-
-def _question(facts: Mapping[str, object]) -> bytes | None:
-    """Return the canonical form of the facts, None when they have none."""
-    try:
-        question = canonical(facts)
-    except (ValueError, RecursionError):
-        return None
-    return question if question.count(b"{") + question.count(b"[") <= 64 * MAX_DEPTH else None

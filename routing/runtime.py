@@ -26,6 +26,7 @@ from ledger.datakeys import DataKeySource
 from ledger.journal import Journal
 from policy.bundle import BASE
 from policy.engine import Judge
+from policy.remote import RemoteJudge
 from routing.freshness import FreshSnapshots
 from routing.gateway.access_log import AccessLog
 from routing.gateway.app import Gateway, Parts
@@ -53,8 +54,13 @@ class Settings:
     database_url: str = field(repr=False)
     keys_dir: Path
     bundle_dir: Path = BASE
+    opa_url: str = ""
     patience: Patience = field(default_factory=Patience)
     logs_requests: bool = True
+
+    def judge(self) -> Judge | RemoteJudge:
+        """Build the bundle, unless a server elsewhere decides. Raises: BundleUnusable."""
+        return RemoteJudge(self.opa_url) if self.opa_url else Judge(self.bundle_dir)
 
 
 class PepperFile:
@@ -87,7 +93,7 @@ class GatewayProcess:
         self._recorder = Recorder(
             self._journal, DataKeySource(RingFile(settings.keys_dir, PAYLOAD_RING).current)
         )
-        self._judge: Judge | None = None
+        self._judge: Judge | RemoteJudge | None = None
         self._decider: Decider | None = None
         self._upstream: AiohttpUpstream | None = None
         self._parts: Parts | None = None
@@ -106,7 +112,7 @@ class GatewayProcess:
         """Bring everything up, side by side. Raises what keeps a part from starting."""
         self._upstream = upstream = AiohttpUpstream()
         judge, _, _ = await asyncio.gather(
-            asyncio.to_thread(Judge, self._settings.bundle_dir),
+            asyncio.to_thread(self._settings.judge),
             self._journal.open(),
             self._snapshots.open(),
         )

@@ -1,0 +1,28 @@
+"""Facts as they are asked about: one canonical line, or nothing that could be judged."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from kernel.canonical import canonical, digest_bytes
+
+MAX_QUESTION_BYTES: Final = 128 * 1024
+MAX_CONTAINERS: Final = 4096
+
+
+def read_facts(facts: Mapping[str, object]) -> tuple[bytes | None, str]:
+    """Return the question and its digest; no question when engines could read it differently."""
+    try:
+        question = canonical(facts)
+    except (ValueError, RecursionError):
+        return None, ""
+    if (
+        len(question) > MAX_QUESTION_BYTES
+        or question.count(b"{") + question.count(b"[") > MAX_CONTAINERS
+        # A backslash stands for a character that no name of ours holds and that engines do
+        # not count alike: such facts are not judged at all.
+        or b"\\" in question
+    ):
+        return None, digest_bytes(question)
+    return question, digest_bytes(question)
