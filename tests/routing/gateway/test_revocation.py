@@ -20,7 +20,8 @@ STATEMENTS = {
     "the vendor": "UPDATE routing_vendor SET disabled_at = now() WHERE public_id = '{vendor}'",
     "the model": f"UPDATE routing_model SET disabled_at = now() WHERE vendor_id = {OF_VENDOR}",
     "the route": "UPDATE routing_route SET disabled_at = now() WHERE name = '{route}'",
-    "the secret": "UPDATE credentials_secret SET retired_at = now() WHERE holder = 'vendor:{vendor}'",
+    "the secret": "UPDATE credentials_secret SET retired_at = now()"
+    " WHERE holder = 'vendor:{vendor}'",
 }
 REFUSED = {
     "the key": (401, "key_revoked"),
