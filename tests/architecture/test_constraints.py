@@ -19,7 +19,7 @@ from kernel import clock
 from kernel.db import constraint_of
 from kernel.refs import new_id
 from registry.models import SignInLink
-from routing.models import LifecycleRow, ModelUse, Price, UsageDay
+from routing.models import LifecycleRow, ModelUse, Price, UsageDay, UsageMonth
 from tests.architecture.test_errors import PACKAGES
 from tests.factories import (
     make_agent,
@@ -101,6 +101,7 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("routing_run_one_per_label", "routing_run", {"run_id": "'run_x'"}),
     ("routing_call_tokens", "routing_call", {"output_tokens": "-1"}),
     ("routing_usageday_one_per_key", "routing_usageday", {}),
+    ("routing_usagemonth_one_per_agent", "routing_usagemonth", {}),
     ("routing_modeluse_one_per_key", "routing_modeluse", {}),
     ("routing_lifecyclerow_one_per_source", "routing_lifecyclerow", {}),
     ("routing_price_one_per_model", "routing_price", {}),
@@ -138,6 +139,7 @@ def world(db: None) -> None:
     )
     use = {"agent_id": agent.public_id, "route": "sandbox", "vendor": "v", "model": "m"}
     UsageDay.objects.create(day=now.date(), **use)
+    UsageMonth.objects.create(month=now.date().replace(day=1), agent_id=agent.public_id)
     ModelUse.objects.create(first_called_at=now, last_called_at=now, **use)
     LifecycleRow.objects.create(platform="p", model_id="m", loaded_at=now)
     Price.objects.create(platform="p", model_id="m", source="s", loaded_at=now)
