@@ -9,7 +9,7 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         # The Celery app must exist before any shared task is rung.
-        from config import celery, wiring
+        from config import celery, checks, wiring  # noqa: F401  importing registers
 
         celery.app.set_default()
         wiring.bind()
