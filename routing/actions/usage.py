@@ -23,9 +23,23 @@ logger = logging.getLogger("unsprawl.usage")
 MARK: Final = "calls"
 BATCH: Final = 5000
 
+_SUMS: Final = """
+    count(*) FILTER (WHERE status <> 'denied'),
+    count(*) FILTER (WHERE status IN ('error', 'incomplete', 'unknown')),
+    count(*) FILTER (WHERE status = 'denied'),
+    sum(input_tokens), sum(output_tokens), coalesce(sum(cost_micros), 0),
+    count(*) FILTER (WHERE status <> 'denied' AND cost_micros IS NULL),
+    sum(duration_ms)"""
+_ADDED: Final = ", ".join(
+    f"{name} = kept.{name} + excluded.{name}"
+    for name in (
+        "calls", "errors", "denied", "input_tokens", "output_tokens",
+        "cost_micros", "unpriced_calls", "duration_ms",
+    )
+)  # fmt: skip
 _COUNT: Final = """
 WITH fresh AS MATERIALIZED (
-    SELECT * FROM routing_call
+    SELECT *, (started_at AT TIME ZONE 'UTC')::date AS day FROM routing_call
     WHERE (xid, id) > (%(xid)s::text::xid8, %(call_id)s)
       AND xid < pg_snapshot_xmin(pg_current_snapshot())
     ORDER BY xid, id LIMIT %(batch)s
@@ -33,23 +47,22 @@ WITH fresh AS MATERIALIZED (
     INSERT INTO routing_usageday AS kept (
         day, agent_id, route, vendor, model, calls, errors, denied,
         input_tokens, output_tokens, cost_micros, unpriced_calls, duration_ms)
-    SELECT (started_at AT TIME ZONE 'UTC')::date, agent_id, route, vendor, model,
-           count(*) FILTER (WHERE status <> 'denied'),
-           count(*) FILTER (WHERE status IN ('error', 'incomplete', 'unknown')),
-           count(*) FILTER (WHERE status = 'denied'),
-           sum(input_tokens), sum(output_tokens), coalesce(sum(cost_micros), 0),
-           count(*) FILTER (WHERE status <> 'denied' AND cost_micros IS NULL),
-           sum(duration_ms)
+    SELECT day, agent_id, route, vendor, model, {sums}
     FROM fresh GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
-    ON CONFLICT (day, agent_id, route, vendor, model) DO UPDATE SET
-        calls = kept.calls + excluded.calls,
-        errors = kept.errors + excluded.errors,
-        denied = kept.denied + excluded.denied,
-        input_tokens = kept.input_tokens + excluded.input_tokens,
-        output_tokens = kept.output_tokens + excluded.output_tokens,
-        cost_micros = kept.cost_micros + excluded.cost_micros,
-        unpriced_calls = kept.unpriced_calls + excluded.unpriced_calls,
-        duration_ms = kept.duration_ms + excluded.duration_ms
+    ON CONFLICT (day, agent_id, route, vendor, model) DO UPDATE SET {added}
+), totals AS (
+    INSERT INTO routing_usagetotal AS kept (
+        day, calls, errors, denied,
+        input_tokens, output_tokens, cost_micros, unpriced_calls, duration_ms)
+    SELECT day, {sums} FROM fresh GROUP BY 1 ORDER BY 1
+    ON CONFLICT (day) DO UPDATE SET {added}
+), months AS (
+    INSERT INTO routing_usagemonth AS kept (
+        month, agent_id, calls, errors, denied,
+        input_tokens, output_tokens, cost_micros, unpriced_calls, duration_ms)
+    SELECT date_trunc('month', day)::date, agent_id, {sums} FROM fresh
+    GROUP BY 1, 2 ORDER BY 1, 2
+    ON CONFLICT (month, agent_id) DO UPDATE SET {added}
 ), uses AS (
     INSERT INTO routing_modeluse AS kept (
         agent_id, route, vendor, model, calls, first_called_at, last_called_at)
@@ -67,7 +80,7 @@ UPDATE routing_usagemark AS mark
 SET xid = last.xid::text::bigint, call_id = last.id, counted_at = %(now)s
 FROM last WHERE mark.name = %(name)s
 RETURNING (SELECT count(*) FROM fresh)
-"""
+""".replace("{sums}", _SUMS).replace("{added}", _ADDED)
 
 
 def count_usage(*, actor: Actor, batch: int = BATCH) -> int:

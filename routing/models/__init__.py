@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from routing.models.catalogue import CatalogueLoad, LifecycleRow, Price
 from routing.models.route import Route, RouteTarget
-from routing.models.usage import Call, ModelUse, Run, UsageDay, UsageMark
+from routing.models.usage import Call, ModelUse, Run, UsageDay, UsageMark, UsageMonth, UsageTotal
 from routing.models.vendor import Model, Vendor
 
 __all__ = [
@@ -19,5 +19,7 @@ __all__ = [
     "Run",
     "UsageDay",
     "UsageMark",
+    "UsageMonth",
+    "UsageTotal",
     "Vendor",
 ]

@@ -107,10 +107,62 @@ class UsageDay(models.Model):
                 name="routing_usageday_one_per_key",
             )
         ]
-        indexes = [models.Index(fields=["agent_id", "day"], name="routing_usageday_agent_idx")]
+        indexes = [
+            models.Index(fields=["agent_id", "day"], name="routing_usageday_agent_idx"),
+            models.Index(
+                fields=["day", "agent_id"],
+                condition=Q(errors__gt=0),
+                name="routing_usageday_errors_idx",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.day} {self.agent_id}"
+
+
+class UsageTotal(models.Model):
+    """Calls, tokens and cost of everybody in one UTC day: what a chart of the fleet reads."""
+
+    day = models.DateField(primary_key=True)
+    calls = models.BigIntegerField(default=0)
+    errors = models.BigIntegerField(default=0)
+    denied = models.BigIntegerField(default=0)
+    input_tokens = models.BigIntegerField(default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    cost_micros = models.BigIntegerField(default=0)
+    unpriced_calls = models.BigIntegerField(default=0)
+    duration_ms = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+
+class UsageMonth(models.Model):
+    """Calls, tokens and cost of one agent in one calendar month (UTC): who costs most."""
+
+    month = models.DateField()  # its first day
+    agent_id = models.TextField()
+    calls = models.BigIntegerField(default=0)
+    errors = models.BigIntegerField(default=0)
+    denied = models.BigIntegerField(default=0)
+    input_tokens = models.BigIntegerField(default=0)
+    output_tokens = models.BigIntegerField(default=0)
+    cost_micros = models.BigIntegerField(default=0)
+    unpriced_calls = models.BigIntegerField(default=0)
+    duration_ms = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["month", "agent_id"], name="routing_usagemonth_one_per_agent"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["month", "-cost_micros"], name="routing_usagemonth_cost_idx")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.month:%Y-%m} {self.agent_id}"
 
 
 class ModelUse(models.Model):

@@ -7,7 +7,7 @@ taken as free.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -17,7 +17,7 @@ from django.db.models import F, OuterRef, QuerySet, Subquery, Sum
 from kernel import clock
 from registry.actors import Actor
 from registry.models import Agent
-from routing.models import UsageDay, UsageMark
+from routing.models import UsageDay, UsageMark, UsageMonth, UsageTotal
 from routing.queries.calls import seen_agents
 
 LONGEST_DAYS: Final = 400
@@ -61,8 +61,12 @@ class UsedBy:
 def usage_by_day(actor: Actor, *, days: int, agent: Agent | None = None) -> list[UsedBy]:
     """Return one sum for each of the last days, today included; a quiet day is all zeros."""
     first = first_day(days)
-    rows = _seen(actor, agent).filter(day__gte=first).values("day")
-    found = {row["day"]: _used(row) for row in _summed(rows)}
+    if agent is None and seen_agents(actor) is None:
+        every_call = UsageTotal.objects.filter(day__gte=first)
+        found = {row["day"]: _used(row) for row in every_call.values()}
+    else:
+        rows = _seen(actor, agent).filter(day__gte=first).values("day")
+        found = {row["day"]: _used(row) for row in _summed(rows)}
     every = (first + timedelta(days=number) for number in range((_today() - first).days + 1))
     return [UsedBy(day.isoformat(), found.get(day, Used())) for day in every]
 
@@ -86,13 +90,17 @@ def usage_by(
     return sorted(named, key=_dearest)[:limit]
 
 
-def top_agents(actor: Actor, *, days: int, limit: int = 10) -> list[UsedBy]:
-    """Return the agents that cost most in the last days."""
-    rows = _seen(actor, None).filter(day__gte=first_day(days))
+def dearest_agents(actor: Actor, *, limit: int = 10) -> list[UsedBy]:
+    """Return the agents that cost most in this calendar month so far."""
+    seen = seen_agents(actor)
+    rows = UsageMonth.objects.filter(month=_today().replace(day=1)).exclude(agent_id="")
+    if seen is not None:
+        rows = rows.filter(agent_id__in=seen.values("public_id"))
     name = Agent.objects.filter(public_id=OuterRef("agent_id")).values("name")[:1]
-    top = _summed(rows.values("agent_id")).order_by("-cost_micros", "agent_id")[:limit]
-    named = top.annotate(name=Subquery(name))
-    return [UsedBy(row["name"] or row["agent_id"], _used(row)) for row in named]
+    top = rows.order_by("-cost_micros", "-calls", "agent_id")[:limit].annotate(
+        agent_name=Subquery(name)
+    )
+    return [UsedBy(row["agent_name"] or row["agent_id"], _used(row)) for row in top.values()]
 
 
 def total(parts: Iterable[Used]) -> Used:
@@ -127,7 +135,7 @@ def _summed(rows: Any) -> Any:
     return rows.annotate(**{name: Sum(F(name)) for name in _SUMS})
 
 
-def _used(row: dict[str, Any]) -> Used:
+def _used(row: Mapping[str, Any]) -> Used:
     return Used(**{name: int(row[name] or 0) for name in _SUMS})
 
 

@@ -12,7 +12,7 @@ from django.db.models import Sum
 
 from registry.actors import Actor, RoleMissing
 from routing.actions.usage import count_usage
-from routing.models import Call, ModelUse, UsageDay, UsageMark
+from routing.models import Call, ModelUse, UsageDay, UsageMark, UsageMonth, UsageTotal
 from routing.tasks import count_usage as sweep
 from tests.factories import actor, make_agent, make_call, make_person, operator
 
@@ -42,6 +42,22 @@ def test_calls_become_days_with_tokens_cost_errors_and_denials(agent):
     assert (refused.calls, refused.denied, refused.unpriced_calls) == (0, 1, 0)
     use = ModelUse.objects.get()
     assert (use.model, use.calls, use.last_called_at) == ("acme-1", 3, MORNING)
+
+
+def test_days_add_up_to_the_fleets_and_to_each_agents_month(agent):
+    other = make_agent("other")
+    for who, day in ((agent, 1), (agent, 20), (other, 20)):
+        make_call(who, started_at=datetime(2026, 11, day, tzinfo=UTC))
+        count_usage(actor=operator())
+    make_call(agent, started_at=datetime(2026, 10, 31, tzinfo=UTC), status="error")
+    count_usage(actor=operator())
+    by_day = dict(UsageTotal.objects.values_list("day", "calls"))
+    assert by_day == {date(2026, 10, 31): 1, date(2026, 11, 1): 1, date(2026, 11, 20): 2}
+    months = UsageMonth.objects.filter(agent_id=agent.public_id).order_by("month")
+    assert [(row.month, row.calls, row.errors, row.cost_micros) for row in months] == [
+        (date(2026, 10, 1), 1, 1, 100),
+        (date(2026, 11, 1), 2, 0, 200),
+    ]
 
 
 def test_a_day_is_a_day_in_utc(agent):
@@ -109,6 +125,7 @@ def test_racing_counters_agree(agent):
     count_usage(actor=operator())
     assert total() == Call.objects.count() == 60
     assert ModelUse.objects.get().calls == 60
+    assert UsageTotal.objects.get().calls == UsageMonth.objects.get().calls == 60
 
 
 def test_a_restored_database_is_noticed_and_nothing_is_miscounted(agent, caplog):

@@ -16,7 +16,7 @@ from kernel.refs import Ref
 from ledger.record import record
 from ledger.verbs import Verb
 from routing.api.runs import Export
-from routing.models import UsageDay
+from routing.models import UsageDay, UsageTotal
 from tests.factories import Cast, actor, client_of, make_agent, make_call, make_cast, make_run
 
 pytestmark = pytest.mark.django_db
@@ -190,7 +190,10 @@ def used(agent, **over):
         "errors": 1,
         "cost_micros": 500,
     }
-    return UsageDay.objects.create(**given | over)
+    given |= over
+    sums = {name: given[name] for name in ("calls", "errors", "cost_micros")}
+    UsageTotal.objects.create(day=given["day"], **sums)
+    return UsageDay.objects.create(**given)
 
 
 def test_usage_is_summed_by_what_is_asked_for(cast, agent):

@@ -1,0 +1,138 @@
+"""Agents that need somebody: stopped, about to lose a key, failing, or not used at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any, Final
+
+from django.db.models import Count, Exists, Min, OuterRef, QuerySet, Sum, Window
+
+from kernel import clock
+from registry.actors import Actor
+from registry.models import Agent, AgentKey
+from routing.models import ModelUse, UsageDay
+from routing.queries.calls import seen_agents
+from routing.queries.usage import first_day
+
+SHOWN: Final = 5
+EXPIRES_DAYS: Final = 14
+UNUSED_DAYS: Final = 30
+FAILING_DAYS: Final = 7
+FAILING_PERCENT: Final = 10
+FAILING_CALLS: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Concerned:
+    """One agent that is concerned, and the detail of it in a few words."""
+
+    name: str
+    title: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Concern:
+    """One reason to look, how many agents it holds for, and the first of them."""
+
+    kind: str  # suspended, key_expiring, failing, unused
+    count: int
+    agents: list[Concerned]
+
+
+def concerns_for(actor: Actor) -> list[Concern]:
+    """Return what concerns the agents this viewer sees; what concerns none is left out."""
+    seen = seen_agents(actor)
+    agents = (Agent.objects.all() if seen is None else seen).exclude(stage=Agent.Stage.RETIRED)
+    found = (_suspended(agents), _key_expiring(agents), _failing(agents), _unused(agents))
+    return [concern for concern in found if concern.count]
+
+
+def _suspended(agents: QuerySet[Agent]) -> Concern:
+    rows = agents.filter(suspended_at__isnull=False).order_by("-suspended_at", "name")
+    listed = _first(rows, "suspended_reason")
+    return _concern("suspended", listed, lambda row: row["suspended_reason"] or "no reason given")
+
+
+def _key_expiring(agents: QuerySet[Agent]) -> Concern:
+    now = clock.now()
+    keys = AgentKey.objects.filter(
+        revoked_at__isnull=True,
+        rotated_to__isnull=True,
+        expires_at__gt=now,
+        expires_at__lte=now + timedelta(days=EXPIRES_DAYS),
+    )
+    rows = (
+        keys.filter(agent__in=agents.filter(stage__in=Agent.CALLABLE))
+        .values("agent__name", "agent__title")
+        .annotate(ends=Min("expires_at"), count=Window(Count("*")))
+        .order_by("ends", "agent__name")
+    )
+    listed = [
+        row | {"name": row["agent__name"], "title": row["agent__title"]} for row in rows[:SHOWN]
+    ]
+    return _concern(
+        "key_expiring",
+        listed,
+        lambda row: f"a key expires on {row['ends']:%Y-%m-%d}",
+    )
+
+
+def _failing(agents: QuerySet[Agent]) -> Concern:
+    rows = (
+        UsageDay.objects.filter(day__gte=first_day(FAILING_DAYS), errors__gt=0)
+        .values("agent_id")
+        .annotate(failed=Sum("errors"))
+        .filter(failed__gt=0)
+    )
+    failed = dict(rows.values_list("agent_id", "failed"))
+    calls = dict(
+        UsageDay.objects.filter(day__gte=first_day(FAILING_DAYS), agent_id__in=failed)
+        .values_list("agent_id")
+        .annotate(made=Sum("calls"))
+    )
+    percent = {
+        agent_id: 100 * failed[agent_id] // made
+        for agent_id, made in calls.items()
+        if made >= FAILING_CALLS and 100 * failed[agent_id] >= FAILING_PERCENT * made
+    }
+    named = agents.filter(public_id__in=percent).values("public_id", "name", "title")
+    listed = sorted(named, key=lambda row: (-percent[row["public_id"]], row["name"]))
+    return Concern(
+        "failing",
+        len(listed),
+        [
+            Concerned(
+                row["name"],
+                row["title"],
+                f"{percent[row['public_id']]} % of calls failed in {FAILING_DAYS} days",
+            )
+            for row in listed[:SHOWN]
+        ],
+    )
+
+
+def _unused(agents: QuerySet[Agent]) -> Concern:
+    since = clock.now() - timedelta(days=UNUSED_DAYS)
+    used = ModelUse.objects.filter(agent_id=OuterRef("public_id"), last_called_at__gte=since)
+    rows = agents.filter(
+        ~Exists(used),
+        stage__in=Agent.CALLABLE,
+        suspended_at__isnull=True,
+        stage_changed_at__lt=since,
+    ).order_by("stage_changed_at", "name")
+    return _concern("unused", _first(rows, "stage"), lambda _: f"no call in {UNUSED_DAYS} days")
+
+
+def _first(rows: QuerySet[Agent], *fields: str) -> list[dict[str, Any]]:
+    """The first of some agents, each with the number of all of them beside it."""
+    counted = rows.values("name", "title", *fields).annotate(count=Window(Count("*")))
+    return list(counted[:SHOWN])
+
+
+def _concern(kind: str, listed: Iterable[dict[str, Any]], detail: Any) -> Concern:
+    rows = list(listed)
+    agents = [Concerned(row["name"], row["title"], detail(row)) for row in rows]
+    return Concern(kind, rows[0]["count"] if rows else 0, agents)
