@@ -5,10 +5,16 @@ from __future__ import annotations
 from celery import shared_task
 
 from registry.actors import Actor
-from routing.actions import usage
+from routing.actions import lost_calls, usage
 
 
 @shared_task(name="routing.count_usage", ignore_result=True)  # type: ignore[untyped-decorator]
 def count_usage() -> None:
     """Count final calls into days."""
     usage.count_usage(actor=Actor.system("usage-count"))
+
+
+@shared_task(name="routing.reap_lost_calls", ignore_result=True)  # type: ignore[untyped-decorator]
+def reap_lost_calls() -> None:
+    """Conclude the calls of gateways that are gone."""
+    lost_calls.reap_lost_calls(actor=Actor.system("lost-calls"))

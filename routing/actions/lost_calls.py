@@ -1,0 +1,127 @@
+"""Calls whose gateway died before it could say how they ended: closed as unknown.
+
+A gateway that no longer beats is fenced first: once its writer's row is closed nothing of
+it can be recorded any more, so that what is concluded here stays the only conclusion. A
+process that goes on under a new epoch still owes the results of the old one, and is left
+to give them.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from django.db import IntegrityError, transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models.functions import Now
+
+from kernel import clock
+from kernel.refs import Ref
+from ledger.entries import Fields
+from ledger.headers import Header, read_header
+from ledger.models import Entry, Writer
+from ledger.record import append
+from ledger.verbs import Verb
+from registry.actors import Actor
+from routing.models import Call, UsageMark
+
+STALE_AFTER: Final = timedelta(seconds=15)
+# No call is open for longer than a gateway's patience, and no writer beats after its closing.
+LONGEST_CALL: Final = timedelta(hours=2)
+MARK: Final = "lost-calls"
+BATCH: Final = 500
+_BYTES_PER_TOKEN: Final = 4
+
+
+def reap_lost_calls(*, actor: Actor) -> int:
+    """Fence gateways that stopped beating and conclude what they left open; return how many.
+
+    Records: call.lost.
+    """
+    started = clock.now()
+    fenced = Writer.objects.filter(
+        process__startswith="gateway:", closed_at=None, heartbeat_at__lt=Now() - STALE_AFTER
+    )
+    fenced.update(closed_at=Now())
+    lost = list(_lost_intents()[:BATCH])
+    concluded = sum(_conclude(entry, actor) for entry in lost)
+    if len(lost) < BATCH:
+        UsageMark.objects.update_or_create(name=MARK, defaults={"counted_at": started})
+    return concluded
+
+
+def _lost_intents() -> QuerySet[Entry]:
+    mark = UsageMark.objects.filter(name=MARK).first()
+    ended = Writer.objects.filter(process__startswith="gateway:", closed_at__isnull=False)
+    if mark is not None:
+        ended = ended.filter(closed_at__gt=mark.counted_at - timedelta(minutes=1))
+    processes = set(ended.values_list("process", flat=True))
+    alive = Writer.objects.filter(process__in=processes, closed_at=None)
+    dead = processes - set(alive.values_list("process", flat=True))
+    writers = Writer.objects.filter(process__in=dead)
+    if not (known := list(writers)):
+        return Entry.objects.none()
+    result = Entry.objects.filter(kind=Entry.Kind.RESULT, intent_id=OuterRef("entry_id"))
+    earliest = min(max(w.started_at, w.closed_at - LONGEST_CALL) for w in known if w.closed_at)
+    return Entry.objects.filter(
+        ~Exists(result),
+        kind=Entry.Kind.INTENT,
+        writer__in=[writer.writer for writer in known],
+        recorded_at__gte=earliest - timedelta(minutes=1),
+    ).order_by("id")
+
+
+def _conclude(intent: Entry, actor: Actor) -> bool:
+    header = read_header(bytes(intent.header))
+    try:
+        with transaction.atomic():
+            append(_result(header, actor), stream=header.stream)
+            if header.agent_id:
+                _call(header).save(force_insert=True)
+    except IntegrityError:
+        return False  # concluded by somebody else in this moment
+    return True
+
+
+def _result(header: Header, actor: Actor) -> Fields:
+    facts = header.facts
+    return Fields(
+        kind=Entry.Kind.RESULT.value,
+        verb=Verb.CALL_LOST.value,
+        actor=actor.ref,
+        subject=Ref.parse(header.subject),
+        recorded_at=clock.now(),
+        agent_id=header.agent_id,
+        intent_id=header.entry_id,
+        facts={
+            "status": "unknown",
+            "error": "gateway_lost",
+            "route": facts.get("route"),
+            "vendor": facts.get("vendor"),
+            "model": facts.get("model"),
+        },
+    )
+
+
+def _call(header: Header) -> Call:
+    """The call as far as its intent tells; it may have cost something, and nobody knows what."""
+    facts = {name: str(value) for name, value in header.facts.items()}
+    size = header.payload.size if header.payload is not None else 0
+    return Call(
+        intent_id=header.entry_id,
+        run_id=header.stream,
+        agent_id=header.agent_id,
+        key_id=facts.get("key", ""),
+        route=facts.get("route", ""),
+        requested_model=facts.get("requested_model", ""),
+        vendor=facts.get("vendor", ""),
+        model=facts.get("model", ""),
+        status=Call.Status.UNKNOWN,
+        error_code="gateway_lost",
+        streamed=header.facts.get("streamed") is True,
+        input_tokens=size // _BYTES_PER_TOKEN,
+        usage_estimated=True,
+        cost_micros=None,
+        started_at=header.recorded_at,
+        duration_ms=0,
+    )
