@@ -11,7 +11,9 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
 
 from config import health
+from fleet.agent_urls import urlpatterns as about_agents
 from registry.api.schema import agent_schema
+from registry.urls import urlpatterns as about_people
 
 handler400 = "config.faults.bad_request"
 handler403 = "config.faults.permission_denied"
@@ -21,8 +23,13 @@ handler500 = "config.faults.server_error"
 
 def portal_lists() -> list[URLPattern | URLResolver]:
     """The HTML addresses of every app that has some."""
-    apps = ("fleet", "registry", "approvals", "routing")
-    return [path("", include(f"{app}.urls")) for app in apps if find_spec(f"{app}.urls")]
+    # Pages about agents show calls and costs, so fleet makes them; they keep the names of
+    # the registry, where every template looks for an agent.
+    named: list[URLPattern | URLResolver] = [
+        path("", include(([*about_people, *about_agents], "registry")))
+    ]
+    apps = ("fleet", "approvals", "routing")
+    return named + [path("", include(f"{app}.urls")) for app in apps if find_spec(f"{app}.urls")]
 
 
 urlpatterns = [

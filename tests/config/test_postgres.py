@@ -19,24 +19,34 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture
-def home() -> Iterator[Path]:
-    """Yield a directory on a path every user can pass."""
-    made = privilege.sockets_directory()
-    yield made / "home"
-    shutil.rmtree(made, ignore_errors=True)
+def home(own_sockets: Path) -> Path:
+    """Return a directory on a path every user can pass."""
+    return own_sockets / "home"
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Postgres]:
+    """Yield one cluster for all that does not make one itself."""
+    sockets = privilege.sockets_directory()
+    places = Places(sockets / "home")
+    places.make()
+    server = Postgres(places.postgres, sockets)
+    server.create()
+    yield server
+    server.destroy()
+    shutil.rmtree(sockets, ignore_errors=True)
 
 
 @pytest.fixture
-def postgres(home: Path, own_sockets: Path) -> Iterator[Postgres]:
-    places = Places(home)
-    places.make()
-    server = Postgres(places.postgres, own_sockets)
-    server.create()
-    server.spawn()
-    server.wait_ready()
-    server.ensure_roles()
-    yield server
-    server.destroy()
+def postgres(cluster: Postgres) -> Postgres:
+    """Return the cluster, running, whatever the last test did to it."""
+    if cluster.process is None or cluster.process.poll() is not None:
+        cluster.spawn()
+        cluster.wait_ready()
+        cluster.ensure_roles()
+    with cluster.connect(OWNER, "unsprawl") as owner:
+        owner.execute("DROP TABLE IF EXISTS kept")
+    return cluster
 
 
 def test_it_listens_on_a_private_socket_and_nowhere_else(postgres: Postgres) -> None:

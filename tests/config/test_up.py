@@ -92,22 +92,41 @@ def _status(port: int) -> int:
         return int(answer.status)
 
 
-@pytest.fixture(scope="module")
-def data() -> Iterator[Path]:
-    """Yield one data directory for all of them: each start after the first is a second run."""
+def _directory() -> Iterator[Path]:
     made = Path(tempfile.mkdtemp(prefix="unsprawl-up-"))
     yield made
     shutil.rmtree((made / "postgres").resolve(), ignore_errors=True)
     shutil.rmtree(made, ignore_errors=True)
 
 
-@pytest.fixture
-def service(data: Path) -> Iterator[Service]:
-    service = Service(data, _free_port(), _free_port())
-    yield service
+def _end(service: Service) -> None:
     for process in service.started:
         process.terminate()
         process.communicate(timeout=60)
+
+
+data = pytest.fixture(_directory, scope="module", name="data")
+other_data = pytest.fixture(_directory, scope="module", name="other_data")
+
+
+@pytest.fixture
+def service(data: Path) -> Iterator[Service]:
+    """Yield a service to start: the first test finds nothing there, the others a second run."""
+    service = Service(data, _free_port(), _free_port())
+    yield service
+    _end(service)
+
+
+@pytest.fixture(scope="module")
+def running(other_data: Path) -> Iterator[Service]:
+    """Yield a service that runs, for the tests that only look."""
+    service = Service(other_data, _free_port(), _free_port())
+    process = service.start(UNSPRAWL_BOOTSTRAP_TOKEN="t" * 40, AWS_SECRET_ACCESS_KEY="stray")
+    try:
+        service.ready(process)
+        yield service
+    finally:
+        _end(service)
 
 
 def test_it_serves_stops_cleanly_and_keeps_the_data_for_the_second_run(service: Service) -> None:
@@ -133,41 +152,32 @@ def test_it_serves_stops_cleanly_and_keeps_the_data_for_the_second_run(service: 
     assert second.wait(40) == 0
 
 
-def test_what_is_written_down_is_for_the_owner_only_and_serves_commands_beside_it(
-    service: Service,
-) -> None:
-    process = service.start()
-    service.ready(process)
-    try:
-        assert (service.data / "runtime.json").stat().st_mode & 0o777 == 0o600
-        for name in ("keys", "logs"):
-            assert (service.data / name).stat().st_mode & 0o077 == 0
-        checked = service.manage("showmigrations", "--plan")
-        assert checked.returncode == 0, checked.stderr
-        assert "[ ]" not in checked.stdout
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(40)
+def test_what_is_written_down_is_for_the_owner_only(running: Service) -> None:
+    assert (running.data / "runtime.json").stat().st_mode & 0o777 == 0o600
+    for name in ("keys", "logs", "valkey"):
+        assert (running.data / name).stat().st_mode & 0o077 == 0
 
-    alone = service.manage("showmigrations", "--plan")
+
+def test_commands_beside_it_need_no_variable(running: Service, tmp_path: Path) -> None:
+    beside = running.manage("showmigrations", "--plan")
+    alone = Service(tmp_path, 0, 0).manage("showmigrations", "--plan")
+
+    assert beside.returncode == 0, beside.stderr
+    assert "[ ]" not in beside.stdout
     assert alone.returncode != 0
     assert "make run" in alone.stderr
     assert "Traceback" not in alone.stderr
 
 
-def test_a_second_supervisor_on_the_same_data_is_refused(service: Service) -> None:
-    first = service.start()
-    service.ready(first)
-    try:
-        other = Service(service.data, _free_port(), _free_port())
-        second = other.start()
-        said, _ = second.communicate(timeout=60)
-        assert second.returncode == 1
-        assert f"Already running on {service.data} (process {first.pid})" in said
-        assert _status(service.port) == 200
-    finally:
-        first.send_signal(signal.SIGTERM)
-        first.wait(40)
+def test_a_second_supervisor_on_the_same_data_is_refused(running: Service) -> None:
+    other = Service(running.data, _free_port(), _free_port())
+    second = other.start()
+    said, _ = second.communicate(timeout=60)
+
+    assert second.returncode == 1
+    first = running.started[0].pid
+    assert f"Already running on {running.data} (process {first})" in said
+    assert _status(running.port) == 200
 
 
 def test_a_killed_supervisor_leaves_nothing_and_the_next_one_starts(service: Service) -> None:
@@ -186,19 +196,16 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_one_starts(service: Ser
     assert second.wait(40) == 0
 
 
-def test_a_killed_child_is_started_again_and_said_loudly(service: Service) -> None:
-    process = service.start()
-    service.ready(process)
-    before = service.pids()["gateway"]
+def test_a_killed_child_is_started_again_and_said_loudly(running: Service) -> None:
+    process = running.started[0]
+    before = running.pids()["gateway"]
     os.kill(before, signal.SIGKILL)
 
     assert process.stdout is not None
     line = next(line for line in process.stdout if line.startswith("!!"))
     assert "gateway was killed by SIGKILL; it starts again" in line
-    _until_ready(service.gateway_port)
-    assert service.pids()["gateway"] != before
-    process.send_signal(signal.SIGTERM)
-    assert process.wait(40) == 0
+    _until_ready(running.gateway_port)
+    assert running.pids()["gateway"] != before
 
 
 def _until_ready(port: int) -> None:
@@ -255,21 +262,15 @@ def test_a_stop_asked_for_while_starting_stops_what_was_started(service: Service
     assert not (service.data / "runtime.json").exists()
 
 
-def test_a_process_knows_only_what_its_row_names(service: Service) -> None:
-    process = service.start(UNSPRAWL_BOOTSTRAP_TOKEN="t" * 40, AWS_SECRET_ACCESS_KEY="stray")
-    service.ready(process)
-    try:
-        told = {
-            name: dict(
-                part.split("=", 1)
-                for part in Path(f"/proc/{pid}/environ").read_text().split("\0")
-                if "=" in part
-            )
-            for name, pid in service.pids().items()
-        }
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(40)
+def test_a_process_knows_only_what_its_row_names(running: Service) -> None:
+    told = {
+        name: dict(
+            part.split("=", 1)
+            for part in Path(f"/proc/{pid}/environ").read_text().split("\0")
+            if "=" in part
+        )
+        for name, pid in running.pids().items()
+    }
 
     assert told["gateway"]["UNSPRAWL_OPENS"] == "vendor"
     assert told["web"]["UNSPRAWL_OPENS"] == "payload"
