@@ -7,7 +7,7 @@ shows the routes alone, because a missing hint must not stop a decision.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import Any, Protocol
 
 
 class VendorDirectory(Protocol):
@@ -15,6 +15,10 @@ class VendorDirectory(Protocol):
 
     def behind(self, routes: Iterable[str]) -> dict[str, list[str]]:
         """Return the vendors of each route, by the route's name."""
+        ...
+
+    def receivers(self, routes: Iterable[str]) -> list[dict[str, Any]]:
+        """Return every target of the routes: route, vendor, model, regions, data classes."""
         ...
 
 
@@ -30,3 +34,8 @@ def bind_vendors(directory: VendorDirectory | None) -> None:
 def vendors_behind(routes: Iterable[str]) -> dict[str, list[str]]:
     """Return the vendors behind routes, as far as they are known."""
     return {} if _Bindings.vendors is None else _Bindings.vendors.behind(routes)
+
+
+def receivers_behind(routes: Iterable[str]) -> list[dict[str, Any]]:
+    """Return who receives what is sent over the routes, where, and which data they take."""
+    return [] if _Bindings.vendors is None else _Bindings.vendors.receivers(routes)

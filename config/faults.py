@@ -1,16 +1,20 @@
 """What is answered when no view does: problems under /api/, pages elsewhere.
 
-Owns Django's four fault handlers. Never says more about a fault than its kind.
+Owns Django's four fault handlers, and the page of a refusal that a view did not explain
+itself. Never says more about a fault than its kind.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.template import TemplateDoesNotExist
-from django.template.loader import get_template
+from django.template.loader import get_template, select_template
+
+from kernel.errors import DomainError
 
 
 def _answer(request: HttpRequest, status: HTTPStatus, code: str, title: str) -> HttpResponse:
@@ -63,3 +67,27 @@ def server_error(request: HttpRequest, *args: Any) -> HttpResponse:
     return _answer(
         request, HTTPStatus.INTERNAL_SERVER_ERROR, "kernel.error", "Something went wrong here"
     )
+
+
+class Refusals:
+    """Answers a refusal that a page's view raised; REST has a renderer of its own."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, DomainError):
+            return None
+        told = {
+            "title": exception.title,
+            "exception_text": exception.detail,
+            "code": exception.code,
+            "status": exception.status,
+        }
+        page = select_template([f"{exception.status}.html", "refused.html"])
+        response = HttpResponse(page.render(told, request), status=exception.status)
+        response["x-unsprawl-error"] = exception.code
+        return response

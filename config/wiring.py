@@ -7,6 +7,7 @@ its left as a Protocol, and this module, the only one that sees both, binds it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from approvals.ports import bind_vendors
 from registry.ports import bind_routes
@@ -23,6 +24,23 @@ class RouteVendors:
         for route, vendor in targets.values_list("route__name", "model__vendor__name"):
             found.setdefault(route, set()).add(vendor)
         return {route: sorted(vendors) for route, vendors in sorted(found.items())}
+
+    def receivers(self, routes: Iterable[str]) -> list[dict[str, Any]]:
+        targets = RouteTarget.objects.filter(route__name__in=list(routes))
+        ordered = targets.order_by("route__name", "priority", "-weight", "id")
+        return [_receiver(target) for target in ordered.select_related("route", "model__vendor")]
+
+
+def _receiver(target: RouteTarget) -> dict[str, Any]:
+    vendor = target.model.vendor
+    taken = target.route.constraints.get("data_classes") or vendor.data_classes
+    return {
+        "route": target.route.name,
+        "vendor": vendor.title or vendor.name,
+        "model": target.model.name,
+        "regions": [target.region] if target.region else list(vendor.regions),
+        "data_classes": [name for name in vendor.data_classes if name in taken],
+    }
 
 
 def bind() -> None:

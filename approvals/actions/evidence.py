@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from approvals.ports import vendors_behind
+from approvals.ports import receivers_behind, vendors_behind
 from registry.manifest import Manifest
 from registry.manifest.diff import compare
 from registry.models import Agent, AgentVersion, Person
@@ -45,6 +45,7 @@ def evidence_of(agent: Agent, version: AgentVersion) -> dict[str, Any]:
         "risk_tier": manifest.risk_tier,
         "routes": manifest.routes,
         "vendors": vendors_behind(manifest.routes),
+        "receivers": receivers_behind(manifest.routes),
         "tools": manifest.tools,
         "similar": similar_facts(agent),
     }

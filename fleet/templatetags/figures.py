@@ -10,6 +10,8 @@ import zlib
 from datetime import UTC, date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 
+from django.utils import timezone
+
 DASH = "\u2013"
 _MINUS = "\u2212"
 _SIGNS = {"USD": "$", "EUR": "€", "GBP": "£", "JPY": "¥"}
@@ -107,11 +109,11 @@ def _phrase(number: int, unit: str, *, later: bool) -> str:
 
 
 def exact(moment: datetime | date) -> str:
-    """Write a moment in full, naming its zone."""
+    """Write a moment in full in the reader's zone, naming it."""
     if not isinstance(moment, datetime):
         return f"{moment.day} {moment:%b %Y}"
-    utc = moment.astimezone(UTC)
-    return f"{utc.day} {utc:%b %Y, %H:%M} UTC"
+    local = moment.astimezone(timezone.get_current_timezone())
+    return f"{local.day} {local:%b %Y, %H:%M %Z}"
 
 
 def initials(name: str) -> str:

@@ -1,4 +1,4 @@
-// Keyboard: "/" searches, "?" lists the keys, "g" then a letter goes to a page of the sidebar.
+// Keyboard: "/" searches, "?" lists the keys, "g" then a letter goes to a page of the sidebar, data-hotkey presses a piece of the page.
 (() => {
   let going = 0;
   const typing = (element) => element.closest("input, textarea, select, [contenteditable=true]");
@@ -23,6 +23,13 @@
       document.getElementById("keys")?.showModal();
     } else if (event.key === "g") {
       going = Date.now();
+    } else if (event.key.length === 1) {
+      // A piece of the page with a key of its own.
+      const piece = document.querySelector(`[data-hotkey="${CSS.escape(event.key)}"]`);
+      if (piece) {
+        event.preventDefault();
+        piece.click();
+      }
     }
   });
 })();

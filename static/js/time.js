@@ -1,11 +1,12 @@
-// Writes <time data-time> in the reader's own zone; the server has written UTC already.
+// Writes <time data-time> in the zone of the reader's account or, where none was chosen, of the browser.
 (() => {
   const locale = document.documentElement.lang || "en-GB";
+  const timeZone = document.documentElement.dataset.zone || undefined;
   const full = new Intl.DateTimeFormat(locale, {
-    day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
+    day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short", timeZone,
   });
   const short = new Intl.DateTimeFormat(locale, {
-    day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short",
+    day: "numeric", month: "short", year: "numeric", hour: "2-digit", minute: "2-digit", timeZoneName: "short", timeZone,
   });
   const units = [[31536000, "yr"], [2592000, "mo"], [86400, "d"], [3600, "h"], [60, "min"]];
   const relative = (moment) => {

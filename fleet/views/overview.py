@@ -1,0 +1,135 @@
+"""An agent at a glance: what is next, what it did and cost, its calls as they come, its past."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_GET
+
+from approvals.actions.submitting import ALIKE
+from fleet.history import events_of, refs_in
+from fleet.queries.progress import open_reviews_of
+from fleet.views.frame import agent_page
+from kernel.pages import chosen, cut
+from registry.actors import Actor
+from registry.models import Agent
+from registry.portal import signed_in
+from registry.queries import (
+    agent_for,
+    agent_inside_for,
+    history_of,
+    proposed_version,
+    sees_inside,
+    similar_of,
+)
+from registry.queries.directory import names_of
+from routing.models import Call
+from routing.queries.calls import calls_for
+from routing.queries.routes import routes_for
+from routing.queries.usage import UsedBy, total, usage_by_day
+
+DAYS: Final = 30
+RECENT: Final = 8
+
+
+@signed_in
+@require_GET
+def overview(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
+    """Show an agent."""
+    agent = agent_for(actor, name)
+    similar = list(similar_of(agent))
+    context: dict[str, Any] = {
+        "routes": list(routes_for(actor).filter(name__in=agent.routes)),
+        "similar": similar,
+        "must_justify": any(each.score >= ALIKE for each in similar),
+        "proposed": proposed_version(agent),
+        "open_reviews": open_reviews_of(agent),
+    }
+    if sees_inside(actor, agent):
+        days = usage_by_day(actor, days=DAYS, agent=agent)
+        context |= _recent(actor, agent, days) | {"chart": _chart(days), "costs": _costs(days)}
+    return agent_page(request, actor, agent, "overview", context)
+
+
+@signed_in
+@require_GET
+def live(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
+    """Answer what changes while one looks: the sums and the newest calls."""
+    agent = agent_inside_for(actor, name)
+    days = usage_by_day(actor, days=DAYS, agent=agent)
+    context = _recent(actor, agent, days) | {"agent": agent}
+    return render(request, "fleet/agent/_live.html", context)
+
+
+@signed_in
+@require_GET
+def calls(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
+    """List every call of an agent."""
+    agent = agent_inside_for(actor, name)
+    status = chosen(request, "status", Call.Status.values)
+    rows = calls_for(actor, agent)
+    if status:
+        rows = rows.filter(status=status)
+    options = [(each.value, each.label) for each in Call.Status]
+    context = {
+        "page": cut(request, rows, ordering="-started_at", tie="intent_id", size=50),
+        "selects": [
+            {"name": "status", "label": "Any outcome", "value": status, "options": options}
+        ],
+        "is_narrowed": bool(status),
+    }
+    return agent_page(request, actor, agent, "calls", context)
+
+
+@signed_in
+@require_GET
+def history(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
+    """Tell what happened to an agent, from the ledger."""
+    agent = agent_inside_for(actor, name)
+    page = cut(request, history_of(agent), ordering="-recorded_at", tie="entry_id", size=50)
+    events = events_of(page, names_of(refs_in(page)))
+    return agent_page(request, actor, agent, "history", {"page": page, "events": events})
+
+
+def _recent(actor: Actor, agent: Agent, days: list[UsedBy]) -> dict[str, Any]:
+    used = total([day.used for day in days])
+    recent = list(calls_for(actor, agent)[:RECENT])
+    return {
+        "used": used,
+        "recent": recent,
+        "is_counting": _is_behind(recent, days),
+        "calls_series": [day.used.calls for day in days],
+        "cost_series": [day.used.cost_micros for day in days],
+    }
+
+
+def _is_behind(recent: list[Call], days: list[UsedBy]) -> bool:
+    # Calls are counted into days by a sweep; the newest may not be in yet.
+    today = [call for call in recent if call.started_at.date().isoformat() == days[-1].name]
+    return len(today) > days[-1].used.calls + days[-1].used.denied
+
+
+def _chart(days: list[UsedBy]) -> dict[str, Any]:
+    good = [day.used.calls - day.used.errors for day in days]
+    return {
+        "times": _times(days),
+        "series": [
+            {"label": "Answered", "values": good, "tone": "success"},
+            {"label": "Failed", "values": [day.used.errors for day in days], "tone": "error"},
+            {"label": "Denied", "values": [day.used.denied for day in days], "tone": "warning"},
+        ],
+    }
+
+
+def _costs(days: list[UsedBy]) -> dict[str, Any]:
+    return {
+        "times": _times(days),
+        "series": [{"label": "Cost", "values": [day.used.cost_micros for day in days]}],
+    }
+
+
+def _times(days: list[UsedBy]) -> list[int]:
+    return [int(datetime.fromisoformat(day.name).replace(tzinfo=UTC).timestamp()) for day in days]
