@@ -44,7 +44,7 @@ class NamedSumsOutput(serializers.Serializer[Any]):
     used = SumsOutput()
 
 
-class TeamOutput(serializers.Serializer[Any]):
+class TeamCountOutput(serializers.Serializer[Any]):
     """How many agents of each stage a team has."""
 
     name = serializers.CharField()
@@ -92,7 +92,7 @@ class SummaryOutput(serializers.Serializer[Any]):
     agents = serializers.IntegerField()
     stages = serializers.DictField(child=serializers.IntegerField())
     suspended = serializers.IntegerField()
-    teams = TeamOutput(many=True)
+    teams = TeamCountOutput(many=True)
     days = NamedSumsOutput(many=True)
     total = SumsOutput()
     dearest_this_month = NamedSumsOutput(many=True, source="dearest")

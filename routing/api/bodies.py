@@ -90,7 +90,7 @@ class SecretInput(Input):
     value = Text(max_length=20000, trim_whitespace=False)
 
 
-class ReasonInput(Input):
+class StopInput(Input):
     """Why something is stopped."""
 
     reason = Text(max_length=500, required=False, allow_blank=True, default="")

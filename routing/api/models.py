@@ -21,7 +21,7 @@ from routing.api.bodies import (
     ModelInput,
     ModelsQuery,
     NoInput,
-    ReasonInput,
+    StopInput,
     read,
     said,
     with_micros,
@@ -110,9 +110,9 @@ class OneModel(APIView):
 class Disable(APIView):
     """Stop every call to a model, at once."""
 
-    @extend_schema(request=ReasonInput, responses=ModelOutput)
+    @extend_schema(request=StopInput, responses=ModelOutput)
     def post(self, request: Request, model: str) -> Response:
-        reason = said(ReasonInput, request)["reason"]
+        reason = said(StopInput, request)["reason"]
         stopped = act.disable_model(model, actor=actor_of(request), reason=reason)
         return Response(ModelOutput(stopped).data)
 

@@ -14,7 +14,7 @@ from rest_framework.views import APIView
 from kernel.api import Listing, ListQuery, page_of
 from registry.authentication import actor_of
 from routing.actions import routes as act
-from routing.api.bodies import NoInput, ReasonInput, RouteInput, said
+from routing.api.bodies import NoInput, RouteInput, StopInput, said
 from routing.api.shapes import NotedRouteOutput, RouteOutput, route_shown
 from routing.errors import RouteInvalid
 from routing.models import Route
@@ -64,12 +64,12 @@ class OneRoute(APIView):
         return _tagged(document, 201 if result.created else 200)
 
     @extend_schema(
-        request=ReasonInput,
+        request=StopInput,
         responses={204: None},
         description="Stops the route. Its name stays taken and its history stays.",
     )
     def delete(self, request: Request, name: str) -> Response:
-        reason = said(ReasonInput, request)["reason"] or "removed over the API"
+        reason = said(StopInput, request)["reason"] or "removed over the API"
         act.disable_route(name, actor=actor_of(request), reason=reason)
         return Response(status=204)
 
@@ -77,9 +77,9 @@ class OneRoute(APIView):
 class Disable(APIView):
     """Stop every call to a route."""
 
-    @extend_schema(request=ReasonInput, responses=RouteOutput)
+    @extend_schema(request=StopInput, responses=RouteOutput)
     def post(self, request: Request, name: str) -> Response:
-        reason = said(ReasonInput, request)["reason"]
+        reason = said(StopInput, request)["reason"]
         return _shown(act.disable_route(name, actor=actor_of(request), reason=reason))
 
 

@@ -19,7 +19,7 @@ from kernel.api import Listing, ListQuery, page_of
 from ledger.export import export_stream
 from registry.authentication import actor_of
 from routing.api.bodies import CallsQuery, RunsQuery
-from routing.api.shapes import CallOutput, EntryOutput, RunOutput
+from routing.api.shapes import CallOutput, RunEntryOutput, RunOutput
 from routing.queries.calls import calls_for, entries_of, run_for, runs_for, seen_agent
 
 _RUNS: Final = Listing(RunsQuery, search=("label", "run_id"), ordering=("started_at",))
@@ -50,14 +50,16 @@ class Entries(APIView):
     """What the ledger holds of a run, in the order it was recorded."""
 
     @extend_schema(
-        operation_id="run_entries_list", parameters=[ListQuery], responses=page_of(EntryOutput)
+        operation_id="run_entries_list", parameters=[ListQuery], responses=page_of(RunEntryOutput)
     )
     def get(self, request: Request, run: str) -> Response:
         asked = _ENTRIES.read(request)
         if "ordering" not in request.query_params:
             asked["ordering"] = "recorded_at"
         rows = entries_of(run_for(actor_of(request), run)).annotate(public_id=F("entry_id"))
-        return _ENTRIES.answer(request, rows, lambda page: EntryOutput(page, many=True).data, asked)
+        return _ENTRIES.answer(
+            request, rows, lambda page: RunEntryOutput(page, many=True).data, asked
+        )
 
 
 class Export(APIView):

@@ -197,7 +197,7 @@ class CallOutput(serializers.Serializer[Any]):
     duration_ms = serializers.IntegerField()
 
 
-class EntryOutput(serializers.Serializer[Any]):
+class RunEntryOutput(serializers.Serializer[Any]):
     """One ledger entry: its header as recorded, and the hashes that hold it in its chain."""
 
     id = serializers.CharField(source="entry_id")

@@ -19,8 +19,8 @@ from routing.addresses import read_address
 from routing.api.bodies import (
     AddressInput,
     NoInput,
-    ReasonInput,
     SecretInput,
+    StopInput,
     TestInput,
     VendorChangeInput,
     VendorInput,
@@ -96,10 +96,10 @@ class Secret(APIView):
 class Disable(APIView):
     """Stop every call to a vendor, at once."""
 
-    @extend_schema(request=ReasonInput, responses=VendorOutput)
+    @extend_schema(request=StopInput, responses=VendorOutput)
     def post(self, request: Request, name: str) -> Response:
         actor = actor_of(request)
-        reason = said(ReasonInput, request)["reason"]
+        reason = said(StopInput, request)["reason"]
         return Response(vendor_shown(act.disable_vendor(name, actor=actor, reason=reason), actor))
 
 
