@@ -39,14 +39,11 @@ class Chamber:
         self._is_ready = False
         self._lost_at = time.monotonic() + BUILD_SECONDS
         with theirs:
-            self._child = subprocess.Popen(  # noqa: S603  a fixed command without a shell
-                [sys.executable, "-I", str(_WORKER)],
-                stdin=theirs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env={},
-                cwd="/",
-            )
+            try:
+                self._child = _spawn(theirs)
+            except OSError:
+                self._wire.close()
+                raise
         order = {
             "modules": bundle.modules,
             "data": bundle.data.decode(),
@@ -126,3 +123,14 @@ class Chamber:
         if self._unread or not isinstance(message, dict):
             raise ChamberLost("the child speaks out of turn")
         return message
+
+
+def _spawn(wire: socket.socket) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(  # noqa: S603  a fixed command without a shell
+        [sys.executable, "-I", str(_WORKER)],
+        stdin=wire.fileno(),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={},
+        cwd="/",
+    )
