@@ -36,13 +36,15 @@ _HEADS = """
         SELECT seq, leaf_hash, entry_id FROM ledger_entry e
         WHERE e.stream = h.stream AND e.writer = h.writer ORDER BY seq DESC LIMIT 1
     ) l ON true
-    WHERE h.seq > 0 AND (l.seq, l.leaf_hash) IS DISTINCT FROM (h.seq, h.leaf_hash)
-       OR h.seq = 0 AND l.seq IS NOT NULL
+    WHERE (%s::text IS NULL OR h.stream = %s) AND (
+        h.seq > 0 AND (l.seq, l.leaf_hash) IS DISTINCT FROM (h.seq, h.leaf_hash)
+        OR h.seq = 0 AND l.seq IS NOT NULL
+    )
     ORDER BY h.stream, h.writer
 """
 _HEADLESS = """
     SELECT e.stream, e.writer, e.seq, e.entry_id FROM ledger_entry e
-    WHERE e.writer = %s AND e.seq = 1 AND NOT EXISTS (
+    WHERE e.writer = %s AND e.seq = 1 AND (%s::text IS NULL OR e.stream = %s) AND NOT EXISTS (
         SELECT FROM ledger_chainhead h WHERE h.stream = e.stream AND h.writer = e.writer
     )
     ORDER BY e.stream
@@ -72,8 +74,27 @@ def verify_all(progress: Progress = lambda _: None) -> Verdict:
     return checker.verdict()
 
 
-def _batches() -> Iterator[list[StoredEntry]]:
-    rows = Entry.objects.order_by("stream", "writer", "seq").values_list(*StoredEntry._fields)
+def verify_stream(stream: str) -> Verdict:
+    """Check one stream: its chains, its payloads, its heads. Raises: LedgerUnreadable."""
+    checker = Checker()
+    try:
+        with _snapshot():
+            for batch in _batches(stream):
+                _check(checker, batch)
+            for finding in _about_heads(stream):
+                checker.note(finding)
+    except Error as error:
+        raise LedgerUnreadable(
+            f"The stream could not be read after {checker.entries} entries "
+            f"({type(error).__name__}).",
+            entries=checker.entries,
+        ) from error
+    return checker.verdict()
+
+
+def _batches(stream: str | None = None) -> Iterator[list[StoredEntry]]:
+    entries = Entry.objects.all() if stream is None else Entry.objects.filter(stream=stream)
+    rows = entries.order_by("stream", "writer", "seq").values_list(*StoredEntry._fields)
     batch: list[StoredEntry] = []
     for row in rows.iterator(chunk_size=BATCH):
         batch.append(StoredEntry(*row))
@@ -96,17 +117,21 @@ def _check(checker: Checker, batch: list[StoredEntry]) -> None:
 
 def _beyond_the_entries() -> Iterator[Finding]:
     """What no single entry shows: chains that were cut at their end, payloads left over."""
-    for stream, writer, seq, last, entry_id in _rows(_HEADS):
-        if last < seq:
-            wrong = f"its chain ended at seq {seq} and now ends at {last}: entries are missing"
-            yield Finding(stream, writer, last + 1, "", wrong)
-        else:
-            wrong = "the head of its chain does not agree with it"
-            yield Finding(stream, writer, last, entry_id, wrong)
-    for stream, writer, seq, entry_id in _rows(_HEADLESS, APP_WRITER):
-        yield Finding(stream, writer, seq, entry_id, "its chain has no head")
+    yield from _about_heads(None)
     for (entry_id,) in _rows(_ORPHANS):
         yield Finding("", "", 0, entry_id, "a payload is left of an entry that is not there")
+
+
+def _about_heads(stream: str | None) -> Iterator[Finding]:
+    for of, writer, seq, last, entry_id in _rows(_HEADS, stream, stream):
+        if last < seq:
+            wrong = f"its chain ended at seq {seq} and now ends at {last}: entries are missing"
+            yield Finding(of, writer, last + 1, "", wrong)
+        else:
+            wrong = "the head of its chain does not agree with it"
+            yield Finding(of, writer, last, entry_id, wrong)
+    for of, writer, seq, entry_id in _rows(_HEADLESS, APP_WRITER, stream, stream):
+        yield Finding(of, writer, seq, entry_id, "its chain has no head")
 
 
 def _rows(statement: str, *parameters: Any) -> Iterator[tuple[Any, ...]]:

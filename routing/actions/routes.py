@@ -96,6 +96,24 @@ def put_route(
     return RouteResult(route_for(actor, name), created=created, changed=True, notes=notes)
 
 
+def check_route(
+    name: str,
+    targets: Iterable[TargetDraft],
+    constraints: Mapping[str, Any] | None = None,
+    *,
+    actor: Actor,
+    title: str = "",
+) -> list[str]:
+    """Say what people should know before a route is set like this; nothing changes.
+
+    Raises: RoleMissing, RouteInvalid.
+    """
+    actor.require(Role.PLATFORM)
+    listed, limits = list(targets), _constraints(constraints or {})
+    _check_name(name, title)
+    return _notes(listed, _models(listed), limits)
+
+
 @transaction.atomic
 def disable_route(name: str, *, actor: Actor, reason: str) -> Route:
     """Stop every call to a route; its name stays taken and its history stays.
