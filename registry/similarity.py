@@ -13,7 +13,7 @@ from typing import Final
 
 from django.contrib.postgres.search import TrigramSimilarity
 from django.db.models import Q
-from django.db.models.functions import Greatest
+from django.db.models.functions import Greatest, Left
 
 from registry.manifest import Manifest
 from registry.models import Agent, Team
@@ -21,6 +21,7 @@ from registry.models import Agent, Team
 SHOWN: Final = 5
 THRESHOLD: Final = 0.3
 _CANDIDATES: Final = 60
+_COMPARED: Final = 400  # characters of a description: the cost grows with its length
 # How far each signal, at its fullest, takes the doubt away.
 _WEIGHTS: Final = {"tools": 0.35, "tags": 0.12, "team": 0.07, "routes": 0.05, "classes": 0.03}
 # What nearly every agent has says nothing about two of them.
@@ -57,14 +58,14 @@ def similar_to(manifest: Manifest, *, team: Team | None, but: Agent | None = Non
 
 
 def _candidates(manifest: Manifest, but: Agent | None) -> list[Agent]:
-    title, text, name = manifest.title, manifest.description, manifest.name
+    title, text, name = manifest.title, manifest.description[:_COMPARED], manifest.name
     agents = (
         Agent.objects.exclude(stage=Agent.Stage.RETIRED)
         .exclude(pk__in=[but.pk] if but else [])
         .select_related("owner", "team")
         .annotate(
             title_alike=TrigramSimilarity("title", title),
-            text_alike=TrigramSimilarity("description", text),
+            text_alike=TrigramSimilarity(Left("description", _COMPARED), text),
             name_alike=TrigramSimilarity("name", name),
         )
     )

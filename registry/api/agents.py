@@ -19,7 +19,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from kernel.api import Cursor, Input, Listing, ListQuery, Text, page_of
+from kernel.api import Input, Listing, ListQuery, Text, page_of
 from registry.actions import agents as act
 from registry.api.handed import MANIFEST_PARSERS, manifest_in
 from registry.api.people import said
@@ -40,6 +40,7 @@ from registry.queries import (
     agent_inside_for,
     agents_for,
     history_of,
+    matching,
     proposed_version,
     shown_version,
     similar_of,
@@ -107,9 +108,10 @@ class AgentQuery(ListQuery):
 
 _AGENTS: Final = Listing(
     AgentQuery,
-    search=("name", "title", "description", "owner__email"),
+    search=(),  # by `matching`, which has an index
     ordering=("created_at", "name", "title", "stage", "stage_changed_at", "risk_tier"),
 )
+_HISTORY: Final = Listing(ListQuery, search=("verb", "actor"), ordering=("recorded_at",))
 _FILTERS: Final[dict[str, Callable[[str], dict[str, Any]]]] = {
     "stage": lambda value: {"stage": value},
     "team": lambda value: {"team__slug": value},
@@ -143,6 +145,7 @@ class Agents(APIView):
     def get(self, request: Request) -> Response:
         asked = _AGENTS.read(request)
         rows = narrowed(agents_for(actor_of(request)), asked)
+        rows = matching(rows, asked.pop("search", ""))
         return _AGENTS.answer(request, rows, lambda page: AgentOutput(page, many=True).data, asked)
 
     @extend_schema(
@@ -232,18 +235,18 @@ class AgentManifest(APIView):
 class AgentHistory(APIView):
     """What happened to an agent, from the ledger, for those who may see inside."""
 
-    @extend_schema(operation_id="agents_history", responses=page_of(EntryOutput))
+    @extend_schema(
+        operation_id="agents_history", parameters=[ListQuery], responses=page_of(EntryOutput)
+    )
     def get(self, request: Request, name: str) -> Response:
+        asked = _HISTORY.read(request)
         agent = agent_inside_for(actor_of(request), name)
-        pages = HistoryCursor()
-        page = pages.paginate_queryset(history_of(agent), request)
-        return pages.get_paginated_response(EntryOutput(page or [], many=True).data)
-
-
-class HistoryCursor(Cursor):
-    """The ledger's pages, the newest entry first."""
-
-    ordering = ("-recorded_at", "-entry_id")  # type: ignore[assignment]  # several, as DRF allows
+        return _HISTORY.answer(
+            request,
+            history_of(agent),
+            lambda page: EntryOutput(page, many=True).data,
+            asked,
+        )
 
 
 class _Step(APIView):

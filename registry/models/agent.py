@@ -5,7 +5,8 @@ from __future__ import annotations
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, Value
+from django.db.models.functions import Concat, Lower
 
 from kernel.refs import Ref
 from registry.models.person import Person, Team
@@ -55,6 +56,17 @@ class Agent(models.Model):
     )
     is_demo = models.BooleanField(default=False)
     created_at = models.DateTimeField()
+    # What words are looked for in, kept by the database, under one index.
+    searchable = models.GeneratedField(
+        expression=Lower(
+            Concat(
+                *("name", Value(" "), "title", Value(" "), "description", Value(" "), "purpose"),
+                output_field=models.TextField(),
+            )
+        ),
+        output_field=models.TextField(),
+        db_persist=True,
+    )
 
     class Meta:
         constraints = [
@@ -95,7 +107,11 @@ class Agent(models.Model):
             GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="registry_agent_name_idx"),
             GinIndex(fields=["routes"], name="registry_agent_routes_idx"),
             GinIndex(fields=["tools"], name="registry_agent_tools_idx"),
+            GinIndex(
+                fields=["searchable"], opclasses=["gin_trgm_ops"], name="registry_agent_search_idx"
+            ),
             models.Index(fields=["stage", "name"], name="registry_agent_stage_idx"),
+            models.Index(fields=["-created_at", "-public_id"], name="registry_agent_newest_idx"),
         ]
 
     def __str__(self) -> str:

@@ -7,14 +7,16 @@ and those who govern.
 
 from __future__ import annotations
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from ledger.models import Entry
 from registry.actors import Actor
 from registry.errors.agents import AgentNotFound, KeyNotFound, NotYourAgent, VersionNotFound
-from registry.models import Agent, AgentKey, AgentVersion, Role, SimilarAgent
+from registry.models import Agent, AgentKey, AgentVersion, Person, Role, SimilarAgent, Team
 
 GOVERNING = (Role.PLATFORM, Role.SECURITY, Role.AUDITOR)
+_MOST_WORDS = 8
+_MOST_PEOPLE = 200
 _HISTORY = (Entry.Kind.CHANGE, Entry.Kind.REVIEW, Entry.Kind.EFFECT)
 
 
@@ -23,6 +25,21 @@ def agents_for(actor: Actor) -> QuerySet[Agent]:
     agents = Agent.objects.select_related("owner", "backup_owner", "team", "current_version")
     if actor.ref.kind == "agent":
         return agents.filter(public_id=actor.ref.id)
+    return agents
+
+
+def matching(agents: QuerySet[Agent], words: str) -> QuerySet[Agent]:
+    """Return the agents in which every word occurs: in their texts, tags, owner or team."""
+    for word in words.lower().split()[:_MOST_WORDS]:
+        # The ids are fetched first, so that every part of the question has an index.
+        people = Person.objects.filter(Q(email__icontains=word) | Q(name__icontains=word))
+        teams = Team.objects.filter(Q(slug__icontains=word) | Q(name__icontains=word))
+        agents = agents.filter(
+            Q(searchable__contains=word)
+            | Q(tags__contains=[word])
+            | Q(owner_id__in=list(people.values_list("pk", flat=True)[:_MOST_PEOPLE]))
+            | Q(team_id__in=list(teams.values_list("pk", flat=True)[:_MOST_PEOPLE]))
+        )
     return agents
 
 
@@ -115,7 +132,8 @@ def similar_of(agent: Agent) -> QuerySet[SimilarAgent]:
 
 def history_of(agent: Agent) -> QuerySet[Entry]:
     """Return the ledger's entries about the agent itself, the newest first; calls are runs."""
-    return Entry.objects.filter(agent_id=agent.public_id, kind__in=_HISTORY).order_by("-id")
+    entries = Entry.objects.filter(agent_id=agent.public_id, kind__in=_HISTORY)
+    return entries.annotate(public_id=F("entry_id")).order_by("-id")
 
 
 def _is_sayable(name: str) -> bool:

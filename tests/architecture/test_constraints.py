@@ -150,7 +150,7 @@ def refusal_of(table: str, changes: dict[str, str]) -> str:
     model = next(one for one in apps.get_models() if one._meta.db_table == table)
     values = {}
     for field in model._meta.concrete_fields:
-        if field.get_internal_type() == "BigAutoField" or field.attname == "xid":
+        if field.generated or field.get_internal_type() == "BigAutoField" or field.attname == "xid":
             continue
         quoted = connection.ops.quote_name(str(field.column))
         # What must be unique in every row differs by itself, so that one thing is wrong.

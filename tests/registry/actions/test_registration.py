@@ -297,8 +297,11 @@ REFUSED_BY_THE_DATABASE = {
         "registry_agent_known_risk_tier",
     ),
     "a second name": (
-        "INSERT INTO registry_agent SELECT (jsonb_populate_record(a, jsonb_build_object("
-        "'id', 99999999, 'public_id', 'agt_2'))).* FROM registry_agent a",
+        "INSERT INTO registry_agent (public_id, name, title, description, purpose, owner_id,"
+        " on_call, cost_center, risk_tier, data_classes, tags, routes, tools, stage,"
+        " stage_changed_at, suspended_reason, suspended_by, is_demo, created_at)"
+        " SELECT 'agt_2', name, '', '', '', owner_id, '', '', 'low', data_classes, tags, routes,"
+        " tools, 'draft', now(), '', '', false, now() FROM registry_agent",
         "registry_agent_name_key",
     ),
     "a proposal without end": (

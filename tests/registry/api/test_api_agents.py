@@ -368,3 +368,33 @@ def test_an_agents_own_key_opens_nothing_here(cast: Cast) -> None:
     agent = APIClient()
     agent.credentials(HTTP_AUTHORIZATION=f"Bearer {text}")
     assert agent.get("/api/v1/agents").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("words", "names"),
+    [
+        ("finance", ["alpha", "beta"]),
+        ("BETA", ["beta"]),
+        ("bob beta", ["beta"]),
+        ("bob alpha", []),
+        ("what does.", ["alpha", "beta", "gamma"]),
+        ("%", []),
+        ("_", []),
+        ("labelled", ["alpha"]),
+    ],
+)
+@pytest.mark.usefixtures("three")
+def test_every_word_must_occur_in_texts_tags_people_or_teams(
+    cast: Cast, words: str, names: list[str]
+) -> None:
+    Agent.objects.filter(name="alpha").update(tags=["labelled"])
+    response = client(cast, "alice").get("/api/v1/agents", {"search": words, "ordering": "name"})
+    assert [each["name"] for each in response.json()["results"]] == names
+
+
+@pytest.mark.parametrize("cursor", ["x", "cD1ub25zZW5zZQ==", "bz0xJnA9eA=="])
+def test_a_forged_cursor_of_the_history_is_refused(cast: Cast, cursor: str) -> None:
+    register(cast)
+    path = f"/api/v1/agents/invoice-sorter/history?cursor={cursor}"
+    response = client(cast, "alice").get(path)
+    assert (response.status_code, code(response)) == (422, "kernel.invalid")
