@@ -118,7 +118,7 @@ def test_concluded_calls_and_other_writers_are_none_of_it():
     writer = make_writer(beat_ago=60)
     intent = make_intent(writer)
     done = Fields(
-        kind="result", verb="call.completed", actor=Ref("agent", "agt_1"), subject=Ref("model", "m"),
+        kind="result", verb="call.completed", actor=Ref("agent", "a"), subject=Ref("model", "m"),
         recorded_at=clock.now(), agent_id="agt_1", intent_id=intent.entry_id,
     )  # fmt: skip
     insert(done, writer, intent.stream)
