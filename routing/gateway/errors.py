@@ -77,7 +77,7 @@ class KeyMalformed(Unauthenticated):
     """Raised when the credential is not an agent key, or only part of one."""
 
     code = "routing.key_malformed"
-    title = "This is not a whole agent key; one has 64 characters and begins with usp_."
+    title = "This is not a whole agent key; one has 63 characters and begins with usp_."
 
 
 class KeyUnknown(Unauthenticated):
