@@ -14,7 +14,7 @@ from typing import Final, cast
 
 import rfc8785
 
-from kernel.errors import Malformed, TooLarge
+from kernel.errors import Invalid, Malformed, TooLarge
 
 MAX_DEPTH: Final = 64
 
@@ -30,6 +30,13 @@ class BodyTooLarge(TooLarge):
     """Raised when a body exceeds the door's cap; the edge answers 413."""
 
     code = "kernel.body_too_large"
+
+
+class NotCanonical(Invalid, ValueError):
+    """Raised when a value has no canonical form, so nothing can be bound to it."""
+
+    code = "kernel.not_canonical"
+    title = "The document has no canonical form"
 
 
 def strict_loads(raw: bytes, *, limit: int | None = None) -> object:
@@ -126,8 +133,14 @@ def _check_string(text: str) -> None:
 
 
 def canonical(value: object) -> bytes:
-    """Write a value in its one canonical form (RFC 8785). Raises ValueError on NaN or big ints."""
-    return rfc8785.dumps(cast("dict[str, object]", value))  # type: ignore[arg-type]
+    """Write a value in its one canonical form (RFC 8785). Raises: NotCanonical."""
+    try:
+        return rfc8785.dumps(cast("dict[str, object]", value))  # type: ignore[arg-type]
+    except (ValueError, RecursionError):
+        # Rounding such a number would give two different documents one digest.
+        raise NotCanonical(
+            "The document holds a number beyond 2^53, or something that is not JSON."
+        ) from None
 
 
 def digest(value: object) -> str:
