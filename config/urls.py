@@ -9,6 +9,7 @@ from importlib.util import find_spec
 
 from django.contrib import admin
 from django.urls import URLPattern, URLResolver, include, path
+from django.views.generic import RedirectView
 
 from config import health
 from fleet.agent_urls import urlpatterns as about_agents
@@ -35,6 +36,8 @@ def portal_lists() -> list[URLPattern | URLResolver]:
 urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
+    # One way in: the brake on guessing and the one-time links are there.
+    path("admin/login/", RedirectView.as_view(pattern_name="registry:signin", query_string=True)),
     path("admin/", admin.site.urls),
     path("api/v1/", include("config.api_urls")),
     path("schemas/agent-v1.json", agent_schema, name="agent-schema"),

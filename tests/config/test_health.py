@@ -63,3 +63,13 @@ def test_what_is_asked_with_a_credential_is_never_stored(client: Client) -> None
     answer = client.get("/api/v1/schema/", headers={"Authorization": "Bearer nothing"})
 
     assert answer.headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.django_db
+def test_the_admin_sends_to_the_one_way_in_and_back(client: Client) -> None:
+    answer = client.get("/admin/", follow=True)
+
+    assert [step[0] for step in answer.redirect_chain][-1] in {
+        "/signin/?next=/admin/",
+        "/signin/?next=%2Fadmin%2F",
+    }

@@ -102,7 +102,8 @@ def _directory() -> Iterator[Path]:
 def _end(service: Service) -> None:
     for process in service.started:
         process.terminate()
-        process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=60)
+        assert "was killed" not in said
 
 
 data = pytest.fixture(_directory, scope="module", name="data")
