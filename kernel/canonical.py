@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections import Counter
 from typing import Final, cast
 
 import rfc8785
@@ -77,11 +78,9 @@ def _loads(raw: bytes) -> object:
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        seen: set[str] = set()
-        for key, _ in pairs:
-            if key in seen:
-                raise NotJSON(f"The key {key[:80]!r} appears twice in one object.", key=key[:80])
-            seen.add(key)
+        counted = Counter(key for key, _ in pairs)
+        twice = counted.most_common(1)[0][0][:80]
+        raise NotJSON(f"The key {twice!r} appears twice in one object.", key=twice)
     return found
 
 

@@ -60,3 +60,10 @@ def test_a_refusal_carries_its_words_and_facts() -> None:
     assert (str(told), told.facts, told.status) == ("The name is taken.", {"name": "x"}, 422)
     assert issubclass(Malformed, Invalid)
     assert DomainError("x").status == 500
+
+
+def test_the_clock_can_be_held_and_is_let_go() -> None:
+    moment = datetime(2026, 1, 2, tzinfo=UTC)
+    with clock.held_at(moment):
+        assert clock.now() == moment
+    assert clock.now() > moment
