@@ -7,6 +7,7 @@ import uvicorn
 from config.env import Env
 from config.logs import configure_logging
 from config.places import Places
+from policy.bundle import BASE
 from routing.gateway.open_calls import Patience
 from routing.runtime import Settings, create_app
 
@@ -24,6 +25,7 @@ def settings_from(env: Env) -> Settings:
     return Settings(
         database_url=database_url,
         keys_dir=env.path("UNSPRAWL_KEYS_DIR", places.keys),
+        bundle_dir=env.path("UNSPRAWL_POLICY_DIR", BASE),
         opa_url=env.url("OPA_URL", "http://opa") if env.text("OPA_URL") else "",
         patience=Patience(
             first_byte=env.integer("UNSPRAWL_FIRST_BYTE_SECONDS", first_byte, minimum=1),

@@ -64,7 +64,13 @@ SANDBOX: Final = Process("sandbox", ("-m", "routing.sandbox"), ())
 GATEWAY: Final = Process(
     "gateway",
     ("-m", "config.gateway_asgi"),
-    ("DATABASE_URL", "OPA_URL", "UNSPRAWL_FIRST_BYTE_SECONDS", "UNSPRAWL_STREAM_IDLE_SECONDS"),
+    (
+        "DATABASE_URL",
+        "OPA_URL",
+        "UNSPRAWL_POLICY_DIR",
+        "UNSPRAWL_FIRST_BYTE_SECONDS",
+        "UNSPRAWL_STREAM_IDLE_SECONDS",
+    ),
     opens="vendor",
 )
 WEB: Final = Process(
