@@ -75,7 +75,8 @@ def signout(request: HttpRequest) -> HttpResponse:
 
 
 def _private(response: HttpResponse) -> HttpResponse:
-    # The address is the credential: nothing keeps it, nothing passes it on.
+    # The address is the credential: nothing keeps it, nobody else is told it. Not
+    # "no-referrer": a form posted under that has no origin, and is refused as forged.
     response["Cache-Control"] = "no-store"
-    response["Referrer-Policy"] = "no-referrer"
+    response["Referrer-Policy"] = "same-origin"
     return response
