@@ -130,8 +130,12 @@ def change_vendor(name: str, changes: Mapping[str, Any], *, actor: Actor) -> Ven
     if not fields:
         raise NothingToChange("The vendor is like that already.")
     vendor.save(update_fields=fields)
-    if "base_url" in fields and _retire_secret(vendor, actor):
-        notes.append("The address changed, so its secret was retired: enter it again.")
+    if "base_url" in fields:
+        # What was tested and found was another address.
+        vendor.last_tested_at = vendor.last_test = None
+        vendor.save(update_fields=["last_tested_at", "last_test"])
+        if _retire_secret(vendor, actor):
+            notes.append("The address changed, so its secret was retired: enter it again.")
     if "platform" in fields:
         relink(Model.objects.filter(vendor=vendor).select_related("vendor"), actor=actor.ref)
     facts = _facts(vendor) | {"fields": fields}

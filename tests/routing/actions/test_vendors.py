@@ -145,6 +145,12 @@ def test_a_new_address_retires_the_secret_that_was_given_for_the_old(cast):
     assert verbs()[-2:] == ["secret.retired", "vendor.changed"]
 
 
+def test_what_was_found_at_the_old_address_is_forgotten_with_it(cast):
+    make_vendor(last_test={"ok": True, "models": ["m"]}, last_tested_at=cast.pat.created_at)
+    moved = change_vendor("acme-ai", {"base_url": "https://new.example/v1"}, actor=actor(cast.pat))
+    assert (moved.vendor.last_test, moved.vendor.last_tested_at) == (None, None)
+
+
 def test_a_change_elsewhere_keeps_the_secret(cast):
     connect_vendor(draft(), actor=actor(cast.pat))
     set_vendor_secret("acme-ai", SECRET, actor=actor(cast.pat))
