@@ -7,7 +7,7 @@ actions; a manifest is read by its own reader, so its errors name lines.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, Final
+from typing import Any, Final
 
 from django.db.models import QuerySet
 from django.http import HttpResponse
@@ -249,26 +249,21 @@ class AgentHistory(APIView):
         )
 
 
-class _Step(APIView):
-    """One step of an agent's life, with its reason."""
+def _step(action: Callable[..., Agent], word: str) -> type[APIView]:
+    """Return the view of one step of an agent's life, with its reason."""
 
-    take: ClassVar[Callable[..., Agent]]
-
-    def post(self, request: Request, name: str) -> Response:
-        actor = actor_of(request)
-        reason = said(ReasonInput, request)["reason"]
-        return Response(AgentOutput(type(self).take(name, actor=actor, reason=reason)).data)
-
-
-def _step(action: Callable[..., Agent], word: str) -> type[_Step]:
-    kind = type(f"{word.title()}Agent", (_Step,), {"take": staticmethod(action)})
-    described = extend_schema(
+    @extend_schema(
         operation_id=f"agents_{word}",
         request=ReasonInput,
         responses=AgentOutput,
         description=(action.__doc__ or "").partition("\n")[0],
     )
-    return described(kind)
+    def post(self: APIView, request: Request, name: str) -> Response:
+        actor = actor_of(request)
+        reason = said(ReasonInput, request)["reason"]
+        return Response(AgentOutput(action(name, actor=actor, reason=reason)).data)
+
+    return type(f"{word.title()}Agent", (APIView,), {"post": post})
 
 
 class KillAgent(APIView):

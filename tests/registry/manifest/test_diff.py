@@ -21,6 +21,14 @@ def only(before: dict[str, Any], edit: Callable[[dict[str, Any]], object]) -> Ch
     return found[0]
 
 
+def test_a_title_is_no_risk(full: dict[str, Any]) -> None:
+    after = copy.deepcopy(full)
+    after["metadata"]["title"] = "Other"
+    assert [(change.path, change.risk) for change in compare(full, after)] == [
+        ("metadata.title", "")
+    ]
+
+
 def test_a_manifest_does_not_differ_from_itself(full: dict[str, Any]) -> None:
     assert compare(full, copy.deepcopy(full)) == []
 
@@ -115,6 +123,30 @@ RISKS: dict[str, tuple[Callable[[dict[str, Any]], object], str, str, str]] = {
         "changed",
         "somebody else answers for it",
     ),
+    "another interface": (
+        lambda spec: spec["interfaces"].append({"protocol": "mcp", "url": "https://x.test/"}),
+        "spec.interfaces[https://x.test/]",
+        "added",
+        "reached or probed at another address",
+    ),
+    "another address that is probed": (
+        lambda spec: spec["health"].update(url="https://x.test/"),
+        "spec.health.url",
+        "added",
+        "reached or probed at another address",
+    ),
+    "an effect that is no longer stated": (
+        lambda spec: spec["tools"][0].pop("effect"),
+        "spec.tools[wire_transfer].effect",
+        "removed",
+        "the tool may do more",
+    ),
+    "a new prompt": (
+        lambda spec: spec["prompts"].append({"name": "p", "digest": "sha256:" + "c" * 64}),
+        "spec.prompts[p]",
+        "added",
+        "new prompt",
+    ),
     "a limit that is gone": (
         lambda spec: spec["limits"].pop("rpm"),
         "spec.limits.rpm",
@@ -149,6 +181,12 @@ HARMLESS: dict[str, Callable[[dict[str, Any]], object]] = {
     "a lower limit": lambda spec: spec["limits"].update(rpm=5),
     "a lower cap": lambda spec: spec["tools"][0].update(maxAmount=5),
     "a step that is deterministic now": lambda spec: spec["steps"][1].update(kind="deterministic"),
+    "a prompt less": lambda spec: spec["prompts"].pop(),
+    "a step less": lambda spec: spec["steps"].pop(),
+    "another interval": lambda spec: spec["health"].update(interval="1m"),
+    "another use": lambda spec: spec["models"][0].update(use="responses"),
+    "another title of a prompt": lambda spec: spec["prompts"][0].update(title="x"),
+    "another word about a tool": lambda spec: spec["tools"][0].update(description="x"),
     "another version": lambda spec: spec.update(version="9.0.0"),
 }
 

@@ -290,6 +290,17 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str]] = {
         {"models": [{"alias": f"a{n}", "route": "x"} for n in range(100)]},
         "at most 50",
     ),
+    "an empty route": ({"models": [{"alias": "a", "route": ""}]}, "'' does not fit"),
+    "an empty version": ({"version": ""}, "'' does not fit"),
+    "an empty owner": ({"owner": ""}, "'' does not fit"),
+    "an empty team": ({"team": ""}, "'' does not fit"),
+    "an empty purpose": ({"purpose": ""}, "must not be empty"),
+    "a number as an effect": ({"tools": [{"name": "x", "effect": 3}]}, "not a number"),
+    "an effect nearly right": ({"tools": [{"name": "x", "effect": "monye"}]}, "mean money"),
+    "a negative cap": ({"tools": [{"name": "x", "maxAmount": -1}]}, "at least 0"),
+    "a list as the runtime": ({"runtime": []}, "must be a mapping"),
+    "a text as the tools": ({"tools": "jira"}, "must be a list"),
+    "texts as tools": ({"tools": ["jira"]}, "must be a mapping"),
     "a group as owner": ({"owner": "group:finance"}, "user:<e-mail>"),
 }
 
@@ -351,6 +362,19 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         "description": draw(words.filter(lambda text: text.strip() != "")),
     }
     return SMALLEST | {"metadata": metadata, "spec": spec}
+
+
+texts = st.text(
+    st.characters(codec="utf-8", exclude_categories=("Cc", "Cs", "Cf"))
+    | st.sampled_from("\n\t #:-'\"")
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(texts.filter(lambda text: text.strip() != ""))
+def test_a_text_of_many_lines_comes_back_from_yaml_as_it_went_in(text: str) -> None:
+    document = SMALLEST | {"metadata": SMALLEST["metadata"] | {"description": text}}
+    assert from_yaml(to_yaml(document)).digest == from_json(document).digest
 
 
 @settings(max_examples=60, deadline=None)
