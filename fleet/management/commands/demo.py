@@ -1,0 +1,49 @@
+"""``manage.py demo``: load the demo company into an empty service, or take it out again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import connection
+from psycopg.conninfo import make_conninfo
+
+from fleet.demo.building import build_company, finish_company, is_loaded, remove_company
+from fleet.demo.history import tell
+from kernel.errors import DomainError
+from registry.actors import Actor
+from routing.actions.usage import count_usage
+
+
+class Command(BaseCommand):
+    help = "Load the demo company (65 agents, 8 teams, 90 days of calls), or remove it."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--remove", action="store_true", help="take the demo agents out again")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        actor = Actor.system("demo")
+        try:
+            if options["remove"]:
+                self._say(f"{remove_company(actor=actor)} demo agents removed")
+                return
+            if is_loaded():
+                self._say("the demo company is here already")
+                return
+            keys = build_company(actor=actor, say=self._say)
+            parameters = connection.get_connection_params()
+            known = ("host", "port", "dbname", "user", "password")
+            address = make_conninfo(
+                **{name: parameters[name] for name in known if parameters.get(name)}
+            )
+            calls = tell(keys, address=address, keys_dir=settings.KEYS_DIR, say=self._say)
+        except DomainError as error:
+            raise CommandError(f"{error.title}. {error.detail}") from None
+        count_usage(actor=actor)
+        finish_company(actor=actor, calls=calls)
+        self._say(f"{len(keys)} agents that call, {calls} calls")
+
+    def _say(self, line: str) -> None:
+        self.stdout.write(f"  demo         {line}")
+        self.stdout.flush()
