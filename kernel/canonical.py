@@ -11,13 +11,16 @@ import hashlib
 import json
 import math
 from collections import Counter
+from contextlib import suppress
 from typing import Final, cast
 
+import orjson
 import rfc8785
 
 from kernel.errors import Invalid, Malformed, TooLarge
 
 MAX_DEPTH: Final = 64
+_LARGEST: Final = 2**53 - 1
 
 
 class NotJSON(Malformed):
@@ -134,12 +137,28 @@ def _check_string(text: str) -> None:
 def canonical(value: object) -> bytes:
     """Write a value in its one canonical form (RFC 8785). Raises: NotCanonical."""
     try:
+        if _is_plain(value):
+            # Without floats and with ASCII keys, orjson writes RFC 8785, ten times as fast.
+            with suppress(orjson.JSONEncodeError):
+                return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
         return rfc8785.dumps(cast("dict[str, object]", value))  # type: ignore[arg-type]
     except (ValueError, RecursionError):
         # Rounding such a number would give two different documents one digest.
         raise NotCanonical(
             "The document holds a number beyond 2^53, or something that is not JSON."
         ) from None
+
+
+def _is_plain(value: object) -> bool:
+    if value is None or isinstance(value, str):
+        return True
+    if isinstance(value, int):
+        return -_LARGEST <= value <= _LARGEST
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) and key.isascii() for key in value):
+            return False
+        return all(map(_is_plain, value.values()))
+    return isinstance(value, list) and all(map(_is_plain, value))
 
 
 def digest(value: object) -> str:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,6 +42,22 @@ def test_there_is_one_canonical_form(document: Any) -> None:
     respelt = strict_loads(json.dumps(document, indent=3, ensure_ascii=True).encode())
     assert canonical(respelt) == canonical(document)
     assert digest(respelt) == digest(document)
+
+
+@given(documents)
+def test_the_quick_way_and_the_plain_one_write_the_same(document: Any) -> None:
+    assert canonical(document) == rfc8785.dumps(document)
+
+
+@pytest.mark.parametrize("text", [chr(code) for code in (*range(160), 0x2028, 0xFEFF, 0x1F600)])
+def test_every_escape_is_the_canonical_one(text: str) -> None:
+    assert canonical({"a": text}) == rfc8785.dumps({"a": text})
+    assert canonical({text: 1, "b": 2}) == rfc8785.dumps({text: 1, "b": 2})
+
+
+def test_keys_are_ordered_by_their_utf_16_units() -> None:
+    document = {"\U0001f600": 1, "\ue000": 2, "a": {"B": 1, "a": [True, None]}}
+    assert canonical(document).decode() == '{"a":{"B":1,"a":[true,null]},"😀":1,"\ue000":2}'
 
 
 @given(documents)

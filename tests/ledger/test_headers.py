@@ -159,11 +159,10 @@ def test_a_header_beyond_ascii_is_held_to_the_same_form() -> None:
         read_header(raw.replace("ü".encode(), b"\\u00fc"))
 
 
-def test_a_header_of_another_surrogate_is_refused() -> None:
-    raw = json.dumps(document(facts={"a": "\ud800", "é": 1}), ensure_ascii=True, sort_keys=True)
-    spelt = raw.replace("\\u00e9", "é").encode()
-    with pytest.raises(HeaderInvalid, match="canonical"):
-        read_header(spelt)
+def test_half_a_surrogate_pair_is_no_header() -> None:
+    raw = json.dumps(document(facts={"a": "\ud800"}), sort_keys=True, separators=(",", ":"))
+    with pytest.raises(HeaderInvalid, match="not JSON"):
+        read_header(raw.encode())
 
 
 def test_deep_nesting_is_no_header() -> None:
