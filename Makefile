@@ -20,7 +20,7 @@ run: venv  ## run the whole service on this machine, until Ctrl-C
 	@$(GO) exec $(PY) -m config.up
 
 demo: venv  ## the same with a demo company in it (its own data directory)
-	@$(GO) UNSPRAWL_DEMO=true exec $(PY) -m config.up
+	@$(GO) UNSPRAWL_DEMO=true UNSPRAWL_DATA_DIR="$${UNSPRAWL_DATA_DIR:-.data-demo}" exec $(PY) -m config.up
 
 test: check  ## everything CI runs: checks, then all tests
 	@$(GO) scripts/chromium

@@ -60,6 +60,7 @@ PREPARE: Final = Process(
         "UNSPRAWL_BOOTSTRAP_TOKEN_FILE",
     ),
 )  # fmt: skip
+DEMO: Final = Process("demo", ("manage.py", "demo"), (*_DJANGO, "DATABASE_URL"), opens="payload")
 SANDBOX: Final = Process("sandbox", ("-m", "routing.sandbox"), ())
 GATEWAY: Final = Process(
     "gateway",

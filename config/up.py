@@ -65,6 +65,7 @@ class Supervisor:
         self.own_database = not (database := env.secret("DATABASE_URL"))
         self.own_broker = not (broker := env.secret("BROKER_URL"))
         owner = env.secret("DATABASE_OWNER_URL") or database
+        self.demo = env.boolean("UNSPRAWL_DEMO", default=False)
         env.check()
         self.known = dict(environ) | {
             "UNSPRAWL_DATA_DIR": str(self.places.data),
@@ -129,7 +130,9 @@ class Supervisor:
             self._start_valkey(self.sockets)
         self._choose_sandbox_port()
         self._note()
-        self._prepare()
+        self._prepare(processes.PREPARE)
+        if self.demo:
+            self._prepare(processes.DEMO)
         self._start_serving()
         self.say()
         self.say(f"Ready in {time.monotonic() - started:.1f} s")
@@ -212,10 +215,9 @@ class Supervisor:
         self.known["UNSPRAWL_SANDBOX_URL"] = url
         self.runtime = replace(self.runtime, sandbox_url=url)
 
-    def _prepare(self) -> None:
+    def _prepare(self, row: processes.Process) -> None:
         """Bring the database to what this code expects, relaying each step as it is done."""
-        row = processes.PREPARE
-        log = self.places.logs / "prepare.log"
+        log = self.places.logs / f"{row.name}.log"
         with log.open("wb") as errors:
             process = subprocess.Popen(  # noqa: S603
                 row.command(),
@@ -240,8 +242,8 @@ class Supervisor:
         if self.asked_to_stop:
             raise StopAsked
         if status:
-            words = Child("prepare", [], {}, log).last_words()
-            raise CannotStart(f"Preparing the database {ending(status)}:\n{words}")
+            words = Child(row.name, [], {}, log).last_words()
+            raise CannotStart(f"{row.name} {ending(status)}:\n{words}")
 
     def _start_serving(self) -> None:
         with self.step("services") as remarks:
