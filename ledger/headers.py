@@ -70,7 +70,7 @@ class Header:
 def read_header(raw: bytes) -> Header:
     """Read a header. Raises: HeaderInvalid."""
     document = _document(raw)
-    if not _is_canonical(document, raw):
+    if canonical(document) != raw:
         raise HeaderInvalid("the header is not in canonical form")
     return Header(
         entry_id=document["id"],
@@ -137,13 +137,6 @@ def _is_fact(value: object) -> bool:
     if isinstance(value, list):
         return all(isinstance(item, str) for item in value)
     return value is None or isinstance(value, str)
-
-
-def _is_canonical(document: dict[str, Any], raw: bytes) -> bool:
-    try:
-        return canonical(document) == raw
-    except ValueError:
-        return False
 
 
 def _moment(text: str) -> datetime:

@@ -57,13 +57,22 @@ _ORPHANS = """
 
 def verify_all(progress: Progress = lambda _: None) -> Verdict:
     """Check everything that is recorded. Raises: LedgerUnreadable."""
+    return _verify(None, progress)
+
+
+def verify_stream(stream: str) -> Verdict:
+    """Check one stream: its chains, its payloads, its heads. Raises: LedgerUnreadable."""
+    return _verify(stream, lambda _: None)
+
+
+def _verify(stream: str | None, progress: Progress) -> Verdict:
     checker = Checker()
     try:
         with _snapshot():
-            for batch in _batches():
+            for batch in _batches(stream):
                 _check(checker, batch)
                 progress(checker.entries)
-            for finding in _beyond_the_entries():
+            for finding in _beyond_the_entries(stream):
                 checker.note(finding)
     except Error as error:
         raise LedgerUnreadable(
@@ -74,25 +83,7 @@ def verify_all(progress: Progress = lambda _: None) -> Verdict:
     return checker.verdict()
 
 
-def verify_stream(stream: str) -> Verdict:
-    """Check one stream: its chains, its payloads, its heads. Raises: LedgerUnreadable."""
-    checker = Checker()
-    try:
-        with _snapshot():
-            for batch in _batches(stream):
-                _check(checker, batch)
-            for finding in _about_heads(stream):
-                checker.note(finding)
-    except Error as error:
-        raise LedgerUnreadable(
-            f"The stream could not be read after {checker.entries} entries "
-            f"({type(error).__name__}).",
-            entries=checker.entries,
-        ) from error
-    return checker.verdict()
-
-
-def _batches(stream: str | None = None) -> Iterator[list[StoredEntry]]:
+def _batches(stream: str | None) -> Iterator[list[StoredEntry]]:
     entries = Entry.objects.all() if stream is None else Entry.objects.filter(stream=stream)
     rows = entries.order_by("stream", "writer", "seq").values_list(*StoredEntry._fields)
     batch: list[StoredEntry] = []
@@ -115,14 +106,8 @@ def _check(checker: Checker, batch: list[StoredEntry]) -> None:
             checker.payload(row, header, stored.get(row.entry_id, ()))
 
 
-def _beyond_the_entries() -> Iterator[Finding]:
+def _beyond_the_entries(stream: str | None) -> Iterator[Finding]:
     """What no single entry shows: chains that were cut at their end, payloads left over."""
-    yield from _about_heads(None)
-    for (entry_id,) in _rows(_ORPHANS):
-        yield Finding("", "", 0, entry_id, "a payload is left of an entry that is not there")
-
-
-def _about_heads(stream: str | None) -> Iterator[Finding]:
     for of, writer, seq, last, entry_id in _rows(_HEADS, stream, stream):
         if last < seq:
             wrong = f"its chain ended at seq {seq} and now ends at {last}: entries are missing"
@@ -132,6 +117,8 @@ def _about_heads(stream: str | None) -> Iterator[Finding]:
             yield Finding(of, writer, last, entry_id, wrong)
     for of, writer, seq, entry_id in _rows(_HEADLESS, APP_WRITER, stream, stream):
         yield Finding(of, writer, seq, entry_id, "its chain has no head")
+    for (entry_id,) in _rows(_ORPHANS) if stream is None else ():
+        yield Finding("", "", 0, entry_id, "a payload is left of an entry that is not there")
 
 
 def _rows(statement: str, *parameters: Any) -> Iterator[tuple[Any, ...]]:

@@ -21,7 +21,7 @@ from ledger.errors import LedgerUnreadable
 from ledger.models import Entry
 from ledger.record import append, record
 from ledger.verbs import Verb
-from ledger.verification import verify_all
+from ledger.verification import verify_all, verify_stream
 from tests.ledger.conftest import Tamperer
 
 ALICE = Ref("person", "per_alice")
@@ -462,6 +462,17 @@ def test_only_so_many_findings_are_kept_and_the_first_is_among_them(tamperer: Ta
     verdict = verify_all()
     assert verdict.bad == FINDINGS_KEPT + 20
     assert [found.seq for found in verdict.findings] == list(range(1, FINDINGS_KEPT + 1))
+
+
+def test_one_stream_is_checked_alone(log: list[Entry], tamperer: Tamperer) -> None:
+    assert verify_stream("run_b") == Verdict(
+        entries=6, chains=1, payloads=3, absent=0, open_intents=0, bad=0, findings=()
+    )
+    tamperer.execute("DELETE FROM ledger_entry WHERE stream = 'run_b' AND seq = 6")
+    tamperer.execute("DELETE FROM ledger_chainhead WHERE stream = 'run_c'")
+    assert verify_stream("run_a").is_valid
+    expect(verify_stream("run_b"), "run_b", 6, "", "its chain ended at seq 6")
+    expect(verify_stream("run_c"), "run_c", 1, at(log, "run_c", 1).entry_id, "has no head")
 
 
 # --- the command
