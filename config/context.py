@@ -51,10 +51,19 @@ SECTIONS = (
 )
 
 
+DEMO_BANNER = {
+    "text": "Demo data: people, agents and calls of this company are invented; "
+    "models and their retirement dates are real.",
+    "url": "",
+    "link": "",
+}
+
+
 def portal(request: HttpRequest) -> dict[str, Any]:
     """Give a page its navigation; the context processor of the settings."""
     return {
         "nav": SimpleLazyObject(lambda: nav(request)),
+        "banner": DEMO_BANNER if settings.DEMO else None,
         "app_version": _version(),
         "admin_url": _address("admin:index"),
         "schema_url": _address("docs") or _address("schema"),

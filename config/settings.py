@@ -37,6 +37,7 @@ GATEWAY_INTERNAL_URL = env.url("UNSPRAWL_GATEWAY_INTERNAL_URL", GATEWAY_URL)
 SANDBOX_URL = env.url("UNSPRAWL_SANDBOX_URL", runtime.sandbox_url or "http://127.0.0.1:8200")
 BOOTSTRAP_TOKEN = env.secret("UNSPRAWL_BOOTSTRAP_TOKEN")
 DEBUG = env.boolean("UNSPRAWL_DEBUG", default=False)
+DEMO = env.boolean("UNSPRAWL_DEMO", default=False)
 HTTPS = urlsplit(PUBLIC_URL).scheme == "https"
 PUBLIC_HOST = urlsplit(PUBLIC_URL).hostname or "127.0.0.1"
 ALLOWED_HOSTS = [
