@@ -218,6 +218,7 @@ class Supervisor:
     def _prepare(self, row: processes.Process) -> None:
         """Bring the database to what this code expects, relaying each step as it is done."""
         log = self.places.logs / f"{row.name}.log"
+        self.say(f"  {row.name:<12} loading the application")
         with log.open("wb") as errors:
             process = subprocess.Popen(  # noqa: S603
                 row.command(),
