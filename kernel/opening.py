@@ -1,12 +1,13 @@
 """Envelope encryption, the half that few may hold: taking out.
 
 Imported by the broker of secrets and by the ledger's custody of payload keys, and by
-nothing else (an import contract says so). What cannot be opened is a refusal that names
-neither key nor content.
+nothing else (a test says so); a process opens the rings its environment names. What cannot
+be opened is a refusal that names neither key nor content.
 """
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
@@ -15,7 +16,15 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from kernel.errors import Unavailable
 from kernel.sealing import SUITE, CannotOpen, PublicRing, Sealed, read_key_file
+
+
+class RingClosed(Unavailable):
+    """Raised in a process that was not given this ring (``UNSPRAWL_OPENS``)."""
+
+    code = "kernel.ring_closed"
+    title = "This process may not open what is sealed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +36,11 @@ class PrivateRing:
 
     @classmethod
     def load(cls, directory: Path, name: str) -> Self:
-        """Read both halves. Raises: RingUnreadable."""
+        """Read both halves. Raises: RingUnreadable, RingClosed."""
+        opens = os.environ.get("UNSPRAWL_OPENS")
+        # Every process of the service is told; only the operator's own shell is not.
+        if opens is not None and name not in {ring.strip() for ring in opens.split(",")}:
+            raise RingClosed(f"This process may not open the ring {name}.", ring=name)
         _, raw = read_key_file(directory, name, "key")
         keys = {key: X25519PrivateKey.from_private_bytes(value) for key, value in raw.items()}
         return cls(PublicRing.load(directory, name), keys)

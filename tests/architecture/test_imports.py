@@ -22,7 +22,6 @@ MAY_OPEN = {
     "kernel/sealing.py": "defines it",
     "kernel/opening.py": "the opening half, apart from the rest",
     "credentials/broker.py": "custody of vendor and tool secrets",
-    "credentials/rotation.py": "seals data keys anew, by the operator's hand",
     "ledger/custody.py": "custody of payload keys",
 }
 

@@ -8,6 +8,7 @@ import pytest
 
 from credentials import broker
 from credentials.broker import RingKeeper, SealedRow, SecretOpener
+from kernel.opening import RingClosed
 from kernel.sealing import (
     CannotOpen,
     PublicRing,
@@ -113,6 +114,21 @@ def test_a_process_without_the_private_half_can_put_in_and_not_take_out(rings: P
     assert sealed(rings).ciphertext
     with pytest.raises(RingUnreadable):
         SecretOpener(rings, "vendor")
+
+
+def test_a_process_that_was_not_given_the_ring_opens_nothing(
+    rings: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = sealed(rings)
+    for opens in ("", "payload", "tool,payload"):
+        monkeypatch.setenv("UNSPRAWL_OPENS", opens)
+        assert sealed(rings).ciphertext  # putting in needs nothing
+        with pytest.raises(RingClosed, match="may not open the ring vendor"):
+            SecretOpener(rings, "vendor")
+    monkeypatch.setenv("UNSPRAWL_OPENS", "vendor, tool")
+    assert SecretOpener(rings, "vendor").open(row).reveal() == VALUE
+    monkeypatch.delenv("UNSPRAWL_OPENS")  # the operator's shell
+    assert SecretOpener(rings, "vendor").open(row).reveal() == VALUE
 
 
 @pytest.mark.parametrize("content", ["", "{}", "[]", '{"keys": 1}', '{"keys": {"k1": "AA=="}}'])
