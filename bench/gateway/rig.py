@@ -153,10 +153,10 @@ class World:
         return self._blank[table]
 
     def query(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
-        return self.connection.execute(text, values).fetchall()  # type: ignore[arg-type]
+        return self.connection.execute(text, values).fetchall()
 
     def change(self, text: str, *values: Any) -> None:
-        self.connection.execute(text, values)  # type: ignore[arg-type]
+        self.connection.execute(text, values)
 
     def add_agent(
         self,
