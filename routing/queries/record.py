@@ -1,0 +1,172 @@
+"""Reading one run as its page shows it: sums, calls still under way, entries, payload pairs.
+
+Everything is cut or summed in the database: a run of a million calls costs a page what a
+run of ten does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import (
+    Count,
+    Exists,
+    ExpressionWrapper,
+    F,
+    Max,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Sum,
+)
+from django.db.models import DateTimeField as Moment
+from django.db.models import DurationField as Length
+
+from ledger.models import Entry
+from ledger.queries import SeenEntry, seen
+from registry.actors import Actor
+from registry.models import Agent
+from routing.errors import RunNotFound
+from routing.models import Call, Model, Run
+from routing.queries.calls import FAILED, runs_for, seen_agents
+
+OPEN_SHOWN: Final = 50
+_TALKED: Final = (Entry.Kind.INTENT, Entry.Kind.RESULT)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSums:
+    """What the calls of a run come to."""
+
+    calls: int
+    failed: int
+    denied: int
+    input_tokens: int
+    output_tokens: int
+    cost_micros: int
+    unpriced: int
+    first_at: datetime | None
+    last_at: datetime | None
+
+    @property
+    def length_ms(self) -> int | None:
+        if self.first_at is None or self.last_at is None:
+            return None
+        return round((self.last_at - self.first_at) / timedelta(milliseconds=1))
+
+
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """How far one writer's chain of a run's stream has come."""
+
+    writer: str
+    entries: int
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """What was sent to a model and what came back, as the ledger names them."""
+
+    intent: SeenEntry
+    result: SeenEntry | None
+
+
+def sums_of(run: Run) -> RunSums:
+    """Add the calls of a run up."""
+    millisecond = timedelta(milliseconds=1)
+    ended = ExpressionWrapper(
+        F("started_at") + ExpressionWrapper(F("duration_ms") * millisecond, Length()), Moment()
+    )
+    row = Call.objects.filter(run_id=run.run_id).aggregate(
+        calls=Count("id"),
+        failed=Count("id", filter=Q(status__in=FAILED)),
+        denied=Count("id", filter=Q(status=Call.Status.DENIED)),
+        tokens_in=Sum("input_tokens", default=0),
+        tokens_out=Sum("output_tokens", default=0),
+        cost=Sum("cost_micros", default=0),
+        unpriced=Count("id", filter=~Q(status=Call.Status.DENIED) & Q(cost_micros__isnull=True)),
+        first=Min("started_at"),
+        last=Max(ended),
+    )
+    return RunSums(
+        row["calls"], row["failed"], row["denied"], int(row["tokens_in"]), int(row["tokens_out"]),
+        int(row["cost"]), row["unpriced"], row["first"], row["last"],
+    )  # fmt: skip
+
+
+def chains_of(run: Run) -> list[Chain]:
+    """Return the chains of a run, one for each process that wrote it."""
+    rows = (
+        Entry.objects.filter(stream=run.run_id)
+        .values("writer")
+        .annotate(entries=Count("id"), last=Max("seq"), first_id=Min("id"))
+        .order_by("first_id")
+    )
+    return [Chain(row["writer"], row["entries"], row["last"]) for row in rows]
+
+
+def under_way(run: Run) -> list[SeenEntry]:
+    """Return the calls of a run that have left and have not come back."""
+    answers = Entry.objects.filter(kind=Entry.Kind.RESULT, intent_id=OuterRef("entry_id"))
+    rows = Entry.objects.filter(~Exists(answers), stream=run.run_id, kind=Entry.Kind.INTENT)
+    return [seen(row) for row in rows.order_by("id")[:OPEN_SHOWN]]
+
+
+def exchange_of(run: Run, entry_id: str) -> Exchange:
+    """Return both sides of a call by its intent's id. Raises: RunNotFound, EvidenceAltered."""
+    said = "" if "\x00" in entry_id else entry_id
+    rows = Entry.objects.filter(stream=run.run_id, kind__in=_TALKED)
+    intent = rows.filter(entry_id=said, kind=Entry.Kind.INTENT).first()
+    if intent is None:
+        raise RunNotFound(f"This run holds no call {entry_id[:80]!r} with a payload.")
+    result = rows.filter(kind=Entry.Kind.RESULT, intent_id=intent.entry_id).first()
+    return Exchange(seen(intent), None if result is None else seen(result))
+
+
+def narrowed_runs(
+    actor: Actor,
+    *,
+    words: str = "",
+    agent: Agent | None = None,
+    outcome: str = "",
+    model: str = "",
+    since: datetime | None = None,
+) -> QuerySet[Run]:
+    """Return the runs that fit: by id, label or agent, by how calls went, and by model."""
+    runs = runs_for(actor, agent)
+    for word in words.split():
+        of_agents = Agent.objects.filter(name__icontains=word).values("public_id")
+        runs = runs.filter(
+            Q(run_id__startswith=word) | Q(label__icontains=word) | Q(agent_id__in=of_agents)
+        )
+    if since is not None:
+        runs = runs.filter(started_at__gte=since)
+    calls = Call.objects.filter(run_id=OuterRef("run_id"))
+    if model:
+        runs = runs.filter(Exists(calls.filter(Q(model=model) | Q(requested_model=model))))
+    if outcome == "failed":
+        runs = runs.filter(Exists(calls.filter(status__in=FAILED)))
+    elif outcome == "denied":
+        runs = runs.filter(Exists(calls.filter(status=Call.Status.DENIED)))
+    elif outcome == "clean":
+        wrong = calls.filter(status__in=[*FAILED, Call.Status.DENIED])
+        runs = runs.filter(~Exists(wrong))
+    return runs
+
+
+def agents_with_runs(actor: Actor) -> list[tuple[str, str]]:
+    """Return the agents a viewer may choose among; none for those who see every agent."""
+    agents = seen_agents(actor)
+    if agents is None:
+        return []
+    return list(agents.order_by("name").values_list("name", "title")[:200])
+
+
+def model_names() -> list[str]:
+    """Return the names that models go by here."""
+    names = Model.objects.order_by("name").values_list("name", flat=True).distinct()
+    return list(names[:300])

@@ -1,0 +1,51 @@
+"""The addresses of the pages about runs, vendors, models and routes.
+
+A route's name may hold a slash, so its pages go by its id; a name without one finds it too.
+"""
+
+from __future__ import annotations
+
+from django.urls import path
+
+from routing.views import (
+    catalogue,
+    connecting,
+    editing,
+    models,
+    payloads,
+    routes,
+    runs,
+    vendors,
+)
+
+app_name = "routing"
+urlpatterns = [
+    path("runs/", runs.runs, name="runs"),
+    path("runs/<str:run>/", runs.run, name="run"),
+    path("runs/<str:run>/record/", runs.record, name="run-record"),
+    path("runs/<str:run>/verify/", runs.verify, name="run-verify"),
+    path("runs/<str:run>/calls/<str:call>/", payloads.payloads, name="run-payloads"),
+    path("vendors/", vendors.vendors, name="vendors"),
+    path("vendors/connect/", connecting.connect, name="vendor-connect"),
+    path("vendors/<str:name>/", vendors.vendor, name="vendor"),
+    path("vendors/<str:name>/setup/", connecting.setup, name="vendor-setup"),
+    path("vendors/<str:name>/change/", vendors.change, name="vendor-change"),
+    path("vendors/<str:name>/secret/", vendors.secret, name="vendor-secret"),
+    path("vendors/<str:name>/test/", vendors.test, name="vendor-test"),
+    path("vendors/<str:name>/models/", connecting.add_models, name="vendor-models"),
+    path("vendors/<str:name>/route/", connecting.make_route, name="vendor-route"),
+    path("vendors/<str:name>/disable/", vendors.disable, name="vendor-disable"),
+    path("vendors/<str:name>/enable/", vendors.enable, name="vendor-enable"),
+    path("models/", models.models, name="models"),
+    path("models/catalogue/", catalogue.catalogue, name="catalogue"),
+    path("models/<str:model>/", models.model, name="model"),
+    path("models/<str:model>/change/", models.change, name="model-change"),
+    path("models/<str:model>/disable/", models.disable, name="model-disable"),
+    path("models/<str:model>/enable/", models.enable, name="model-enable"),
+    path("routes/", routes.routes, name="routes"),
+    path("routes/new/", editing.new, name="route-new"),
+    path("routes/<str:route>/", routes.route, name="route"),
+    path("routes/<str:route>/change/", editing.change, name="route-change"),
+    path("routes/<str:route>/disable/", routes.disable, name="route-disable"),
+    path("routes/<str:route>/enable/", routes.enable, name="route-enable"),
+]

@@ -1,0 +1,131 @@
+"""Routes: the names agents call, what serves each, and who calls it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from kernel.errors import Conflict, Invalid
+from kernel.pages import asked, chosen, cut, found
+from registry.actors import Actor
+from registry.models import Role
+from registry.portal import sentence, signed_in, told
+from registry.queries import GOVERNING
+from routing.actions import routes as act
+from routing.forms.reasons import ReasonForm
+from routing.models import Route
+from routing.outlook import Way, outlook
+from routing.queries.routes import route_for, routes_for
+from routing.queries.touching import concerned_by_route, declared_counts
+from routing.queries.usage import usage_by
+
+WEEK: Final = 7
+_STATES: Final = (("enabled", "In use"), ("disabled", "Disabled"))
+_REFUSALS: Final = (Invalid, Conflict)
+
+
+@signed_in
+@require_GET
+def routes(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """List routes with their use."""
+    state = chosen(request, "state", dict(_STATES))
+    rows = found(routes_for(actor), asked(request, "search"), "name", "title")
+    if state:
+        rows = rows.filter(disabled_at__isnull=state == "enabled")
+    page = cut(request, rows, ordering="name")
+    counts = declared_counts([route.name for route in page])
+    used = {each.name: each.used for each in usage_by(actor, "route", days=WEEK, limit=10_000)}
+    context = {
+        "page": page,
+        "rows": [
+            (route, list(route.targets.all()), counts.get(route.name, 0), used.get(route.name))
+            for route in page
+        ],
+        "selects": [{"name": "state", "label": "Any state", "value": state, "options": _STATES}],
+        "is_narrowed": bool(state or asked(request, "search")),
+        "sees_all": actor.has(*GOVERNING),
+        "may_change": actor.has(Role.PLATFORM),
+    }
+    return render(request, "routing/routes.html", context)
+
+
+@signed_in
+@require_GET
+def route(request: HttpRequest, actor: Actor, route: str) -> HttpResponse:
+    """Show a route: its targets, what it is kept to, and who calls it."""
+    shown = route_for(actor, route)
+    concerned = concerned_by_route(actor, shown)
+    targets = list(shown.targets.all())
+    told_of = outlook(concerned.agents, ways_of(shown), shown.constraints)
+    used = {each.name: each.used for each in usage_by(actor, "route", days=WEEK, limit=10_000)}
+    context = {
+        "route": shown,
+        "targets": [(target, _share(target, targets)) for target in targets],
+        "concerned": concerned,
+        "refused": [each for each in told_of if each.way is None],
+        "used": used.get(shown.name),
+        "sees_all": actor.has(*GOVERNING),
+        "may_change": actor.has(Role.PLATFORM),
+        "may_stop": actor.has(Role.PLATFORM, Role.SECURITY),
+    }
+    return render(request, "routing/route.html", context)
+
+
+@signed_in
+@require_http_methods(["GET", "HEAD", "POST"])
+def disable(request: HttpRequest, actor: Actor, route: str) -> HttpResponseBase:
+    """Show whom it would stop, then stop every call to a route."""
+    actor.require(Role.PLATFORM, Role.SECURITY)
+    shown = route_for(actor, route)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        try:
+            act.disable_route(shown.name, actor=actor, reason=form.cleaned_data["reason"])
+        except _REFUSALS as error:
+            form.add_error(None, sentence(error))
+        else:
+            messages.success(request, f"{shown.name} is disabled: agents that call it are refused.")
+            return redirect("routing:route", shown.public_id)
+    context = {
+        "title": f"Disable {shown.name}",
+        "what": "Agents that call it are refused within a second. Its name stays taken and its "
+        "history stays.",
+        "form": form,
+        "concerned": concerned_by_route(actor, shown),
+        "routes": None,
+        "section": ("Routes", reverse("routing:routes")),
+        "back": reverse("routing:route", args=[shown.public_id]),
+        "name": shown.name,
+        "button": "Disable the route",
+    }
+    status = 422 if form.errors else 200
+    return render(request, "routing/disable.html", context, status=status)
+
+
+@signed_in
+@require_POST
+def enable(request: HttpRequest, actor: Actor, route: str) -> HttpResponse:
+    """Let calls use a route again."""
+    shown = route_for(actor, route)
+    with told(request):
+        act.enable_route(shown.name, actor=actor)
+        messages.success(request, f"Agents can call {shown.name} again.")
+    return redirect("routing:route", shown.public_id)
+
+
+def ways_of(route: Route) -> list[Way]:
+    """Return the targets of a route as they stand."""
+    return [
+        Way(target.model, target.region, target.weight, target.priority)
+        for target in route.targets.all()
+    ]
+
+
+def _share(target: Any, targets: list[Any]) -> float:
+    level = sum(other.weight for other in targets if other.priority == target.priority)
+    return target.weight / level if level else 0.0
