@@ -11,7 +11,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Case, F, Max, OuterRef, Q, QuerySet, Subquery, Sum, Value, When
+from django.db.models import (
+    Case,
+    F,
+    Max,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Sum,
+    TextField,
+    Value,
+    When,
+)
 from django.db.models.functions import Coalesce, Lower, NullIf
 
 from kernel import clock
@@ -27,10 +39,10 @@ MONTH: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one agent did lately."""
+    """What one agent did lately; None is what the viewer may not see."""
 
-    calls_week: int = 0
-    cost_month: int = 0
+    calls_week: int | None = None
+    cost_month: int | None = None
     unpriced: int = 0
     last_call_at: datetime | None = None
 
@@ -39,7 +51,9 @@ def inventory_for(actor: Actor) -> QuerySet[Agent]:
     """Return the agents with what a list can be ordered by."""
     return agents_for(actor).annotate(
         shown_title=Lower("title"),
-        shown_owner=Lower(Coalesce(NullIf("owner__name", Value("")), F("owner__email"))),
+        shown_owner=Lower(
+            Coalesce(NullIf("owner__name", Value("")), F("owner__email"), output_field=TextField())
+        ),
     )
 
 

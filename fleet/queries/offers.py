@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from registry.actors import Actor
+from registry.queries.references import data_classes
 from routing.models import Route, RouteTarget
 from routing.queries.routes import routes_for
 
@@ -42,7 +43,7 @@ def _offer(route: Route) -> RouteOffer:
         title=route.title,
         served_by=[f"{target.model.name} at {_vendor(target)}" for target in targets],
         regions=sorted({region for target in targets for region in _regions(target)}),
-        data_classes=sorted(classes & set(allowed)),
+        data_classes=[name for name in data_classes() if name in classes & set(allowed)],
         retires_on=min(ends, default=None),
     )
 

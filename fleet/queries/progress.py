@@ -53,5 +53,5 @@ def progress_of(agent: Agent) -> Progress:
 
 def open_reviews_of(agent: Agent) -> list[Review]:
     """Return the reviews of an agent that wait for an answer."""
-    asked = (open_review_of(str(agent.ref), kind.value) for kind in Review.Kind)
-    return [review for review in asked if review is not None]
+    asked = Review.objects.filter(subject=str(agent.ref), state=Review.State.OPEN)
+    return list(asked.select_related("requester").order_by("id"))

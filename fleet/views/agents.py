@@ -10,11 +10,11 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from fleet.queries.inventory import Figures, figures_of, inventory_for, with_sums
-from kernel.pages import asked, chosen, cut, found, wanted_order
+from kernel.pages import asked, chosen, cut, wanted_order
 from registry.actors import Actor
 from registry.models import Agent, Role, Team
 from registry.portal import signed_in
-from registry.queries import teams_for
+from registry.queries import matching, teams_for
 from registry.queries.references import data_classes
 
 _COLUMNS: Final = {
@@ -26,9 +26,6 @@ _COLUMNS: Final = {
     "cost": "cost_month",
 }
 _SUMS: Final = {"calls_week", "cost_month"}
-_SEARCHED: Final = (
-    "name", "title", "description", "purpose", "owner__name", "owner__email", "team__name", "tags",
-)  # fmt: skip
 _HALTED: Final = "suspended"
 
 
@@ -38,7 +35,7 @@ def agents(request: HttpRequest, actor: Actor) -> HttpResponse:
     """List agents."""
     teams = list(teams_for(actor).order_by("name"))
     narrowed = _Narrowed(request, actor, teams)
-    rows = narrowed.of(found(inventory_for(actor), asked(request, "search"), *_SEARCHED))
+    rows = narrowed.of(matching(inventory_for(actor), asked(request, "search")))
     order = wanted_order(request, _COLUMNS, "shown_title")
     if order.removeprefix("-") in _SUMS:
         rows = with_sums(actor, rows)
@@ -54,7 +51,7 @@ def agents(request: HttpRequest, actor: Actor) -> HttpResponse:
     return render(request, "fleet/agents.html", context)
 
 
-_UNSEEN: Final[Figures | None] = None
+_UNSEEN: Final = Figures()
 
 
 class _Narrowed:

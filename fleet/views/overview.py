@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from approvals.actions.submitting import ALIKE
+from approvals.models import Review
 from fleet.history import events_of, refs_in
 from fleet.queries.progress import open_reviews_of
 from fleet.views.frame import agent_page
@@ -45,8 +46,8 @@ def overview(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
         "routes": list(routes_for(actor).filter(name__in=agent.routes)),
         "similar": similar,
         "must_justify": any(each.score >= ALIKE for each in similar),
-        "proposed": proposed_version(agent),
-        "open_reviews": open_reviews_of(agent),
+        "has_run": agent.stage not in (Agent.Stage.DRAFT, Agent.Stage.IN_REVIEW),
+        **_waiting(agent),
     }
     if sees_inside(actor, agent):
         days = usage_by_day(actor, days=DAYS, agent=agent)
@@ -92,6 +93,26 @@ def history(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     page = cut(request, history_of(agent), ordering="-recorded_at", tie="entry_id", size=50)
     events = events_of(page, names_of(refs_in(page)))
     return agent_page(request, actor, agent, "history", {"page": page, "events": events})
+
+
+def _waiting(agent: Agent) -> dict[str, Any]:
+    """Return what waits for an answer, or for being submitted."""
+    proposed, asked = proposed_version(agent), open_reviews_of(agent)
+    runs = agent.stage not in (Agent.Stage.DRAFT, Agent.Stage.IN_REVIEW)
+    rows = []
+    for review in asked:
+        is_version = review.kind == Review.Kind.VERSION
+        rows.append(
+            {
+                "title": review.question,
+                "review": review,
+                "version": proposed if is_version else None,
+            }
+        )
+    is_free = runs and proposed is not None and not any(row["version"] for row in rows)
+    if is_free and proposed is not None:
+        rows.append({"title": f"Version {proposed.version}", "review": None, "version": proposed})
+    return {"proposed": proposed, "proposed_is_free": is_free, "waiting_rows": rows}
 
 
 def _recent(actor: Actor, agent: Agent, days: list[UsedBy]) -> dict[str, Any]:

@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any, Final
 
 from django import forms
-from django.contrib.auth.password_validation import password_validators_help_texts
 
 from registry.models import Person, Role
 
@@ -38,6 +37,7 @@ class NewPasswordForm(forms.Form):
         label="New password",
         max_length=1024,
         strip=False,
+        help_text="At least 12 characters; nothing common, nothing like your name.",
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
     again = forms.CharField(
@@ -46,10 +46,6 @@ class NewPasswordForm(forms.Form):
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.fields["password"].help_text = " ".join(password_validators_help_texts())
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, Value
+from django.db.models import Count, F, OuterRef, Q, QuerySet, Subquery, TextField, Value
 from django.db.models.functions import Coalesce, NullIf
 
 from registry.actors import Actor
@@ -22,7 +22,7 @@ def directory_for(actor: Actor) -> QuerySet[Person]:
         .annotate(number=Count("pk"))
     )
     return people_for(actor).annotate(
-        shown_name=Coalesce(NullIf("name", Value("")), F("email")),
+        shown_name=Coalesce(NullIf("name", Value("")), F("email"), output_field=TextField()),
         agent_count=Coalesce(Subquery(owned.values("number")), 0),
     )
 

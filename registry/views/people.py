@@ -173,7 +173,7 @@ def _shown(
 ) -> HttpResponse:
     may_change = actor.has(Role.PLATFORM)
     context: dict[str, Any] = {
-        "shown": person,
+        "colleague": person,
         "agents": list(agents_of(person)[:100]),
         "sees_roles": sees_roles(actor, person),
         "may_change": may_change,

@@ -29,6 +29,7 @@
       if (piece) {
         event.preventDefault();
         piece.click();
+        if (piece.hash) document.getElementById(piece.hash.slice(1))?.focus();
       }
     }
   });
