@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import Error, connection, transaction
+from django.db import Error, OperationalError, connection, transaction
 
 from ledger.checking import Checker, Finding, StoredEntry, StoredPayload, Verdict
 from ledger.errors import LedgerUnreadable
@@ -74,6 +74,12 @@ def _verify(stream: str | None, progress: Progress) -> Verdict:
                 progress(checker.entries)
             for finding in _beyond_the_entries(stream):
                 checker.note(finding)
+    except OperationalError as error:
+        raise LedgerUnreadable(
+            f"The database does not answer (after {checker.entries} entries). "
+            "Start the service with `make run`, or set DATABASE_URL.",
+            entries=checker.entries,
+        ) from error
     except Error as error:
         raise LedgerUnreadable(
             f"The ledger could not be read after {checker.entries} entries "

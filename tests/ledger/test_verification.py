@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from psycopg import sql
 
 from kernel.canonical import canonical
@@ -531,6 +532,35 @@ def test_a_ledger_that_cannot_be_read_is_incomplete(
     status, out = run("--json", capsys=capsys)
     assert status == 2
     assert json.loads(out)["verdict"] == "incomplete"
+
+
+def test_a_database_that_is_away_is_said_with_the_way_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OperationalError
+
+    monkeypatch.setattr("ledger.verification._batches", refuse)
+    with pytest.raises(LedgerUnreadable, match="Start the service with `make run`"):
+        verify_all()
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_long_check_says_how_far_it_is(log: list[Entry], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.verification.BATCH", 10)
+    shown = Terminal()
+    call_command("verify", stdout=StringIO(), stderr=shown)
+    assert shown.getvalue() == ("\r10 entries checked\r20 entries checked\r21 entries checked\r")
+    logged = StringIO()
+    call_command("verify", stdout=StringIO(), stderr=logged)
+    assert logged.getvalue() == ""
+    monkeypatch.setattr("ledger.management.commands.verify.SECONDS_BETWEEN_LINES", 0.0)
+    call_command("verify", stdout=StringIO(), stderr=logged)
+    assert logged.getvalue().splitlines() == [f"{n} entries checked" for n in (10, 20, 21)]
 
 
 def test_a_file_that_is_not_there_is_incomplete(

@@ -17,6 +17,7 @@ from ledger.export_check import verify_export
 from ledger.verification import verify_all
 
 INVALID, INCOMPLETE = 1, 2
+SECONDS_BETWEEN_LINES = 5.0
 
 
 class Command(BaseCommand):
@@ -28,7 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="answer as one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        started = time.monotonic()
+        started = self._said_at = time.monotonic()
         try:
             verdict = (
                 verify_export(options["export"])
@@ -47,10 +48,15 @@ class Command(BaseCommand):
             sys.exit(INVALID)
 
     def _progress(self, entries: int) -> None:
-        self.stderr.write(f"\r{entries} entries checked", ending="")
+        if self.stderr.isatty():
+            self.stderr.write(f"\r{entries} entries checked", ending="")
+        elif time.monotonic() - self._said_at >= SECONDS_BETWEEN_LINES:
+            self.stderr.write(f"{entries} entries checked")
+            self._said_at = time.monotonic()
 
     def _say(self, verdict: Verdict, seconds: float) -> None:
-        self.stderr.write("")
+        if self.stderr.isatty():
+            self.stderr.write("\r", ending="")
         self.stdout.write(
             f"{verdict.entries} entries in {verdict.chains} chains, {verdict.payloads} payloads "
             f"checked, {verdict.absent} absent, {verdict.open_intents} open intents "
