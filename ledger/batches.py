@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ledger.columns import BY_TYPE, Column
 from ledger.entries import Fields, Link
 
 
@@ -21,7 +22,7 @@ class Table:
     """A table whose rows are written in the commit of an entry. Names are code, never input."""
 
     name: str
-    columns: tuple[tuple[str, str], ...]  # name and PostgreSQL type
+    columns: tuple[tuple[str, str], ...]  # name and type, one of `columns.BY_TYPE`
     on_conflict: str = ""
 
 
@@ -90,9 +91,12 @@ class Statement:
         self._tables = tables
         parts = [
             "WITH fence AS MATERIALIZED (SELECT writer FROM ledger_writer"
-            " WHERE writer = %s AND closed_at IS NULL FOR SHARE)",
-            *(_insert(table) for table in (*tables, PAYLOADS, ENTRIES)),
+            " WHERE writer = $1 AND closed_at IS NULL FOR SHARE)"
         ]
+        taken = 1
+        for table in (*tables, PAYLOADS, ENTRIES):
+            parts.append(_insert(table, taken + 1))
+            taken += len(table.columns)
         self.text = ", ".join(parts) + _COUNTED
 
     def values(self, writer: str, links: list[Link], jobs: list[Job]) -> list[Any]:
@@ -108,9 +112,11 @@ class Statement:
         return found
 
 
-def _insert(table: Table) -> str:
+def _insert(table: Table, first: int) -> str:
     names = ", ".join(name for name, _ in table.columns)
-    arrays = ", ".join(f"%s::{kind}[]" for _, kind in table.columns)
+    arrays = ", ".join(
+        f"${number}::{kind}[]" for number, (_, kind) in enumerate(table.columns, first)
+    )
     picked = ", ".join(f"given.{name}" for name, _ in table.columns)
     return (
         f"into_{table.name} AS (INSERT INTO {table.name} ({names}) SELECT {picked}"  # noqa: S608
@@ -118,10 +124,11 @@ def _insert(table: Table) -> str:
     )
 
 
-def _columns(table: Table, rows: list[tuple[Any, ...]]) -> list[list[Any]]:
-    if not rows:
-        return [[] for _ in table.columns]
-    return [list(column) for column in zip(*rows, strict=True)]
+def _columns(table: Table, rows: list[tuple[Any, ...]]) -> list[Column]:
+    values = zip(*rows, strict=True) if rows else [()] * len(table.columns)
+    return [
+        BY_TYPE[kind].of(column) for (_, kind), column in zip(table.columns, values, strict=True)
+    ]
 
 
 def _first(values: tuple[Any, ...]) -> str:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -30,6 +31,8 @@ GENESIS: Final = bytes(32)
 SALT_BYTES: Final = 32
 MAX_PAYLOAD_BYTES: Final = 64 * 1024 * 1024
 MAX_HEADER_BYTES: Final = 65_535  # what one entry of a C2SP tile bundle can hold
+
+_of_thread = threading.local()
 
 Fact = str | int | bool | None | list[str]
 
@@ -164,9 +167,17 @@ def encrypt_payload(plaintext: bytes, key: DataKeyInUse, entry_id: str) -> Encry
         raise EntryTooLarge(f"The payload has more than {MAX_PAYLOAD_BYTES} bytes.")
     salt = os.urandom(SALT_BYTES)
     nonce = os.urandom(12)
-    packed = zstandard.ZstdCompressor(level=1).compress(plaintext)
+    packed = _compressor().compress(plaintext)
     ciphertext = AESGCM(key.key).encrypt(nonce, salt + packed, entry_id.encode())
     return EncryptedPayload(key.dek_id, nonce, ciphertext, commit(salt, plaintext), len(plaintext))
+
+
+def _compressor() -> zstandard.ZstdCompressor:
+    # Making one costs more than a small payload does; one is not for two threads.
+    made: zstandard.ZstdCompressor | None = getattr(_of_thread, "compressor", None)
+    if made is None:
+        made = _of_thread.compressor = zstandard.ZstdCompressor(level=1)
+    return made
 
 
 def decrypt_payload(

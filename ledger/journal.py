@@ -24,6 +24,7 @@ from psycopg.errors import DataError, IntegrityError
 from kernel.errors import Unavailable
 from kernel.refs import new_id
 from ledger.batches import Job, Row, Statement, Table
+from ledger.columns import teach
 from ledger.entries import GENESIS, EntryTooLarge, Fields, Link, link
 
 __all__ = ["Journal", "JournalDown", "JournalFull", "NotRecordable", "Row", "Table"]
@@ -165,8 +166,13 @@ class Journal:
     async def _begin_epoch(self) -> None:
         async with asyncio.timeout(COMMIT_SECONDS):
             connection = await psycopg.AsyncConnection.connect(
-                self._address, autocommit=True, options=_OPTIONS, connect_timeout=5
+                self._address,
+                autocommit=True,
+                options=_OPTIONS,
+                connect_timeout=5,
+                cursor_factory=psycopg.AsyncRawCursor,
             )
+        teach(connection)
         self._connection = connection
         self._heads.clear()
         self._has_forgotten = False
@@ -177,7 +183,7 @@ class Journal:
             await self._close_writers()
             await connection.execute(
                 "INSERT INTO ledger_writer (writer, process, started_at, heartbeat_at)"
-                " VALUES (%s, %s, now(), now())",
+                " VALUES ($1, $2, now(), now())",
                 (writer, self._process),
             )
         self.writer = writer
@@ -186,7 +192,7 @@ class Journal:
     async def _close_writers(self) -> None:
         assert self._connection is not None  # noqa: S101  callers hold one
         await self._connection.execute(
-            "UPDATE ledger_writer SET closed_at = now() WHERE process = %s AND closed_at IS NULL",
+            "UPDATE ledger_writer SET closed_at = now() WHERE process = $1 AND closed_at IS NULL",
             (self._process,),
         )
 
@@ -220,7 +226,7 @@ class Journal:
         async with asyncio.timeout(COMMIT_SECONDS):
             cursor = await self._connection.execute(
                 "UPDATE ledger_writer SET heartbeat_at = now()"
-                " WHERE writer = %s AND closed_at IS NULL",
+                " WHERE writer = $1 AND closed_at IS NULL",
                 (self.writer,),
             )
         if cursor.rowcount != 1:
@@ -303,7 +309,7 @@ class Journal:
         async with asyncio.timeout(COMMIT_SECONDS):
             cursor = await self._connection.execute(
                 "SELECT DISTINCT ON (stream) stream, seq, leaf_hash FROM ledger_entry"
-                " WHERE stream = ANY(%s) AND writer = %s ORDER BY stream, seq DESC",
+                " WHERE stream = ANY($1) AND writer = $2 ORDER BY stream, seq DESC",
                 (sorted(unknown), self.writer),
             )
             return {row[0]: _Head(row[1], bytes(row[2])) for row in await cursor.fetchall()}
