@@ -6,7 +6,7 @@ picture too, because a picture is never the only place where something is said.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -22,6 +22,7 @@ HEAD: Final = 26
 LANE: Final = 24
 MOST_LANES: Final = 8
 LETTER: Final = 0.62  # of the width, in percent, that one letter of a label takes
+CLEAR: Final = 10
 SOON_DAYS: Final = 30
 NEAR_DAYS: Final = 90
 
@@ -103,12 +104,12 @@ def _place(day: date, today: date, days: int) -> float:
     return round(0.8 + 98.4 * min(max(ratio, 0.0), 1.0), 2)
 
 
-def _months(today: date, days: int) -> Any:
+def _months(today: date, days: int) -> Iterator[dict[str, Any]]:
     end = today + timedelta(days=days)
     first = (today.replace(day=1) + timedelta(days=32)).replace(day=1)
     while first <= end:
-        yield {
-            "left": _place(first, today, days),
-            "label": f"{first:%b %Y}" if first.month == 1 else f"{first:%b}",
-        }
+        left = _place(first, today, days)
+        word = f"{first:%b %Y}" if first.month == 1 else f"{first:%b}"
+        # Too near to today's own word, or to the edge, a month goes without one.
+        yield {"left": left, "label": word if CLEAR <= left <= 100 - CLEAR / 2 else ""}
         first = (first + timedelta(days=32)).replace(day=1)

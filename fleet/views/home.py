@@ -52,7 +52,6 @@ def home(request: HttpRequest, actor: Actor) -> HttpResponse:
         "owned": _owned(actor),
         "concerns": _concerns([*shown.concerns, never_called(actor)]),
         "retiring": [_ending(each) for each in shown.retiring],
-        "retiring_listed": LISTED,
         "tiles": _tiles(shown, trend),
         "stages": _stages(shown),
         "teams": _teams(shown),
@@ -168,26 +167,26 @@ def _tiles(shown: Home, trend: Trend) -> list[dict[str, Any]]:
         {
             "label": "Calls today",
             "value": compact(trend.today.calls),
-            "note": f"{compact(trend.yesterday.calls)} yesterday; 7 days:",
+            "note": f"over the week before; {compact(trend.yesterday.calls)} yesterday",
             **_delta(trend.calls_week),
-            "values": [day.calls for day in used],
+            "series": [day.calls for day in used],
             "spark_label": "Calls a day, last two weeks",
         },
         {
             "label": "Failed calls, 7 days",
             "value": percent(trend.error_rate_week.now),
-            "note": f"{count(trend.today.errors)} today; rate:",
+            "note": f"over the week before; {count(trend.today.errors)} today",
             **_delta(trend.error_rate_week, rising="error", falling="success"),
-            "values": [day.errors for day in used],
+            "series": [day.errors for day in used],
             "spark_label": "Failed calls a day, last two weeks",
             "tone": "error",
         },
         {
             "label": f"Spend in {trend.month:%B}",
             "value": money_short(int(trend.cost_month.now)),
-            "note": "against the same days of the month before:",
+            "note": "over the same days of the month before",
             **_delta(trend.cost_month),
-            "values": [day.cost_micros for day in used],
+            "series": [day.cost_micros for day in used],
             "spark_label": "Spend a day, last two weeks",
             "tone": "accent",
         },
@@ -198,7 +197,7 @@ def _tiles(shown: Home, trend: Trend) -> list[dict[str, Any]]:
 def _delta(change: Change, rising: str = "neutral", falling: str = "neutral") -> dict[str, str]:
     ratio = change.ratio
     if ratio is None:
-        return {"delta": "no figure before", "delta_tone": "neutral"}
+        return {"delta": "nothing to compare", "delta_tone": "neutral"}
     if abs(ratio) < 0.0005:
         return {"delta": "unchanged", "delta_tone": "neutral"}
     sign, tone = ("+", rising) if ratio > 0 else ("\u2212", falling)
