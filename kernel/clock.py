@@ -27,4 +27,5 @@ def held_at(moment: datetime) -> Iterator[None]:
 
 def stamp(moment: datetime) -> str:
     """Write a moment as RFC 3339 in UTC with microseconds, as the ledger stores it."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    # Written twice for every entry: isoformat is several times as fast as strftime.
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:-6] + "Z"

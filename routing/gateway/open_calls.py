@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Final
@@ -20,6 +20,7 @@ from routing.gateway.errors import KeyUnknown, VendorSlow
 from routing.gateway.snapshot import Snapshot, Vendor
 
 SWEEP_SECONDS: Final = 0.5
+WATCHED_AFTER_SECONDS: Final = 0.2
 
 
 class VendorDisabled(Unavailable):
@@ -49,6 +50,9 @@ class OpenCall:
     __slots__ = (
         "_cancelling",
         "_task",
+        "_watch",
+        "_watcher",
+        "begun",
         "caller",
         "cause",
         "deadline",
@@ -68,6 +72,26 @@ class OpenCall:
         self.last_deadline = time.monotonic() + patience.total
         self.deadline = self.last_deadline
         self.overdue: BaseException = VendorSlow()
+        self.begun = time.monotonic()
+        self._watch: Callable[[], Awaitable[None]] | None = None
+        self._watcher: asyncio.Future[None] | None = None
+
+    def watch_with(self, watch: Callable[[], Awaitable[None]]) -> None:
+        """Name what is to be awaited beside the call, once it has lasted for a while.
+
+        Most calls are over sooner, and a task for each would cost more than its watching.
+        """
+        self._watch = watch
+
+    def start_watching(self) -> None:
+        if self._watch is not None:
+            self._watcher = asyncio.ensure_future(self._watch())
+            self._watch = None
+
+    def stop_watching(self) -> None:
+        self._watch = None
+        if self._watcher is not None:
+            self._watcher.cancel()
 
     def expect(self, seconds: float, overdue: BaseException) -> None:
         """From now on, be cut with this cause when nothing happens for so long."""
@@ -121,6 +145,7 @@ class OpenCalls:
 
     def remove(self, call: OpenCall) -> None:
         self._calls.discard(call)
+        call.stop_watching()
 
     def review(self, snapshot: Snapshot) -> None:
         """Cut every call that would not be let through now."""
@@ -129,11 +154,13 @@ class OpenCalls:
                 call.cut(refusal)
 
     def sweep(self) -> None:
-        """Cut every call that waits for longer than it may."""
+        """Cut every call that waits for longer than it may; watch those that last."""
         now = time.monotonic()
         for call in self:
             if call.deadline <= now:
                 call.cut(call.overdue)
+            elif call.begun + WATCHED_AFTER_SECONDS <= now:
+                call.start_watching()
 
 
 def _refusal(call: OpenCall, snapshot: Snapshot) -> DomainError | None:

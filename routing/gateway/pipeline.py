@@ -14,6 +14,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from kernel.errors import Unavailable
@@ -110,7 +111,7 @@ class Pipeline:
         try:
             await self.recorder.intend(attempt, raw)
             trace.entry_id = attempt.entry_id
-            watch = asyncio.create_task(_watch(receive, open_call))
+            open_call.watch_with(partial(_watch, receive, open_call))
             exchange = Exchange(
                 request=request,
                 answer=answer,
@@ -121,7 +122,6 @@ class Pipeline:
                 marks=_marks(trace, target),
             )
             trace.outcome = await exchange.carry_out(outgoing, self.upstream, self.recorder)
-            watch.cancel()
         finally:
             self.open_calls.remove(open_call)
 

@@ -184,6 +184,7 @@ class Recorder:
             "key": subject.key_id,
             "streamed": attempt.streamed,
         }
+        sealed, data_key = await self._seal(body, subject, attempt.entry_id)
         fields = Fields(
             kind="intent",
             verb=Verb.CALL_INTENDED.value,
@@ -192,9 +193,11 @@ class Recorder:
             recorded_at=attempt.started_at,
             agent_id=subject.agent_id,
             facts=facts,
+            payload=sealed,
             entry_id=attempt.entry_id,
         )
-        await self._append(fields, subject, body, self._run_rows(subject, attempt.started_at))
+        rows = self._run_rows(subject, attempt.started_at)
+        await self._append(fields, subject, rows, data_key)
 
     async def conclude(self, attempt: Attempt, outcome: Outcome) -> None:
         """Record how a call ended. Raises: JournalDown leaves.
@@ -250,6 +253,8 @@ class Recorder:
             facts["payload_cut"] = True
         if outcome.was_withheld:
             facts["withheld"] = True
+        entry_id = new_id("ent")
+        sealed, data_key = await self._seal(outcome.payload, subject, entry_id)
         fields = Fields(
             kind="result",
             verb=_VERBS[outcome.status].value,
@@ -259,10 +264,11 @@ class Recorder:
             agent_id=subject.agent_id,
             intent_id=attempt.entry_id,
             facts=facts,
-            entry_id=new_id("ent"),
+            payload=sealed,
+            entry_id=entry_id,
         )
         rows = [_call_row(attempt, outcome, cost)] if subject.run is not None else []
-        await self._append(fields, subject, outcome.payload, rows)
+        await self._append(fields, subject, rows, data_key)
 
     async def deny(
         self, subject: Subject, route: Route, target: Target, decision: Decision, at: datetime
@@ -301,18 +307,14 @@ class Recorder:
         code = "approval_required" if decision.ask else "call_denied"
         outcome = Outcome("denied", 403, Usage(), b"", 0, error_code=code)
         rows = [*self._run_rows(subject, at), _call_row(attempt, outcome, None)]
-        await self._append(fields, subject, None, rows)
+        await self._append(fields, subject, rows, None)
         return entry_id
 
     async def _append(
-        self, fields: Fields, subject: Subject, payload: bytes | None, rows: list[Row]
+        self, fields: Fields, subject: Subject, rows: list[Row], data_key: Row | None
     ) -> None:
-        data_key = None
-        if payload is not None:
-            sealed, data_key = await self._seal(payload, subject, fields.entry_id)
-            fields = _with_payload(fields, sealed)
-            if data_key is not None:
-                rows = [*rows, data_key]
+        if data_key is not None:
+            rows = [*rows, data_key]
         is_first = subject.run is not None and subject.run.is_new and fields.kind != "result"
         try:
             await self._ledger.append(fields, stream=subject.stream, rows=rows, is_first=is_first)
@@ -357,21 +359,6 @@ class Recorder:
         self._runs.move_to_end(run_id)
         if len(self._runs) > _RUNS_KEPT:
             self._runs.popitem(last=False)
-
-
-def _with_payload(fields: Fields, sealed: EncryptedPayload) -> Fields:
-    return Fields(
-        kind=fields.kind,
-        verb=fields.verb,
-        actor=fields.actor,
-        subject=fields.subject,
-        recorded_at=fields.recorded_at,
-        agent_id=fields.agent_id,
-        intent_id=fields.intent_id,
-        facts=fields.facts,
-        payload=sealed,
-        entry_id=fields.entry_id,
-    )
 
 
 def _call_row(attempt: Attempt, outcome: Outcome, cost: int | None) -> Row:

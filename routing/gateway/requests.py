@@ -11,6 +11,7 @@ import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import TracebackType
 from typing import Any, Final
 
 from kernel import clock
@@ -84,18 +85,18 @@ async def read_body(request: Request, receive: Receive) -> bytes:
         declared.isdigit() and int(declared) > LIMIT
     ):
         raise BodyTooLarge(f"The body has more than {LIMIT} bytes.", limit_bytes=LIMIT)
-    message = await _next(receive, BODY_SECONDS)
-    if not message.get("more_body"):
-        return bytes(message.get("body", b""))
-    return await _gather(receive, message.get("body", b""))
+    with _Patience(BODY_SECONDS):
+        message = await _next(receive)
+        if not message.get("more_body"):
+            return bytes(message.get("body", b""))
+        return await _gather(receive, message.get("body", b""))
 
 
 async def _gather(receive: Receive, first: bytes) -> bytes:
     pieces, size = [first], len(first)
-    deadline = time.monotonic() + BODY_SECONDS
     more = True
     while more:
-        message = await _next(receive, deadline - time.monotonic())
+        message = await _next(receive)
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
         if size > LIMIT:
@@ -104,15 +105,41 @@ async def _gather(receive: Receive, first: bytes) -> bytes:
     return b"".join(pieces)
 
 
-async def _next(receive: Receive, seconds: float) -> Message:
-    try:
-        async with asyncio.timeout(seconds):
-            message = await receive()
-    except TimeoutError:
-        raise BodyBroken(f"The body did not arrive within {BODY_SECONDS:.0f} seconds.") from None
+async def _next(receive: Receive) -> Message:
+    message = await receive()
     if message["type"] == "http.disconnect":
         raise ClientGone
     return message
+
+
+class _Patience:
+    """A time-out for a block that nearly always ends before it could begin to wait."""
+
+    __slots__ = ("_handle", "_is_over", "_seconds", "_task")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        self._is_over = False
+        self._task = asyncio.current_task()
+        self._handle = asyncio.get_running_loop().call_later(self._seconds, self._end)
+
+    def _end(self) -> None:
+        self._is_over = True
+        if self._task is not None:
+            self._task.cancel()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._handle.cancel()
+        if self._is_over and kind is asyncio.CancelledError and self._task is not None:
+            self._task.uncancel()
+            raise BodyBroken(f"The body did not arrive within {self._seconds:.0f} s.") from None
 
 
 class Answer:

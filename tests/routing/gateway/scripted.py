@@ -165,8 +165,12 @@ class ScriptedVendor:
                 gone.cancel()
                 if not script.done():
                     script.cancel()
-                with suppress(asyncio.CancelledError, ConnectionError):
+                try:
                     await script
+                except ConnectionError:
+                    seen.left_early.set()
+                except asyncio.CancelledError:
+                    pass
         writer.close()
 
 
