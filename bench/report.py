@@ -1,0 +1,197 @@
+"""Tables for a terminal and for the documents, and the JSON that both are made of.
+
+Owns the results directory: one file a day, and ``latest.json`` that quotes the newest run
+of each part at full effort. A run at less effort never changes what documents quote.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from config.places import BASE_DIR
+
+RESULTS: Final = BASE_DIR / "bench" / "results"
+TRIED: Final = BASE_DIR / "bench" / "out"  # not kept
+DOCUMENT: Final = BASE_DIR / "docs" / "benchmarks.md"
+_BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
+
+Report = dict[str, Any]
+Rows = list[list[str]]
+
+
+def write(report: Report, directory: Path, *, is_published: bool) -> Path:
+    """Write a run; the newest full run of each part goes into latest.json."""
+    directory.mkdir(parents=True, exist_ok=True)
+    dated = directory / f"{report['measured_at'][:10]}.json"
+    _dump(dated, _merged(read(dated), report))
+    if is_published:
+        latest = directory / "latest.json"
+        _dump(latest, _merged(read(latest), report))
+    return dated
+
+
+def read(path: Path) -> Report | None:
+    """Return a report, or None where there is none."""
+    if not path.exists():
+        return None
+    found: Report = json.loads(path.read_text(encoding="utf-8"))
+    return found
+
+
+def document(report: Report, path: Path = DOCUMENT) -> None:
+    """Put the figures of a report between the marks of a document."""
+    text = path.read_text(encoding="utf-8")
+    before, rest = text.split(_BEGIN)
+    after = rest.split(_END)[1]
+    figures = "\n".join(_sections(report, markdown=True))
+    path.write_text(f"{before}{_BEGIN}\n{figures}\n{_END}{after}", encoding="utf-8")
+
+
+def text(report: Report) -> str:
+    """Return a report as it is printed."""
+    return "\n".join(_sections(report, markdown=False))
+
+
+def _merged(known: Report | None, report: Report) -> Report:
+    # Parts of different machines or efforts do not belong into one table.
+    if known is None or known["effort"] != report["effort"]:
+        return report
+    if any(known["machine"].get(name) != report["machine"][name] for name in ("cpu", "cores")):
+        return report
+    return report | {"parts": known["parts"] | report["parts"]}
+
+
+def _dump(path: Path, report: Report) -> None:
+    path.write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _sections(report: Report, *, markdown: bool) -> Iterator[str]:
+    machine = report["machine"]
+    yield (
+        f"Measured on {report['measured_at'][:10]} ({report['effort']} effort): {machine['cores']} "
+        f"cores of {machine['cpu']}, {machine['memory_gib']} GiB, Python {machine['python']}, "
+        f"PostgreSQL {machine['postgresql']}, a durable 4 KiB write in "
+        f"{machine['fsync_p50_ms']} ms (p95 {machine['fsync_p95_ms']} ms), "
+        f"load before {machine['load_before']}."
+    )
+    for name, tables in _TABLES.items():
+        part = report["parts"].get(name)
+        if part is None:
+            continue
+        for title, head, rows in tables(part):
+            yield f"\n{'### ' if markdown else ''}{title}\n"
+            yield from _table(head, rows, markdown=markdown)
+
+
+def _table(head: Sequence[str], rows: Rows, *, markdown: bool) -> Iterator[str]:
+    if markdown:
+        yield "| " + " | ".join(head) + " |"
+        yield "|---|" + "---:|" * (len(head) - 1)
+        for row in rows:
+            yield "| " + " | ".join(row) + " |"
+        return
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (list(head), *rows):
+        cells = (
+            cell.rjust(width) if index else cell.ljust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join(cells).rstrip()
+
+
+Tables = Iterator[tuple[str, Sequence[str], Rows]]
+
+
+def _gateway(part: Report) -> Tables:
+    pairs: dict[tuple[bool, int, int], dict[str, Report]] = {}
+    for cell in part["cells"]:
+        key = (cell["streams"], cell["delay_ms"], cell["connections"])
+        pairs.setdefault(key, {})[cell["target"]] = cell
+    rows = []
+    for (streams, delay, connections), pair in pairs.items():
+        direct, governed = pair["direct"], pair["gateway"]
+        rows.append(
+            [
+                f"{'streamed' if streams else 'plain'}, {delay} ms upstream",
+                str(connections),
+                f"{governed['calls_per_second']:,.0f}",
+                f"{direct['calls_per_second']:,.0f}",
+                *(
+                    f"{governed[name] - direct[name]:+.2f}"
+                    for name in ("p50_ms", "p95_ms", "p99_ms")
+                ),
+                f"{governed['cpu_us_per_call'] or 0:,}",
+                str(governed["errors"]),
+            ]
+        )
+    head = ("call", "connections", "calls/s", "direct", "added p50 ms", "added p95", "added p99",
+            "CPU µs a call", "errors")  # fmt: skip
+    yield "Gateway: governed calls, both ledger writes durable", head, rows
+
+
+def _portal(part: Report) -> Tables:
+    rows = []
+    for page in part["pages"]:
+        answered = page["statuses"] == [200]
+        marks = ["over the limit"] if page["is_over"] else []
+        marks += ["queries grow"] if page["grows"] else []
+        marks += [] if answered else [f"answered {page['statuses']}"]
+        rows.append(
+            [
+                f"{page['page']} ({page['viewer']})",
+                str(page["queries"]),
+                *(f"{page[name]:.0f}" for name in ("p50_ms", "p95_ms", "cpu_p50_ms", "db_p50_ms")),
+                f"{page['together_p50_ms']:.0f}",
+                f"{page['together_p95_ms']:.0f}",
+                f"{page['together_per_second']:.0f}",
+                ", ".join(marks),
+            ]
+        )
+    head = ("page", "queries", "p50 ms", "p95", "CPU p50", "database p50", "8 at once p50", "p95",
+            "pages/s", "")  # fmt: skip
+    title = (
+        f"Portal: server time with {part['agents']:,} agents, {part['usage_rows']:,} days of use, "
+        f"{part['calls']:,} calls, {part['entries']:,} ledger entries"
+    )
+    yield title, head, rows
+
+
+def _startup(part: Report) -> Tables:
+    rows = [
+        ["fresh data, to both /readyz", f"{part['fresh_seconds']:.1f}"],
+        ["existing data, to both /readyz", f"{part['existing_seconds']:.1f}"],
+        ["one more gateway process to /readyz", f"{part['gateway_seconds']:.1f}"],
+    ]
+    yield f"Start (median of {part['starts']})", ("start", "seconds"), rows
+    held = [
+        [name, str(one["processes"]), f"{one['rss_mib']:.0f}", f"{one['pss_mib']:.0f}"]
+        for name, one in part["memory"].items()
+    ]
+    total = sum(one["pss_mib"] for one in part["memory"].values())
+    held.append(["all", str(sum(one["processes"] for one in part["memory"].values())), "",
+                 f"{total:.0f}"])  # fmt: skip
+    head = ("process", "processes", "RSS MiB", "PSS MiB")
+    yield f"Memory after {part['idle_seconds']:g} s idle", head, held
+
+
+def _ledger(part: Report) -> Tables:
+    row = [
+        f"{part['entries']:,}",
+        f"{part['payloads']:,}",
+        f"{part['seconds']:.1f}",
+        f"{part['entries_per_second']:,}",
+        f"{part['peak_mib']:.0f}",
+    ]
+    head = ("entries", "payloads", "seconds", "entries/s", "peak MiB")
+    yield "Verification of the whole ledger", head, [row]
+
+
+_TABLES: Final = {
+    "gateway": _gateway,
+    "portal": _portal,
+    "startup": _startup,
+    "ledger": _ledger,
+}
