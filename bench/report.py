@@ -46,8 +46,12 @@ def document(report: Report, path: Path = DOCUMENT) -> None:
     text = path.read_text(encoding="utf-8")
     before, rest = text.split(_BEGIN)
     after = rest.split(_END)[1]
-    figures = "\n".join(_sections(report, markdown=True))
-    path.write_text(f"{before}{_BEGIN}\n{figures}\n{_END}{after}", encoding="utf-8")
+    path.write_text(f"{before}{_BEGIN}\n{figures(report)}\n{_END}{after}", encoding="utf-8")
+
+
+def figures(report: Report) -> str:
+    """Return a report as documents quote it."""
+    return "\n".join(_sections(report, markdown=True))
 
 
 def text(report: Report) -> str:

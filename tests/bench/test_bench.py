@@ -1,0 +1,68 @@
+"""Each part of the bench at a tiny size: it runs, and says what documents are made of."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bench import report
+from config.places import BASE_DIR
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bench")]
+
+
+def _measured(part: str, out: Path) -> dict[str, Any]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    ended = subprocess.run(
+        [sys.executable, "-m", "bench", "--tiny", "--only", part, "--out", str(out)],
+        cwd=BASE_DIR,
+        env=kept,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr[-2000:]
+    (written,) = out.iterdir()
+    found: dict[str, Any] = json.loads(written.read_text(encoding="utf-8"))
+    assert report.text(found) in ended.stdout
+    assert str(BASE_DIR) not in written.read_text(encoding="utf-8")
+    measured: dict[str, Any] = found["parts"][part]
+    return measured
+
+
+def test_the_gateway_is_measured(tmp_path: Path) -> None:
+    cells = _measured("gateway", tmp_path)["cells"]
+    assert {cell["connections"] for cell in cells} == {1, 16, 64}
+    assert {cell["delay_ms"] for cell in cells} == {0, 50}
+    assert not any(cell["errors"] for cell in cells)
+
+
+def test_every_page_of_the_portal_is_measured(tmp_path: Path) -> None:
+    measured = _measured("portal", tmp_path)
+    assert measured["agents"] == 60
+    assert measured["calls"] == 300
+    assert {page["viewer"] for page in measured["pages"]} == {"governing", "owner"}
+    answered = {(page["page"], page["viewer"]): page["statuses"] for page in measured["pages"]}
+    assert answered == {key: [200] for key in answered}
+    assert all(page["queries"] > 0 for page in measured["pages"])
+
+
+def test_starting_and_idle_memory_are_measured(tmp_path: Path) -> None:
+    measured = _measured("startup", tmp_path)
+    assert measured["existing_seconds"] > 0
+    assert measured["gateway_seconds"] > 0
+    running = {"supervisor", "postgresql", "broker", "sandbox", "worker", "gateway", "web"}
+    assert set(measured["memory"]) == running
+    assert all(one["pss_mib"] > 0 for one in measured["memory"].values())
+
+
+def test_verification_is_measured_on_a_sound_log(tmp_path: Path) -> None:
+    measured = _measured("ledger", tmp_path)
+    assert (measured["entries"], measured["payloads"], measured["bad"]) == (600, 600, 0)
+    assert measured["entries_per_second"] > 0
