@@ -146,7 +146,7 @@ class ModelsForm(forms.Form):
         label="Or by name, one on each line",
         required=False,
         max_length=20_000,
-        widget=forms.Textarea(attrs={"rows": 3, "class": "mono", "spellcheck": "false"}),
+        widget=forms.Textarea(attrs={"rows": 4, "class": "font-mono", "spellcheck": "false"}),
         help_text="The ids under which the vendor serves them.",
     )
 

@@ -65,9 +65,11 @@ def _narrowed(rows: QuerySet[Any], window: str) -> QuerySet[Any]:
     today = clock.now().date()
     if window in WINDOWS:
         rows = rows.filter(retires_on__range=(today, today + timedelta(days=WINDOWS[window])))
+    elif window == "ahead":
+        rows = rows.filter(Q(retires_on__isnull=True) | Q(retires_on__gte=today))
     elif window == "past":
         rows = rows.filter(retires_on__lt=today)
     elif window == "unknown":
-        rows = rows.filter(Q(retires_on__isnull=True))
+        rows = rows.filter(retires_on__isnull=True)
     dated: QuerySet[Any] = rows.annotate(ends=Coalesce("retires_on", Value(NEVER)))
     return dated

@@ -89,22 +89,22 @@ def declared_counts(routes: Collection[str]) -> dict[str, int]:
         return dict(cursor.fetchall())
 
 
-def concerned_by_model(actor: Actor, model: Model) -> Concerned:
+def concerned_by_model(actor: Actor, model: Model, *, limit: int = NAMED) -> Concerned:
     """Return the agents that one model concerns."""
     used = ModelUse.objects.filter(vendor=model.vendor.name, model=model.name)
-    return _concerned(actor, Route.objects.filter(targets__model=model), used)
+    return _concerned(actor, Route.objects.filter(targets__model=model), used, limit)
 
 
-def concerned_by_vendor(actor: Actor, vendor: Vendor) -> Concerned:
+def concerned_by_vendor(actor: Actor, vendor: Vendor, *, limit: int = NAMED) -> Concerned:
     """Return the agents that one vendor concerns, through any of its models."""
     used = ModelUse.objects.filter(vendor=vendor.name)
-    return _concerned(actor, Route.objects.filter(targets__model__vendor=vendor), used)
+    return _concerned(actor, Route.objects.filter(targets__model__vendor=vendor), used, limit)
 
 
 def concerned_by_route(actor: Actor, route: Route) -> Concerned:
     """Return the agents that name a route, or were served through it."""
     used = ModelUse.objects.filter(route=route.name)
-    return _concerned(actor, Route.objects.filter(pk=route.pk), used)
+    return _concerned(actor, Route.objects.filter(pk=route.pk), used, NAMED)
 
 
 def routes_of_vendor(vendor: Vendor) -> QuerySet[Route]:
@@ -112,7 +112,9 @@ def routes_of_vendor(vendor: Vendor) -> QuerySet[Route]:
     return Route.objects.filter(targets__model__vendor=vendor).distinct().order_by("name")
 
 
-def _concerned(actor: Actor, routes: QuerySet[Route], used: QuerySet[ModelUse]) -> Concerned:
+def _concerned(
+    actor: Actor, routes: QuerySet[Route], used: QuerySet[ModelUse], limit: int
+) -> Concerned:
     names = list(routes.order_by().values_list("name", flat=True).distinct())
     recent = used.filter(last_called_at__gte=_since())
     last = (
@@ -128,9 +130,9 @@ def _concerned(actor: Actor, routes: QuerySet[Route], used: QuerySet[ModelUse]) 
         .annotate(last_served_at=Subquery(last.values("last")))
         .order_by(F("last_served_at").desc(nulls_last=True), "name")
     )
-    listed: list[Agent] = list(agents[: NAMED + 1])
-    count = len(listed) if len(listed) <= NAMED else agents.count()
-    return Concerned(listed[:NAMED], count)
+    listed: list[Agent] = list(agents[: limit + 1])
+    count = len(listed) if len(listed) <= limit else agents.count()
+    return Concerned(listed[:limit], count)
 
 
 def _since() -> datetime:

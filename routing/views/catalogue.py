@@ -26,7 +26,8 @@ def catalogue(request: HttpRequest, actor: Actor) -> HttpResponse:
     platform = chosen(request, "platform", named)
     words = asked(request, "search")
     rows = found(
-        catalogue_by_end(window=window, platform=platform),
+        # Who searches means anything that was ever there; who only looks, what is ahead.
+        catalogue_by_end(window=window or ("" if words else "ahead"), platform=platform),
         words, "model_id", "canonical_id", "provider", "replacement",
     )  # fmt: skip
     context = {
@@ -37,7 +38,10 @@ def catalogue(request: HttpRequest, actor: Actor) -> HttpResponse:
                 "name": "platform", "label": "Any platform", "value": platform,
                 "options": [(name, name) for name in named],
             },
-            {"name": "window", "label": "Any end", "value": window, "options": WINDOW_WORDS},
+            {
+                "name": "window", "label": "Not ended yet", "value": window,
+                "options": WINDOW_WORDS,
+            },
         ],
         "is_narrowed": bool(window or platform or words),
         "tabs": tabs("catalogue"),

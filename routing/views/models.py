@@ -26,6 +26,7 @@ from routing.queries.touching import concerned_by_model, touched_by_models
 from routing.queries.vendors import model_for, vendors_for
 from routing.views.showing import field_of
 
+SHOWN: Final = 25
 WINDOW_DAYS: Final = 365
 WINDOW_WORDS: Final = (
     ("30", "Ends within 30 days"),
@@ -76,7 +77,7 @@ def model(request: HttpRequest, actor: Actor, model: str) -> HttpResponse:
         "model": shown,
         "days_left": days_left(shown),
         "routes": list(routes_to(shown)),
-        "concerned": concerned_by_model(actor, shown),
+        "concerned": concerned_by_model(actor, shown, limit=SHOWN),
         "may_change": actor.has(Role.PLATFORM),
         "may_stop": actor.has(Role.PLATFORM, Role.SECURITY),
     }

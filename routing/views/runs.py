@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
 from django.contrib import messages
@@ -20,7 +20,7 @@ from ledger.verification import verify_stream
 from registry.actors import Actor
 from registry.portal import signed_in
 from registry.queries.directory import names_of
-from routing.models import Call, Run
+from routing.models import Run
 from routing.queries.calls import calls_of, entries_of, run_for, seen_agent
 from routing.queries.record import (
     agents_with_runs,
@@ -30,6 +30,7 @@ from routing.queries.record import (
     sums_of,
     under_way,
 )
+from routing.views.waterfall import waterfall
 
 _PERIODS: Final = (("1", "Last 24 hours"), ("7", "Last 7 days"), ("30", "Last 30 days"))
 _OUTCOMES: Final = (
@@ -37,10 +38,6 @@ _OUTCOMES: Final = (
     ("denied", "With a denied call"),
     ("clean", "Nothing went wrong"),
 )
-_TONES: Final = {
-    "ok": "success", "error": "error", "denied": "warning", "incomplete": "warning",
-    "cancelled": "neutral", "unknown": "warning",
-}  # fmt: skip
 PAGE: Final = 50
 
 
@@ -87,7 +84,7 @@ def run(request: HttpRequest, actor: Actor, run: str) -> HttpResponse:
     first = not request.GET.get("cursor")
     context = {
         "page": page,
-        "spans": [_span(found, call) for call in page],
+        **waterfall(list(page)),
         "under_way": under_way(found) if first else [],
     }
     return _run_page(request, found, "run", context)
@@ -121,7 +118,7 @@ def verify(request: HttpRequest, actor: Actor, run: str) -> HttpResponse:
         "verdict": verdict,
         "verified_at": clock.now(),
         "page": page,
-        "spans": [_span(found, call) for call in page],
+        **waterfall(list(page)),
         "under_way": under_way(found),
     }
     if not verdict.is_valid:
@@ -145,18 +142,6 @@ def _run_page(
         ],
     }
     return render(request, f"routing/{template}.html", frame | context)
-
-
-def _span(found: Run, call: Call) -> dict[str, Any]:
-    ended: datetime = call.started_at + timedelta(milliseconds=call.duration_ms)
-    return {
-        "label": call.model or call.route,
-        "note": "" if call.status == "ok" else call.get_status_display().lower(),
-        "started_at": call.started_at,
-        "ended_at": ended,
-        "tone": _TONES.get(call.status, "info"),
-        "url": f"#call-{call.intent_id}",
-    }
 
 
 def _read(row: Entry) -> dict[str, Any]:

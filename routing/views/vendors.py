@@ -27,6 +27,7 @@ from routing.queries.touching import concerned_by_vendor, routes_of_vendor, touc
 from routing.queries.vendors import models_of, sees_addresses, vendor_for, vendors_for
 from routing.views.showing import field_of, lacks_secret, state_of, test_shown
 
+SHOWN: Final = 12
 _STATES: Final = (("enabled", "In use"), ("disabled", "Disabled"))
 _REFUSALS: Final = (Invalid, Conflict, Unavailable)
 
@@ -67,7 +68,7 @@ def vendor(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
         "test": test_shown(shown),
         "models": [(model, touched.get(model.pk)) for model in models],
         "routes": list(routes_of_vendor(shown)[:100]),
-        "concerned": concerned_by_vendor(actor, shown),
+        "concerned": concerned_by_vendor(actor, shown, limit=SHOWN),
         "sees": sees_addresses(actor),
         "may_change": actor.has(Role.PLATFORM),
         "may_stop": actor.has(Role.PLATFORM, Role.SECURITY),
