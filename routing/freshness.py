@@ -28,6 +28,9 @@ STALE_SECONDS: Final = 1.0
 FIRST_SECONDS: Final = 30.0
 _READ_SECONDS: Final = 10.0
 _LONGEST_PAUSE: Final = 1.0
+# Between two looks that refusals ask for: guessed keys must not keep the database busy.
+_GAP_SECONDS: Final = 0.05
+_AGAIN_SECONDS: Final = 0.5
 _OPTIONS: Final = "-c statement_timeout=8000 -c default_transaction_read_only=on"
 
 
@@ -41,6 +44,7 @@ class FreshSnapshots:
         self._confirmed = float("-inf")
         self._reading = SnapshotReading()
         self._rung = asyncio.Event()
+        self._looked = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
 
     def __repr__(self) -> str:
@@ -56,6 +60,16 @@ class FreshSnapshots:
         if self._snapshot is None or time.monotonic() - self._confirmed > STALE_SECONDS:
             raise NotGoverned
         return self._snapshot
+
+    async def look_again(self) -> None:
+        """Wait until what is known is true for a moment after this call; not for ever."""
+        asked = time.monotonic()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_AGAIN_SECONDS):
+                await asyncio.sleep(max(0.0, self._confirmed + _GAP_SECONDS - asked))
+                while self._confirmed < asked:
+                    self._rung.set()
+                    await self._looked.wait()
 
     async def open(self) -> None:
         """Read for the first time and keep on. Raises psycopg.Error, OSError, TimeoutError."""
@@ -89,6 +103,8 @@ class FreshSnapshots:
         if found is not None:
             self._snapshot = found
             self._on_change(found)
+        looked, self._looked = self._looked, asyncio.Event()
+        looked.set()
 
     async def _keep_looking(self, connection: psycopg.AsyncConnection[Any]) -> None:
         pause = 0.05

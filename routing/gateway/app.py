@@ -147,7 +147,7 @@ class Gateway:
         self, request: Request, receive: Receive, answer: Answer, trace: Trace
     ) -> None:
         pipeline = self._parts().pipeline
-        caller = pipeline.authenticate(request)
+        caller = await pipeline.authenticate(request)
         routes = pipeline.snapshots.current().routes
         listed = [
             lifecycle.listed(routes[name])
@@ -160,7 +160,7 @@ class Gateway:
         self, request: Request, receive: Receive, answer: Answer, trace: Trace
     ) -> None:
         pipeline = self._parts().pipeline
-        caller = pipeline.authenticate(request)
+        caller = await pipeline.authenticate(request)
         name = request.path.removeprefix(_MODELS)
         route = pipeline.snapshots.current().routes.get(name)
         if route is None or not route.is_enabled or name not in caller.agent.routes:

@@ -25,7 +25,17 @@ from routing.gateway import lifecycle
 from routing.gateway.authenticate import Caller, agent_refusal, authenticate, key_refusal
 from routing.gateway.body import ChatBody, read_chat
 from routing.gateway.decide import Decider
-from routing.gateway.errors import ApprovalRequired, CallDenied, KeyUnknown, RouteUnserved
+from routing.gateway.errors import (
+    AgentNotApproved,
+    AgentSuspended,
+    ApprovalRequired,
+    CallDenied,
+    KeyUnknown,
+    ModelNotFound,
+    RouteNotDeclared,
+    RouteUnserved,
+    VendorNotReady,
+)
 from routing.gateway.exchange import Exchange
 from routing.gateway.forward import to_vendor
 from routing.gateway.lend import Lender
@@ -34,11 +44,22 @@ from routing.gateway.ports import Headers, Outgoing, Snapshots, Upstream
 from routing.gateway.recording import Attempt, Outcome, Recorder, Subject, decided_facts
 from routing.gateway.requests import Answer, Receive, Request, read_body
 from routing.gateway.resolve import in_order, resolve
-from routing.gateway.runs import run_of
+from routing.gateway.runs import RunName, run_of
 from routing.gateway.snapshot import Route, Snapshot, Target
 
 CHAT_PATH: Final = "/chat/completions"
 _OFFLOAD_BYTES: Final = 256 * 1024
+# Refusals that may already be history: who was just told "201, your key" calls at once, and the
+# news is still on its way here. One more look before such a refusal makes it true.
+_PERHAPS_NO_MORE: Final = (
+    KeyUnknown,
+    AgentNotApproved,
+    AgentSuspended,
+    RouteNotDeclared,
+    ModelNotFound,
+    RouteUnserved,
+    VendorNotReady,
+)
 
 
 @dataclass(slots=True)
@@ -84,29 +105,17 @@ class Pipeline:
 
     async def chat(self, request: Request, receive: Receive, answer: Answer, trace: Trace) -> None:
         """Carry one chat call from its first byte to its last."""
-        caller = self.authenticate(request)
+        caller = await self.authenticate(request)
         body, raw = await _read(request, receive)
         run = run_of(caller.agent.public_id, request.header)
         trace.run_id = run.run_id
         # Reading may have taken a while: everything below is decided on what is known now.
-        snapshot = self.snapshots.current()
-        caller = _still(caller, snapshot)
-        subject = Subject.of(caller, run)
-        route = resolve(body.model, caller.agent, snapshot)
-        trace.route = route.name
-        target, decided = await self._decide(caller, subject, route, request, trace)
-        attempt = Attempt(
-            subject=subject,
-            entry_id=new_id("ent"),
-            route=route.name,
-            requested_model=body.model,
-            target=target,
-            streamed=body.streams,
-            decided=decided,
-            started_at=request.received_at,
-        )
-        trace.target = target
-        outgoing = self._lend(request, body, target)
+        try:
+            caller, attempt, outgoing = await self._place(caller, run, body, request, trace)
+        except _PERHAPS_NO_MORE:
+            await self.snapshots.look_again()
+            caller, attempt, outgoing = await self._place(caller, run, body, request, trace)
+        target = attempt.target
         open_call = self.open_calls.add(caller, target.vendor)
         try:
             await self.recorder.intend(attempt, raw)
@@ -125,9 +134,36 @@ class Pipeline:
         finally:
             self.open_calls.remove(open_call)
 
-    def authenticate(self, request: Request) -> Caller:
+    async def authenticate(self, request: Request) -> Caller:
         """Return who calls. Raises: NotGoverned, and what `authenticate` raises."""
-        return authenticate(request, self.snapshots.current(), self.peppers())
+        try:
+            return authenticate(request, self.snapshots.current(), self.peppers())
+        except _PERHAPS_NO_MORE:
+            await self.snapshots.look_again()
+            return authenticate(request, self.snapshots.current(), self.peppers())
+
+    async def _place(
+        self, caller: Caller, run: RunName, body: ChatBody, request: Request, trace: Trace
+    ) -> tuple[Caller, Attempt, Outgoing]:
+        """Resolve, decide and lend, all on one snapshot."""
+        snapshot = self.snapshots.current()
+        caller = _still(caller, snapshot)
+        subject = Subject.of(caller, run)
+        route = resolve(body.model, caller.agent, snapshot)
+        trace.route = route.name
+        target, decided = await self._decide(caller, subject, route, request, trace)
+        trace.target = target
+        attempt = Attempt(
+            subject=subject,
+            entry_id=new_id("ent"),
+            route=route.name,
+            requested_model=body.model,
+            target=target,
+            streamed=body.streams,
+            decided=decided,
+            started_at=request.received_at,
+        )
+        return caller, attempt, self._lend(request, body, target)
 
     async def _decide(
         self, caller: Caller, subject: Subject, route: Route, request: Request, trace: Trace

@@ -28,6 +28,9 @@ class Snapshots(Protocol):
     def current(self) -> Snapshot:
         """Return it. Raises: NotGoverned when it may be stale."""
 
+    async def look_again(self) -> None:
+        """Wait, for a moment at most, until it is known to be true now."""
+
 
 class Judge(Protocol):
     """Policy: a pure function of the bundle and the facts."""

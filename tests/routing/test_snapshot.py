@@ -166,6 +166,28 @@ async def test_a_bell_brings_a_change_at_once(world, rig):
     assert taken[-1] is not taken[0]
 
 
+async def test_a_second_look_knows_what_is_committed_and_takes_its_time(world, rig, monkeypatch):
+    looks = 0
+    fresh = FreshSnapshots(rig.login, on_change=lambda _: None)
+    read = fresh._reading.read
+
+    async def counted(connection):
+        nonlocal looks
+        looks += 1
+        return await read(connection)
+
+    monkeypatch.setattr(fresh._reading, "read", counted)
+    await fresh.open()
+    agent = await asyncio.to_thread(world.add_agent)
+    await asyncio.gather(*(fresh.look_again() for _ in range(100)))
+    assert agent.pk in fresh.current().agents
+    started, looks = time.monotonic(), 0
+    while time.monotonic() - started < 0.5:
+        await fresh.look_again()
+    assert looks <= 25
+    await fresh.close()
+
+
 async def test_what_cannot_be_confirmed_is_not_given_out(world, rig, monkeypatch):
     fresh = FreshSnapshots(rig.login, on_change=lambda _: None)
     await fresh.open()

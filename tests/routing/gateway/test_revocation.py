@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from tests.routing.gateway.conftest import eventually
+from tests.routing.gateway.conftest import Client, eventually
 from tests.routing.gateway.scripted import STREAM, stream
 
 AGENT = "UPDATE registry_agent SET {change} WHERE id = {{agent}}"
@@ -106,3 +106,18 @@ def test_a_new_secret_is_used_and_the_old_one_is_not(agent, vendor):
         return vendor.seen[-1].header("authorization") == "Bearer sk-the-second-one"
 
     eventually(uses_it, 1.0)
+
+
+def test_what_was_just_given_holds_at_once(served, world, vendor):
+    for _ in range(8):
+        row = world.add_agent()
+        assert Client(served.port, row.key).ask("GET", "/v1/models").status == 200
+
+
+def test_what_was_just_allowed_is_not_refused_on_old_news(agent):
+    allowed = AGENT.format(change="suspended_at = NULL").format(agent=agent.row.pk)
+    for _ in range(8):
+        take_away(agent, "the agent, suspended")
+        eventually(lambda: agent.chat().status == 403)
+        agent.world.change(allowed)
+        assert agent.chat().status == 200
