@@ -21,6 +21,9 @@ from ledger.datakeys import DataKeySource
 from ledger.entries import Fields, encrypt_payload
 from ledger.journal import Journal, JournalDown, JournalFull, NotRecordable, Row, Table
 
+# Each test takes its own rows, but one cluster serves them all.
+pytestmark = pytest.mark.xdist_group("journal")
+
 RUNS = Table(
     "routing_run",
     (("run_id", "text"), ("agent_id", "text"), ("label", "text"), ("started_at", "timestamptz")),
@@ -129,7 +132,7 @@ async def test_the_same_row_twice_is_written_once(journal, world):
     assert len(chain(world, run_id)) == 4
 
 
-POISON = {
+POISON: dict[str, dict[str, Any]] = {
     "a NUL": {"verb": "a\x00b"},
     "a number beyond I-JSON": {"facts": {"n": 2**60}},
     "half a surrogate pair": {"facts": {"x": "\ud800"}},

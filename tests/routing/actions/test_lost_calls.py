@@ -8,7 +8,7 @@ import pytest
 
 from kernel import clock
 from kernel.refs import Ref, new_id
-from ledger.entries import GENESIS, Fields, link
+from ledger.entries import GENESIS, Fact, Fields, link
 from ledger.models import Entry, Writer
 from ledger.verification import verify_all
 from registry.actors import Actor
@@ -18,7 +18,7 @@ from routing.models import Call
 pytestmark = pytest.mark.django_db
 
 REAPER = Actor.system("lost-calls")
-FACTS = {
+FACTS: dict[str, Fact] = {
     "route": "sandbox",
     "requested_model": "sandbox",
     "vendor": "v",

@@ -159,7 +159,7 @@ class ScriptedVendor:
             while not writer.is_closing():
                 seen = await _read(reader)
                 self.seen.append(seen)
-                script = asyncio.create_task(self.script(seen, writer))
+                script = asyncio.ensure_future(self.script(seen, writer))
                 gone = asyncio.create_task(_wait_gone(reader, writer, seen))
                 await asyncio.wait({script, gone}, return_when=asyncio.FIRST_COMPLETED)
                 gone.cancel()

@@ -138,7 +138,7 @@ def until_known(agent, holds=lambda got: got.code != "key_unknown"):
 
     def asked() -> bool:
         got.append(agent.chat())
-        return holds(got[-1])
+        return bool(holds(got[-1]))
 
     eventually(asked)
     return got[-1]

@@ -250,7 +250,7 @@ def _until(ask: Any, status: int) -> Any:
 
     def asked() -> bool:
         got.append(ask())
-        return got[-1].status == status
+        return bool(got[-1].status == status)
 
     eventually(asked)
     return got[-1]

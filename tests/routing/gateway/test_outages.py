@@ -13,6 +13,8 @@ from bench.gateway.rig import Rig, World
 from tests.routing.gateway.conftest import Client, ServedGateway, eventually
 from tests.routing.gateway.scripted import DONE, STREAM, stream
 
+pytestmark = pytest.mark.xdist_group("outages")
+
 
 @pytest.fixture(scope="module")
 def own_rig(tmp_path_factory):

@@ -103,7 +103,7 @@ def test_a_new_secret_is_used_and_the_old_one_is_not(agent, vendor):
 
     def uses_it() -> bool:
         agent.chat()
-        return vendor.seen[-1].header("authorization") == "Bearer sk-the-second-one"
+        return bool(vendor.seen[-1].header("authorization") == "Bearer sk-the-second-one")
 
     eventually(uses_it, 1.0)
 
