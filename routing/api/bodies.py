@@ -176,6 +176,14 @@ class RunsQuery(ListQuery):
     agent = Text(required=False, max_length=63)
 
 
+class EntriesQuery(ListQuery):
+    """The query of the list of a run's entries."""
+
+    kind = Text(required=False, max_length=40)
+    verb = Text(required=False, max_length=60)
+    intent = Text(required=False, max_length=40)
+
+
 class CallsQuery(RunsQuery):
     """The query of the list of calls."""
 

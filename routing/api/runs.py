@@ -15,16 +15,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from kernel.api import Listing, ListQuery, page_of
+from kernel.api import Listing, page_of
 from ledger.export import export_stream
 from registry.authentication import actor_of
-from routing.api.bodies import CallsQuery, RunsQuery
+from routing.api.bodies import CallsQuery, EntriesQuery, RunsQuery
 from routing.api.shapes import CallOutput, RunEntryOutput, RunOutput
 from routing.queries.calls import calls_for, entries_of, run_for, runs_for, seen_agent
 
 _RUNS: Final = Listing(RunsQuery, search=("label", "run_id"), ordering=("started_at",))
 _CALLS: Final = Listing(CallsQuery, search=("requested_model", "model"), ordering=("started_at",))
-_ENTRIES: Final = Listing(ListQuery, search=("verb",), ordering=("recorded_at",))
+_ENTRIES: Final = Listing(EntriesQuery, search=("verb",), ordering=("recorded_at", "seq"))
 
 
 class Runs(APIView):
@@ -50,13 +50,19 @@ class Entries(APIView):
     """What the ledger holds of a run, in the order it was recorded."""
 
     @extend_schema(
-        operation_id="run_entries_list", parameters=[ListQuery], responses=page_of(RunEntryOutput)
+        operation_id="run_entries_list",
+        parameters=[EntriesQuery],
+        responses=page_of(RunEntryOutput),
     )
     def get(self, request: Request, run: str) -> Response:
         asked = _ENTRIES.read(request)
         if "ordering" not in request.query_params:
             asked["ordering"] = "recorded_at"
-        rows = entries_of(run_for(actor_of(request), run)).annotate(public_id=F("entry_id"))
+        rows = entries_of(run_for(actor_of(request), run))
+        for query, field in (("kind", "kind"), ("verb", "verb"), ("intent", "intent_id")):
+            if query in asked:
+                rows = rows.filter(**{field: asked[query]})
+        rows = rows.annotate(public_id=F("entry_id"))
         return _ENTRIES.answer(
             request, rows, lambda page: RunEntryOutput(page, many=True).data, asked
         )
@@ -111,10 +117,11 @@ def _filtered(rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
     return rows
 
 
+# A label may hold slashes, so what follows it is looked at first.
 urlpatterns = [
     path("runs", Runs.as_view(), name="runs"),
-    path("runs/<str:run>", OneRun.as_view(), name="run"),
-    path("runs/<str:run>/entries", Entries.as_view(), name="run-entries"),
-    path("runs/<str:run>/export", Export.as_view(), name="run-export"),
+    path("runs/<path:run>/entries", Entries.as_view(), name="run-entries"),
+    path("runs/<path:run>/export", Export.as_view(), name="run-export"),
+    path("runs/<path:run>", OneRun.as_view(), name="run"),
     path("calls", Calls.as_view(), name="calls"),
 ]

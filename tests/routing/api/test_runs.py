@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 from io import BytesIO
+from urllib.parse import quote
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -116,6 +117,30 @@ def test_entries_come_in_the_order_of_their_chain_with_what_proves_them(cast, ru
     )
     assert second["prev_hash"] == first["leaf_hash"]
     assert first["stream"] == run.run_id
+
+
+@pytest.mark.parametrize(
+    ("query", "seqs"),
+    [
+        ("kind=intent", [1, 2]),
+        ("kind=result", []),
+        ("verb=call.intended", [1]),
+        ("ordering=-seq", [2, 1]),
+        ("ordering=seq", [1, 2]),
+    ],
+)
+def test_entries_can_be_filtered_and_ordered(cast, run, query, seqs):
+    answer = client_of(cast.alice).get(f"/api/v1/runs/{run.run_id}/entries?{query}")
+    assert [entry["seq"] for entry in answer.json()["results"]] == seqs
+
+
+@pytest.mark.parametrize("label", ["ticket/4711", "a/b/c", "../x"])
+def test_a_label_with_slashes_finds_its_run(cast, label):
+    made = make_run(make_agent("slashed", owner=cast.alice, stage="live"), label)
+    address = f"/api/v1/runs/{quote(label, safe='')}"
+    client = client_of(cast.alice)
+    assert client.get(address).json()["id"] == made.run_id
+    assert client.get(f"{address}/entries").json()["results"] == []
 
 
 def test_a_run_is_exported_line_by_line(cast, run):
