@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from routing.gateway import exchange
 from tests.routing.gateway.conftest import BODY, eventually
 from tests.routing.gateway.scripted import COMPLETION, SECRET, Seen, answer
 
@@ -151,6 +152,13 @@ def test_an_answer_cut_in_its_middle_is_not_passed_off_as_whole(agent, vendor):
     got = agent.chat()
     assert (got.status, got.code) == (502, "upstream_cut")
     assert agent.calls()[-1]["status"] == "incomplete"
+
+
+def test_an_answer_past_every_measure_is_given_up(agent, vendor, monkeypatch):
+    monkeypatch.setattr(exchange, "ANSWER_LIMIT", 10_000)
+    vendor.script = answer(COMPLETION | {"padding": "x" * 10_000})
+    got = agent.chat()
+    assert (got.status, got.code) == (502, "upstream_cut")
 
 
 def test_usage_that_is_not_reported_is_estimated_and_marked(agent, vendor):

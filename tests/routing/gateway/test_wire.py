@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from routing.gateway import requests
 from routing.gateway.body import LIMIT
 from tests.routing.gateway.conftest import BODY, Client, eventually, raw_request
 
@@ -116,6 +117,13 @@ def test_a_client_that_leaves_in_the_middle_of_its_body_leaves_nothing(agent, ve
     time.sleep(0.1)
     assert agent.entries() == []
     assert not vendor.seen
+
+
+def test_a_body_that_does_not_come_is_not_waited_for(agent, monkeypatch):
+    monkeypatch.setattr(requests, "BODY_SECONDS", 0.3)
+    got = exchange(agent.port, raw_request(agent.key, b"x" * 10)[:-5])
+    assert got.startswith(b"HTTP/1.1 400")
+    assert b"body_broken" in got
 
 
 def test_pipelined_calls_are_answered_in_order(agent):
