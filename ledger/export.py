@@ -43,7 +43,8 @@ def export_stream(stream: str, *, with_payloads: bool = True) -> Iterator[bytes]
         for entry_id, header, writer, seq, leaf in batch:
             entries += 1
             chains[writer] = {"seq": seq, "leaf_hash": bytes(leaf).hex()}
-            yield _line({"header": _b64(bytes(header)), **payloads.get(entry_id, {})})
+            line = {"header": _b64(bytes(header)), "leaf_hash": bytes(leaf).hex()}
+            yield _line({**line, **payloads.get(entry_id, {})})
     yield _line({"end": {"entries": entries, "chains": chains}})
 
 

@@ -20,6 +20,7 @@ from ledger.headers import Header, HeaderInvalid, read_header
 
 FORMAT: Final = "unsprawl.run-export/1"
 LONGEST_LINE: Final = 128 * 1024 * 1024
+_MEMBERS: Final = frozenset({"header", "leaf_hash", "payload"})
 
 
 class _LineInvalid(Exception):
@@ -63,13 +64,13 @@ class _Pass:
         self._stream = str(first.get("stream", ""))
 
     def _entry(self, document: object) -> None:
-        if not isinstance(document, dict) or document.keys() - {"header", "payload"}:
+        if not isinstance(document, dict) or document.keys() - _MEMBERS:
             raise _LineInvalid("it is no entry")
         raw = _bytes(document, "header")
         header = read_header(raw)
-        row = _row(header, raw)
+        row = _row(header, raw, _hash(document, "leaf_hash"))
         self._checker.entry(row)
-        self._ends[header.writer] = {"seq": header.seq, "leaf_hash": row.leaf_hash.hex()}
+        self._ends[header.writer] = {"seq": header.seq, "leaf_hash": leaf_hash(raw).hex()}
         if header.stream != self._stream:
             raise _LineInvalid("the entry belongs to another stream")
         self._checker.payload(row, header, _payloads(document, header))
@@ -95,7 +96,7 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, object]]:
             yield number, None
 
 
-def _row(header: Header, raw: bytes) -> StoredEntry:
+def _row(header: Header, raw: bytes, stated: bytes) -> StoredEntry:
     return StoredEntry(
         entry_id=header.entry_id,
         stream=header.stream,
@@ -103,7 +104,7 @@ def _row(header: Header, raw: bytes) -> StoredEntry:
         seq=header.seq,
         prev_hash=header.prev_hash,
         header=raw,
-        leaf_hash=leaf_hash(raw),
+        leaf_hash=stated,
         kind=header.kind,
         verb=header.verb,
         actor=header.actor,
@@ -130,3 +131,10 @@ def _bytes(document: dict[str, Any], name: str) -> bytes:
         return base64.b64decode(document[name], validate=True)
     except (KeyError, TypeError, ValueError, binascii.Error):
         raise _LineInvalid(f"its {name} is not base64") from None
+
+
+def _hash(document: dict[str, Any], name: str) -> bytes:
+    try:
+        return bytes.fromhex(document[name])
+    except (KeyError, TypeError, ValueError):
+        raise _LineInvalid(f"its {name} is not hexadecimal") from None

@@ -12,6 +12,7 @@ from django.db import transaction
 
 from kernel.refs import Ref
 from ledger.checking import Verdict
+from ledger.entries import leaf_hash
 from ledger.errors import LedgerUnreadable
 from ledger.export import export_stream
 from ledger.export_check import FORMAT, verify_export
@@ -99,10 +100,12 @@ def test_a_long_stream_is_exported_whole(check: Check, monkeypatch: pytest.Monke
     assert check(list(export_stream("run_a"))).entries == 6
 
 
-def recoded(line: bytes, change: Callable[[bytes], bytes]) -> bytes:
+def recoded(line: bytes, change: Callable[[bytes], bytes], *, fits: bool = False) -> bytes:
     def alter(document: dict[str, Any]) -> None:
         header = change(base64.b64decode(document["header"]))
         document["header"] = base64.b64encode(header).decode()
+        if fits:
+            document["leaf_hash"] = leaf_hash(header).hex()
 
     return edited(line, alter)
 
@@ -117,11 +120,29 @@ def swap_payloads(lines: Lines) -> Lines:
 TAMPERINGS: dict[str, tuple[Callable[[Lines], Lines], int, str]] = {
     "an edited fact": (
         lambda ls: [*ls[:3], recoded(ls[3], lambda h: h.replace(b"sandbox", b"another")), *ls[4:]],
-        4, "its prev is not the leaf hash",
+        3, "its leaf hash is not the hash of its header",
     ),
     "the last fact": (
         lambda ls: [*ls[:6], recoded(ls[6], lambda h: h.replace(b"completed", b"cut")), ls[7]],
+        6, "its leaf hash is not the hash of its header",
+    ),
+    "an edited fact whose leaf hash fits": (
+        lambda ls: [
+            *ls[:3],
+            recoded(ls[3], lambda h: h.replace(b"sandbox", b"another"), fits=True),
+            *ls[4:],
+        ],
+        4, "its prev is not the leaf hash",
+    ),
+    "the last fact with its leaf hash": (
+        lambda ls: [
+            *ls[:6], recoded(ls[6], lambda h: h.replace(b"completed", b"cut"), fits=True), ls[7],
+        ],
         0, "the last line does not agree",
+    ),
+    "no leaf hash": (
+        lambda ls: [*ls[:2], edited(ls[2], lambda d: d.pop("leaf_hash")), *ls[3:]],
+        0, "line 3: its leaf_hash is not hexadecimal",
     ),
     "a deleted entry": (lambda ls: [*ls[:3], *ls[4:]], 4, "goes on after seq 2 with seq 4"),
     "a deleted tail": (lambda ls: [*ls[:6], ls[7]], 0, "the last line does not agree"),

@@ -33,6 +33,7 @@ def test_an_export_is_what_the_document_says(key_directory: Path) -> None:
         assert spelt.encode() == raw
         assert (header["v"], header["seq"], header["prev"]) == (1, seq, previous)
         previous = hashlib.sha256(b"\x00" + raw).hexdigest()
+        assert line["leaf_hash"] == previous
         if header["kind"] == "intent":
             intents.add(header["id"])
         else:
