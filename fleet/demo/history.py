@@ -93,14 +93,14 @@ async def _snapshot(address: str) -> Snapshot:
 def _calls(keys: list[tuple[Plan, str]], chance: random.Random) -> Iterator[Told]:
     now = clock.now()
     for plan, key in keys:
-        for day in range(DAYS, 0, -1):
+        for day in range(DAYS, -1, -1):
             date = now - timedelta(days=day)
             weekend = 0.2 if date.weekday() >= 5 else 1.0
             growth = 0.6 + 0.5 * (DAYS - day) / DAYS
             idle = plan.stage in {"retired", "suspended"} and day < 30
             wanted = 0 if idle else plan.calls_a_day * weekend * growth
             for number in range(round(chance.gauss(wanted, wanted**0.5 / 2))):
-                at = date.replace(hour=6) + timedelta(seconds=chance.triangular(0, 50_000, 20_000))
+                at = date.replace(hour=6) + timedelta(seconds=chance.triangular(0, 60_000, 20_000))
                 if at < now:
                     # Two or three calls make a run.
                     yield Told(plan, key, f"{plan.name}-{date:%Y%m%d}-{number // 3}", at)
@@ -155,7 +155,7 @@ def _outcome(call: Told, model: str, chance: random.Random) -> Outcome:
         status, code = chance.choice([(429, "vendor_error"), (500, "vendor_error")])
         body = json.dumps({"error": {"message": _TRUTH, "type": "server_error"}}).encode()
         return Outcome("error", status, Usage(), body, duration // 4, error_code=code)
-    spent = chance.lognormvariate(7.0, 0.7)
+    spent = chance.lognormvariate(8.6, 0.8)
     usage = Usage(round(spent), round(spent * chance.uniform(0.1, 0.5)), round(spent * 0.2))
     if luck > 0.97:
         return Outcome(
