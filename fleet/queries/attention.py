@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Exists, Min, OuterRef, QuerySet, Sum, Window
+from django.db.models import Count, Exists, F, Min, OuterRef, QuerySet, Sum, Window
 
 from kernel import clock
 from registry.actors import Actor
@@ -46,7 +46,7 @@ def concerns_for(actor: Actor) -> list[Concern]:
     """Return what concerns the agents this viewer sees; what concerns none is left out."""
     seen = seen_agents(actor)
     agents = (Agent.objects.all() if seen is None else seen).exclude(stage=Agent.Stage.RETIRED)
-    found = (_suspended(agents), _key_expiring(agents), _failing(agents), _unused(agents))
+    found = (_suspended(agents), _key_expiring(agents), _failing(agents, seen), _unused(agents))
     return [concern for concern in found if concern.count]
 
 
@@ -80,23 +80,20 @@ def _key_expiring(agents: QuerySet[Agent]) -> Concern:
     )
 
 
-def _failing(agents: QuerySet[Agent]) -> Concern:
+def _failing(agents: QuerySet[Agent], seen: QuerySet[Agent] | None) -> Concern:
+    days = UsageDay.objects.filter(day__gte=first_day(FAILING_DAYS))
+    if seen is not None:
+        days = days.filter(agent_id__in=seen.values("public_id"))
+    # Judged where the days lie: in a large fleet almost every agent has failed once.
     rows = (
-        UsageDay.objects.filter(day__gte=first_day(FAILING_DAYS), errors__gt=0)
-        .values("agent_id")
-        .annotate(failed=Sum("errors"))
-        .filter(failed__gt=0)
-    )
-    failed = dict(rows.values_list("agent_id", "failed"))
-    calls = dict(
-        UsageDay.objects.filter(day__gte=first_day(FAILING_DAYS), agent_id__in=failed)
-        .values_list("agent_id")
-        .annotate(made=Sum("calls"))
+        days.values("agent_id")
+        .annotate(failed=Sum("errors"), made=Sum("calls"))
+        .annotate(excess=100 * F("failed") - FAILING_PERCENT * F("made"))
+        .filter(made__gte=FAILING_CALLS, failed__gt=0, excess__gte=0)
     )
     percent = {
-        agent_id: 100 * failed[agent_id] // made
-        for agent_id, made in calls.items()
-        if made >= FAILING_CALLS and 100 * failed[agent_id] >= FAILING_PERCENT * made
+        agent_id: 100 * failed // made
+        for agent_id, failed, made in rows.values_list("agent_id", "failed", "made")
     }
     named = agents.filter(public_id__in=percent).values("public_id", "name", "title")
     listed = sorted(named, key=lambda row: (-percent[row["public_id"]], row["name"]))

@@ -35,6 +35,8 @@ from routing.queries.usage import first_day
 
 WEEK: Final = 7
 MONTH: Final = 30
+# What a list can be ordered by: the column that is summed, over how many days.
+SUMS: Final = {"calls_week": ("calls", WEEK), "cost_month": ("cost_micros", MONTH)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +59,12 @@ def inventory_for(actor: Actor) -> QuerySet[Agent]:
     )
 
 
-def with_sums(actor: Actor, agents: QuerySet[Agent]) -> QuerySet[Agent]:
-    """Add the sums that an ordering by calls or cost needs; zero where they are not seen."""
-    days = UsageDay.objects.filter(agent_id=OuterRef("public_id")).order_by().values("agent_id")
-    week = days.filter(day__gte=first_day(WEEK)).annotate(value=Sum("calls")).values("value")
-    month = days.filter(day__gte=first_day(MONTH)).annotate(value=Sum("cost_micros"))
-    return agents.annotate(
-        calls_week=_seen_or_zero(actor, Subquery(week)),
-        cost_month=_seen_or_zero(actor, Subquery(month.values("value"))),
-    )
+def with_sum(actor: Actor, agents: QuerySet[Agent], name: str) -> QuerySet[Agent]:
+    """Add the one sum that an ordering needs, of calls or cost; zero where it is not seen."""
+    summed, length = SUMS[name]
+    days = UsageDay.objects.filter(agent_id=OuterRef("public_id"), day__gte=first_day(length))
+    value = days.order_by().values("agent_id").annotate(value=Sum(summed)).values("value")
+    return agents.annotate(**{name: _seen_or_zero(actor, Subquery(value))})
 
 
 def figures_of(actor: Actor, agents: Iterable[Agent]) -> dict[str, Figures]:

@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from fleet.queries.inventory import Figures, figures_of, inventory_for, with_sums
+from fleet.queries.inventory import SUMS, Figures, figures_of, inventory_for, with_sum
 from kernel.pages import asked, chosen, cut, wanted_order
 from registry.actors import Actor
 from registry.models import Agent, Role, Team
@@ -25,7 +25,6 @@ _COLUMNS: Final = {
     "calls": "calls_week",
     "cost": "cost_month",
 }
-_SUMS: Final = {"calls_week", "cost_month"}
 _HALTED: Final = "suspended"
 
 
@@ -37,8 +36,8 @@ def agents(request: HttpRequest, actor: Actor) -> HttpResponse:
     narrowed = _Narrowed(request, actor, teams)
     rows = narrowed.of(matching(inventory_for(actor), asked(request, "search")))
     order = wanted_order(request, _COLUMNS, "shown_title")
-    if order.removeprefix("-") in _SUMS:
-        rows = with_sums(actor, rows)
+    if (column := order.removeprefix("-")) in SUMS:
+        rows = with_sum(actor, rows, column)
     page = cut(request, rows, ordering=order)
     figures = figures_of(actor, page)
     context = {

@@ -107,9 +107,12 @@ class Agent(models.Model):
             GinIndex(fields=["name"], opclasses=["gin_trgm_ops"], name="registry_agent_name_idx"),
             GinIndex(fields=["routes"], name="registry_agent_routes_idx"),
             GinIndex(fields=["tools"], name="registry_agent_tools_idx"),
+            GinIndex(fields=["tags"], name="registry_agent_tags_idx"),
             GinIndex(
                 fields=["searchable"], opclasses=["gin_trgm_ops"], name="registry_agent_search_idx"
             ),
+            # The order in which the inventory is read, page by page.
+            models.Index(Lower("title"), "public_id", name="registry_agent_in_order_idx"),
             models.Index(fields=["stage", "name"], name="registry_agent_stage_idx"),
             models.Index(fields=["-created_at", "-public_id"], name="registry_agent_newest_idx"),
         ]
