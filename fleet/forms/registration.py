@@ -177,6 +177,14 @@ class RegistrationForm(forms.Form):
         written = str(self.cleaned_data["tags"]).split(",")
         return list(dict.fromkeys(slugify(tag) for tag in written if tag.strip()))
 
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or {}
+        title = cleaned.get("title", "")
+        if title and not cleaned.get("name") and not suggested_name(title):
+            # A title in another script is a good title and makes no short name.
+            self.add_error("name", "Give it a short name: none can be made of this title.")
+        return cleaned
+
     def document(self) -> dict[str, Any]:
         """Write the manifest of the answers so far; what is missing is left out."""
         said: Mapping[str, Any] = self.cleaned_data

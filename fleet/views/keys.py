@@ -74,11 +74,13 @@ def rotate(request: HttpRequest, actor: Actor, name: str, key: str) -> HttpRespo
 def revoke(request: HttpRequest, actor: Actor, name: str, key: str) -> HttpResponse:
     """Make a key worthless at once."""
     agent = agent_inside_for(actor, name)
-    if request.POST.get("typed", "").strip() != agent.name:
-        messages.error(request, f"Nothing was revoked: type {agent.name} to confirm.")
+    reason = request.POST.get("reason", "").strip()
+    if request.POST.get("typed", "").strip() != agent.name or not reason:
+        why = f"give a reason and type {agent.name} to confirm"
+        messages.error(request, f"Nothing was revoked: {why}.")
         return redirect("registry:agent-keys", agent.name)
     with told(request):
-        row = revoke_key(agent.name, key, actor=actor, reason=request.POST.get("reason", ""))
+        row = revoke_key(agent.name, key, actor=actor, reason=reason)
         messages.success(request, f"{row} is revoked. Every process refuses it within a second.")
     return redirect("registry:agent-keys", agent.name)
 

@@ -27,6 +27,7 @@ from registry.queries import (
     similar_of,
 )
 from registry.queries.directory import names_of
+from registry.similarity import Similar
 from routing.models import Call
 from routing.queries.calls import calls_for
 from routing.queries.routes import routes_for
@@ -41,7 +42,7 @@ RECENT: Final = 8
 def overview(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     """Show an agent."""
     agent = agent_for(actor, name)
-    similar = list(similar_of(agent))
+    similar = [Similar(each.other, each.score, each.reasons) for each in similar_of(agent)]
     context: dict[str, Any] = {
         "routes": list(routes_for(actor).filter(name__in=agent.routes)),
         "similar": similar,
