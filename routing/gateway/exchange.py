@@ -2,7 +2,8 @@
 
 Owns what is true of every ending. The result is durable before the last byte that says
 "complete" leaves; an answer that did not complete ends in an error that says so; what the
-record holds is, byte for byte, what the agent was given.
+record holds is, byte for byte, what the agent was given. That is what the vendor said, but
+for the vendor's secret, should it repeat it.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from routing.gateway.errors import (
     error_event,
     render,
 )
-from routing.gateway.forward import to_agent
+from routing.gateway.forward import secret_in, to_agent, without
 from routing.gateway.metering import (
     Usage,
     estimated,
@@ -87,6 +88,7 @@ class Exchange:
         self._came = Progress()
         self._head: Headers = []
         self._reply: Reply | None = None
+        self._secret = b""
 
     async def carry_out(
         self, outgoing: Outgoing, upstream: Upstream, recorder: Recorder
@@ -139,17 +141,20 @@ class Exchange:
         came = self._came
         self._open_call.expect(self._patience.first_byte, VendorSlow())
         came.was_sent = True
+        self._secret = secret_in(outgoing.headers)
         self._reply = reply = await upstream.send(outgoing)
         came.http_status = reply.status
         came.first_byte_ms = self._request.elapsed_ms()
-        self._head = self._marks + _with_request_id(to_agent(reply.headers), self._attempt.entry_id)
+        self._head = self._marks + _with_request_id(
+            to_agent(reply.headers, self._secret), self._attempt.entry_id
+        )
         if 300 <= reply.status < 400:
             raise VendorRedirected
         self._open_call.expect(self._patience.idle, VendorSlow())
         if 200 <= reply.status < 300 and _is_event_stream(reply.headers):
             await self._relay(reply)
         else:
-            came.body = await reply.read(ANSWER_LIMIT)
+            came.body = without(self._secret, await reply.read(ANSWER_LIMIT))
             self._read_whole(reply.status)
 
     def _read_whole(self, status: int) -> None:
@@ -173,7 +178,11 @@ class Exchange:
         self._head += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
         await self._answer.begin(reply.status, self._head)
         async for chunk in reply.pieces():
-            passed = [event.raw for event in splitter.feed(chunk) if self._passes(event)]
+            passed = [
+                without(self._secret, event.raw)
+                for event in splitter.feed(chunk)
+                if self._passes(event)
+            ]
             came.is_mid_event = splitter.is_inside_fragments
             if passed:
                 await self._deliver(passed[0] if len(passed) == 1 else b"".join(passed))
@@ -184,7 +193,7 @@ class Exchange:
 
     def _passes(self, event: Event) -> bool:
         """Read an event; keep back the end, what follows it, and a report nobody asked for."""
-        came, data = self._came, event.data
+        came, data = self._came, event.data and without(self._secret, event.data)
         if came.terminal:
             return False
         if data is None:

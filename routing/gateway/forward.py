@@ -38,6 +38,8 @@ _TO_AGENT: Final = frozenset(
     }
 )
 _PREFIXES_TO_AGENT: Final = (b"x-ratelimit-", b"anthropic-ratelimit-")
+_SHORTEST_SECRET: Final = 8  # anything shorter is as likely a word of the answer
+_REMOVED: Final = b"[secret removed]"
 _CREDENTIAL: Final = {"bearer": ("authorization", "Bearer "), "x-api-key": ("x-api-key", "")}
 
 
@@ -59,13 +61,28 @@ def to_vendor(request: Request | None, auth_scheme: str, secret: str) -> dict[st
     return headers
 
 
-def to_agent(headers: Headers) -> Headers:
+def to_agent(headers: Headers, secret: bytes = b"") -> Headers:
     """Return what of a vendor's head the agent gets."""
     return [
-        (name, value)
+        (name, without(secret, value))
         for name, value in headers
         if name in _TO_AGENT or name.startswith(_PREFIXES_TO_AGENT)
     ]
+
+
+def secret_in(headers: dict[str, str]) -> bytes:
+    """Return the secret that a request to a vendor carries, empty when it carries none."""
+    for header, prefix in _CREDENTIAL.values():
+        if value := headers.get(header):
+            return value.removeprefix(prefix).encode()
+    return b""
+
+
+def without(secret: bytes, said: bytes) -> bytes:
+    """Return what a vendor said, less the secret: some repeat a wrong key in their refusal."""
+    if len(secret) < _SHORTEST_SECRET or secret not in said:
+        return said
+    return said.replace(secret, _REMOVED)
 
 
 class AiohttpUpstream:

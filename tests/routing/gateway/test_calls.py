@@ -9,7 +9,15 @@ import pytest
 
 from routing.gateway import exchange
 from tests.routing.gateway.conftest import BODY, eventually
-from tests.routing.gateway.scripted import COMPLETION, SECRET, Seen, answer
+from tests.routing.gateway.scripted import (
+    COMPLETION,
+    DONE,
+    SECRET,
+    Seen,
+    answer,
+    chunk_event,
+    stream,
+)
 
 OF_VENDOR = "vendor_id = (SELECT id FROM routing_vendor WHERE public_id = %s)"
 
@@ -271,3 +279,17 @@ def _until_row(agent: Any, holds: Any) -> bool:
 
     eventually(called)
     return True
+
+
+def test_a_vendor_that_repeats_the_secret_is_not_repeated(agent, vendor, world):
+    refusal = {"error": {"message": f"Incorrect API key: {SECRET}.", "code": SECRET}}
+    vendor.script = answer(refusal, 401, ("x-request-id", SECRET))
+    got = agent.chat()
+    assert got.status == 401
+    assert got.json["error"]["message"] == "Incorrect API key: [secret removed]."
+    said = chunk_event(f"I was given {SECRET}", model=SECRET)
+    vendor.script = stream([said, DONE])
+    streamed = agent.chat(BODY | {"stream": True})
+    assert b"I was given [secret removed]" in streamed.body
+    kept = f"{got.headers}{streamed.headers}{streamed.body!r}{agent.entries()}{agent.calls()}"
+    assert SECRET not in kept
