@@ -2,7 +2,8 @@
 
 Owns the promise that no call is decided on a state older than a second: the bell of the
 database (LISTEN) makes changes arrive in milliseconds, a look four times a second makes
-them arrive without it, and when neither succeeds there is no snapshot at all.
+them arrive without it, and when neither succeeds there is no snapshot at all. A call that
+meets a state which is merely late (a busy machine) waits a moment for the next look.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ logger = structlog.get_logger("unsprawl.snapshot")
 CHANNEL: Final = "unsprawl_snapshot"
 INTERVAL_SECONDS: Final = 0.25
 STALE_SECONDS: Final = 1.0
+GRACE_SECONDS: Final = 2.0
 FIRST_SECONDS: Final = 30.0
 _READ_SECONDS: Final = 10.0
 _LONGEST_PAUSE: Final = 1.0
@@ -43,6 +45,7 @@ class FreshSnapshots:
         self._snapshot: Snapshot | None = None
         self._confirmed = float("-inf")
         self._reading = SnapshotReading()
+        self._is_lost = False
         self._rung = asyncio.Event()
         self._looked = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -70,6 +73,15 @@ class FreshSnapshots:
                 while self._confirmed < asked:
                     self._rung.set()
                     await self._looked.wait()
+
+    async def fresh(self) -> Snapshot:
+        """Return what is known, waiting for the next look if need be. Raises: NotGoverned."""
+        if self.age_seconds > STALE_SECONDS:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(GRACE_SECONDS):
+                    while self.age_seconds > STALE_SECONDS and not self._is_lost:
+                        await self._looked.wait()
+        return self.current()
 
     async def open(self) -> None:
         """Read for the first time and keep on. Raises psycopg.Error, OSError, TimeoutError."""
@@ -99,12 +111,11 @@ class FreshSnapshots:
         asked = time.monotonic()
         async with asyncio.timeout(_READ_SECONDS):
             found = await self._reading.read(connection)
-        self._confirmed = asked
         if found is not None:
             self._snapshot = found
             self._on_change(found)
-        looked, self._looked = self._looked, asyncio.Event()
-        looked.set()
+        self._confirmed = asked
+        self._wake(is_lost=False)
 
     async def _keep_looking(self, connection: psycopg.AsyncConnection[Any]) -> None:
         pause = 0.05
@@ -116,10 +127,16 @@ class FreshSnapshots:
                     await self._wait_for_bell()
             except (psycopg.Error, OSError, TimeoutError) as error:
                 logger.warning("snapshot.unreadable", kind=type(error).__name__)
+                self._wake(is_lost=True)
             finally:
                 await _let_go(connection)
             connection = await self._reconnect(pause)
             pause = min(pause * 2, _LONGEST_PAUSE)
+
+    def _wake(self, *, is_lost: bool) -> None:
+        self._is_lost = is_lost
+        waiting, self._looked = self._looked, asyncio.Event()
+        waiting.set()
 
     async def _wait_for_bell(self) -> None:
         with contextlib.suppress(TimeoutError):

@@ -148,7 +148,7 @@ class Gateway:
     ) -> None:
         pipeline = self._parts().pipeline
         caller = await pipeline.authenticate(request)
-        routes = pipeline.snapshots.current().routes
+        routes = (await pipeline.snapshots.fresh()).routes
         listed = [
             lifecycle.listed(routes[name])
             for name in caller.agent.routes
@@ -162,7 +162,7 @@ class Gateway:
         pipeline = self._parts().pipeline
         caller = await pipeline.authenticate(request)
         name = request.path.removeprefix(_MODELS)
-        route = pipeline.snapshots.current().routes.get(name)
+        route = (await pipeline.snapshots.fresh()).routes.get(name)
         if route is None or not route.is_enabled or name not in caller.agent.routes:
             raise ModelNotFound(f"The model {name[:200]!r} does not exist here.", param="model")
         await _give_json(answer, lifecycle.listed(route))

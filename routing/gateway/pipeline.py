@@ -137,16 +137,16 @@ class Pipeline:
     async def authenticate(self, request: Request) -> Caller:
         """Return who calls. Raises: NotGoverned, and what `authenticate` raises."""
         try:
-            return authenticate(request, self.snapshots.current(), self.peppers())
+            return authenticate(request, await self.snapshots.fresh(), self.peppers())
         except _PERHAPS_NO_MORE:
             await self.snapshots.look_again()
-            return authenticate(request, self.snapshots.current(), self.peppers())
+            return authenticate(request, await self.snapshots.fresh(), self.peppers())
 
     async def _place(
         self, caller: Caller, run: RunName, body: ChatBody, request: Request, trace: Trace
     ) -> tuple[Caller, Attempt, Outgoing]:
         """Resolve, decide and lend, all on one snapshot."""
-        snapshot = self.snapshots.current()
+        snapshot = await self.snapshots.fresh()
         caller = _still(caller, snapshot)
         subject = Subject.of(caller, run)
         route = resolve(body.model, caller.agent, snapshot)

@@ -25,7 +25,7 @@ Headers = list[tuple[bytes, bytes]]
 class Snapshots(Protocol):
     """The state that calls are decided on."""
 
-    def current(self) -> Snapshot:
+    async def fresh(self) -> Snapshot:
         """Return it. Raises: NotGoverned when it may be stale."""
 
     async def look_again(self) -> None:

@@ -73,7 +73,7 @@ class VendorProbe:
         if not self.internal_keys.accepts(token, request.method, request.path, body):
             raise NotInternal
         asked = strict_loads(body) if body else {}
-        snapshot = self.snapshots.current()
+        snapshot = await self.snapshots.fresh()
         vendor = snapshot.vendors.get(vendor_id)
         if vendor is None or not vendor.is_enabled:
             raise NoSuchVendor

@@ -190,6 +190,18 @@ async def test_a_second_look_knows_what_is_committed_and_takes_its_time(world, r
     await fresh.close()
 
 
+async def test_a_look_that_is_merely_late_is_waited_for(world, rig, monkeypatch):
+    fresh = FreshSnapshots(rig.login, on_change=lambda _: None)
+    await fresh.open()
+    await asyncio.sleep(0.05)
+    time.sleep(1.2)  # noqa: ASYNC251  a machine that had no time for us
+    with pytest.raises(NotGoverned):
+        fresh.current()
+    await fresh.fresh()
+    assert fresh.age_seconds < 1
+    await fresh.close()
+
+
 async def test_what_cannot_be_confirmed_is_not_given_out(world, rig, monkeypatch):
     fresh = FreshSnapshots(rig.login, on_change=lambda _: None)
     await fresh.open()
@@ -198,7 +210,7 @@ async def test_what_cannot_be_confirmed_is_not_given_out(world, rig, monkeypatch
     try:
         await asyncio.sleep(1.2)
         with pytest.raises(NotGoverned):
-            fresh.current()
+            await fresh.fresh()
     finally:
         rig.spawn()
     async with asyncio.timeout(5):
