@@ -11,8 +11,10 @@ from registry.manifest.semver import SemVer
 
 # Addresses of the portal and the API that an agent's name would hide.
 RESERVED_NAMES: Final = frozenset({"register", "new", "check", "import", "export", "schema"})
-# Characters that reorder or hide what a reviewer reads (CVE-2021-42574).
-_DECEIVING: Final = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+# Letters that are drawn as nothing at all; format characters hide or reorder (CVE-2021-42574),
+# but for the two joiners, which some scripts and many emoji need.
+_BLANK: Final = frozenset("\u115f\u1160\u2800\u3164\uffa0")
+_JOINERS: Final = frozenset("\u200c\u200d")
 _NAMED_LISTS: Final = (("models", ("alias",)), ("tools", ("name", "mcp")), ("prompts", ("name",)),
                        ("steps", ("name",)), ("skills", ("id",)))  # fmt: skip
 
@@ -97,4 +99,6 @@ def _texts(document: object) -> Iterator[tuple[Path, str]]:
 def _is_unseen(char: str) -> bool:
     if char in "\n\t" or " " <= char <= "~":
         return False
-    return char in _DECEIVING or unicodedata.category(char) in ("Cc", "Cs")
+    if char in _JOINERS:
+        return False
+    return char in _BLANK or unicodedata.category(char) in ("Cc", "Cf", "Cs")
