@@ -230,8 +230,10 @@ def test_another_media_type_is_refused() -> None:
 
 @pytest.mark.parametrize(
     "char",
-    ["\u202e", "\u2066", "\x1b", "\x7f", "\x85"]
-    + ["\u200b", "\ufeff", "\u00ad", "\u2060", "\u2800", "\u3164", "\U000e0041"],
+    [
+        *("\u202e", "\u2066", "\x1b", "\x7f", "\x85", "\u200b", "\ufeff"),
+        *("\u00ad", "\u2060", "\u2800", "\u3164", "\U000e0041"),
+    ],
 )
 def test_characters_that_a_reviewer_cannot_see_are_refused(char: str) -> None:
     document = json.loads(json.dumps(SMALLEST))
