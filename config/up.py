@@ -7,8 +7,6 @@ fails. Data is kept; a second supervisor on the same data is refused.
 
 from __future__ import annotations
 
-import ctypes
-import fcntl
 import os
 import shutil
 import signal
@@ -30,16 +28,13 @@ from config.embedded import privilege
 from config.embedded.postgres import LOGIN, OWNER, Postgres, PostgresFailed
 from config.embedded.valkey import Valkey, ValkeyFailed
 from config.env import Env, Misconfigured
+from config.machine import CannotStart, Make, only_one, started_at
 from config.places import Places, Runtime
 from kernel.sealing import ensure_key_rings
 
 _READY_WITHIN: Final = 120.0
 _GRACE: Final = 15.0
 _LINK: Final = "link\t"  # how prepare hands over the one-time link, which is never stored
-
-
-class CannotStart(Exception):
-    """Raised with the one line an operator needs."""
 
 
 class StopAsked(Exception):
@@ -339,69 +334,6 @@ def _into(server: Any) -> Any:
         return process
 
     return spawn
-
-
-def started_at(pid: int) -> int:
-    """When a process started, in the kernel's ticks; 0 when there is none (or a dead one)."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rsplit(")", 1)[1].split()
-    except (OSError, IndexError):
-        return 0
-    return 0 if fields[0] in "ZX" else int(fields[19])
-
-
-@contextmanager
-def only_one(places: Places) -> Iterator[None]:
-    """Hold the data directory. Raises: CannotStart when another supervisor does."""
-    with places.lock.open("a+", encoding="utf-8") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            raise CannotStart(
-                f"Already running on {places.data} (process {lock.read().strip() or 'unknown'}). "
-                "Stop that one, or choose another UNSPRAWL_DATA_DIR."
-            ) from None
-        lock.seek(0)
-        lock.truncate()
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
-
-
-class Make:
-    """The `make` that started us, if one did: it is what people signal, and it tells us little."""
-
-    def __init__(self) -> None:
-        self.pid = os.getppid() if _comm(os.getppid()) in {"make", "gmake"} else 0
-        if self.pid:
-            # Killed, it cannot tell us any more, and nobody would know that we run.
-            ctypes.CDLL(None).prctl(1, signal.SIGTERM)
-        self.catches = bool(self.pid) and _catches_interrupt(self.pid)
-
-    def was_interrupted(self) -> bool:
-        """Whether it got a SIGINT for itself alone (`kill -INT`, not Ctrl-C).
-
-        GNU make then waits for us and passes nothing on. All it does is to stop catching
-        the signal, which the kernel shows. (In the background of a script it never does.)
-        """
-        return self.catches and not _catches_interrupt(self.pid)
-
-
-def _catches_interrupt(pid: int) -> bool:
-    try:
-        status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
-    except OSError:
-        return False
-    caught = next(line for line in status.splitlines() if line.startswith("SigCgt:"))
-    return bool(int(caught.split()[1], 16) & 1 << (signal.SIGINT - 1))
-
-
-def _comm(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text(encoding="utf-8").strip()
-    except OSError:
-        return ""
 
 
 def main() -> int:

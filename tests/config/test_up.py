@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page
 
+from config.machine import started_at
 from config.places import BASE_DIR, Places
-from config.up import started_at
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("up")]
 
