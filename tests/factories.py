@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from django.test import Client
 from rest_framework.test import APIClient
 
 from kernel import clock, keys
@@ -268,4 +269,46 @@ def client_of(person: Person | None = None, roles: Iterable[str] | None = None) 
     client = APIClient()
     if person is not None:
         client.credentials(HTTP_AUTHORIZATION=f"Bearer {make_token(person, roles)[1]}")
+    return client
+
+
+def make_exchange(
+    agent: Agent, run: Run, sent: bytes = b'{"messages": []}', answered: bytes | None = b"{}"
+) -> str:
+    """Put one call of a run on the record, with what was said; no answer leaves it in flight."""
+    from ledger.custody import seal_payload
+    from ledger.entries import Fields
+    from ledger.record import append
+    from ledger.verbs import Verb
+
+    facts = {"route": "sandbox", "vendor": "acme-ai", "model": "acme-1"}
+
+    def entry(kind: str, verb: Verb, said: bytes, intent_id: str | None) -> str:
+        entry_id = new_id("ent")
+        fields = Fields(
+            kind=kind,
+            verb=str(verb),
+            actor=agent.ref,
+            subject=agent.ref,
+            recorded_at=clock.now(),
+            agent_id=agent.public_id,
+            facts=dict(facts),
+            payload=seal_payload(said, entry_id, agent_id=agent.public_id, data_class="internal"),
+            entry_id=entry_id,
+            intent_id=intent_id,
+        )
+        append(fields, stream=run.run_id)
+        return entry_id
+
+    intent = entry("intent", Verb.CALL_INTENDED, sent, None)
+    if answered is not None:
+        entry("result", Verb.CALL_COMPLETED, answered, intent)
+    return intent
+
+
+def browser_of(person: Person | None = None) -> Client:
+    """Return a browser in which this person is signed in, or nobody."""
+    client = Client()
+    if person is not None:
+        client.force_login(person)
     return client

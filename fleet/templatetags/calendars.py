@@ -111,5 +111,6 @@ def _months(today: date, days: int) -> Iterator[dict[str, Any]]:
         left = _place(first, today, days)
         word = f"{first:%b %Y}" if first.month == 1 else f"{first:%b}"
         # Too near to today's own word, or to the edge, a month goes without one.
-        yield {"left": left, "label": word if CLEAR <= left <= 100 - CLEAR / 2 else ""}
+        shown = word if CLEAR <= left <= 100 - CLEAR / 2 else ""
+        yield {"left": left, "label": shown, "minor": first.month % 3 != 1}
         first = (first + timedelta(days=32)).replace(day=1)

@@ -21,12 +21,15 @@ def source(text: str, missing: str = DASH) -> str:
     said = (text or "").removeprefix(_CATALOGUE).strip()
     if not said:
         return missing
-    if not said.startswith("https://") or any(letter in said for letter in " \"'<>\\"):
-        return format_html("{}", said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…")
+    short = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
+    if not said.startswith("https://"):
+        return format_html("{}", short)
     try:
-        host = urlsplit(said).hostname or said
+        host = urlsplit(said).hostname or short
     except ValueError:
-        return format_html("{}", said[:_LONGEST])
+        return format_html("{}", short)
+    if any(letter in said for letter in " \"'<>\\"):
+        return format_html('<span title="{}">{}</span>', said, host)
     return format_html(
         '<a class="a" href="{}" rel="noreferrer nofollow" title="{}">{}</a>', said, said, host
     )

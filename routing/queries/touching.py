@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import connection
-from django.db.models import F, Max, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery, Window
 
 from kernel import clock
 from registry.actors import Actor
@@ -127,12 +127,11 @@ def _concerned(
         agents_for(actor)
         .filter(Q(routes__overlap=names) | Q(public_id__in=recent.values("agent_id")))
         .exclude(stage=Agent.Stage.RETIRED)
-        .annotate(last_served_at=Subquery(last.values("last")))
+        .annotate(last_served_at=Subquery(last.values("last")), number=Window(Count("*")))
         .order_by(F("last_served_at").desc(nulls_last=True), "name")
     )
-    listed: list[Agent] = list(agents[: limit + 1])
-    count = len(listed) if len(listed) <= limit else agents.count()
-    return Concerned(listed[:limit], count)
+    listed = list(agents[:limit])
+    return Concerned([*listed], listed[0].number if listed else 0)
 
 
 def _since() -> datetime:

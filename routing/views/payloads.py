@@ -34,7 +34,13 @@ def payloads(request: HttpRequest, actor: Actor, run: str, call: str) -> HttpRes
         sides = [_side("Request", exchange.intent, actor, reason)]
         if exchange.result is not None:
             sides.append(_side("Response", exchange.result, actor, reason))
-    context = {"run": found, "exchange": exchange, "form": form, "sides": sides}
+    context = {
+        "run": found,
+        "exchange": exchange,
+        "form": form,
+        "sides": sides,
+        "was_read": any(side["said"] for side in sides),
+    }
     status = 422 if form.errors else 200
     response = render(request, "routing/payloads.html", context, status=status)
     response["Cache-Control"] = "no-store"

@@ -1,0 +1,152 @@
+"""The pages of routes: the list, one route, and setting one after looking at what it means."""
+
+from __future__ import annotations
+
+import pytest
+
+from routing.models import Route
+from tests.factories import (
+    Cast,
+    browser_of,
+    make_agent,
+    make_cast,
+    make_model,
+    make_route,
+    make_vendor,
+)
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def cast() -> Cast:
+    return make_cast()
+
+
+def document(*models, do="save", revision=0, **over):
+    sent = {
+        "do": do, "name": "classify", "title": "Sort things", "regions": "",
+        "revision": revision, "targets-TOTAL_FORMS": len(models), "targets-INITIAL_FORMS": 0,
+    }  # fmt: skip
+    for number, model in enumerate(models):
+        sent |= {
+            f"targets-{number}-model": model.public_id if model else "",
+            f"targets-{number}-region": "",
+            f"targets-{number}-priority": number,
+            f"targets-{number}-weight": 100,
+        }
+    return sent | over
+
+
+@pytest.mark.parametrize("who", ["alice", "mallory", "sam", "pat"])
+def test_everybody_sees_what_serves_a_route_and_who_uses_it(cast, who):
+    route = make_route("classify/invoice", make_model(make_vendor(), "acme-1"))
+    make_agent("sorter", owner=cast.alice, stage="live", routes=["classify/invoice"])
+    browser = browser_of(getattr(cast, who))
+    listed = browser.get("/routes/").content.decode()
+    assert f"/routes/{route.public_id}/" in listed
+    page = browser.get(f"/routes/{route.public_id}/").content.decode()
+    assert "acme-1" in page
+    assert "sorter" in page
+
+
+def test_a_route_is_made_after_a_look_at_what_it_means(cast):
+    vendor = make_vendor()
+    first, second = make_model(vendor, "one"), make_model(vendor, "two")
+    pat = browser_of(cast.pat)
+    looked = pat.post("/routes/new/", document(first, second, do="preview"))
+    assert looked.status_code == 200
+    assert "nothing is saved yet" in looked.content.decode()
+    assert not Route.objects.exists()
+    saved = pat.post(
+        "/routes/new/", document(first, second, data_classes=["internal"]), follow=True
+    )
+    route = Route.objects.get()
+    assert "classify is made" in saved.content.decode()
+    assert [target.model.name for target in route.targets.order_by("priority")] == ["one", "two"]
+    assert route.constraints == {"data_classes": ["internal"]}
+
+
+def test_the_look_says_whose_calls_would_be_refused(cast):
+    model = make_model(make_vendor(data_classes=["public"]))
+    route = make_route("classify", model)
+    make_agent("sorter", owner=cast.alice, stage="live", routes=["classify"])
+    sent = document(model, do="preview", revision=1)
+    page = browser_of(cast.pat).post(f"/routes/{route.public_id}/change/", sent).content.decode()
+    assert "the calls of 1 would be refused" in page
+    assert "acme-ai may not receive internal data" in page
+    shown = browser_of(cast.alice).get(f"/routes/{route.public_id}/").content.decode()
+    assert "no target takes its calls" in shown
+
+
+def test_a_row_is_added_and_removed_without_scripts(cast):
+    vendor = make_vendor()
+    first, second = make_model(vendor, "one"), make_model(vendor, "two")
+    route = make_route("classify", first, second)
+    pat, url = browser_of(cast.pat), f"/routes/{route.public_id}/change/"
+    added = pat.post(url, document(first, second, do="add", revision=1)).content.decode()
+    assert added.count('class="target-row"') == 3
+    assert "Sort things" in added
+    sent = document(first, second, revision=1) | {"targets-0-DELETE": "on"}
+    assert pat.post(url, sent).status_code == 302
+    assert [target.model.name for target in route.targets.all()] == ["two"]
+
+
+def test_what_somebody_else_changed_meanwhile_is_not_overwritten(cast):
+    model = make_model()
+    route = make_route("classify", model)
+    pat, url = browser_of(cast.pat), f"/routes/{route.public_id}/change/"
+    assert pat.post(url, document(model, revision=1)).status_code == 302
+    late = pat.post(url, document(model, revision=1, title="Late"))
+    assert late.status_code == 422
+    assert "Read it again" in late.content.decode()
+    assert 'value="Late"' in late.content.decode()
+
+
+def test_a_name_that_is_taken_is_not_taken_over(cast):
+    model = make_model()
+    make_route("classify", model)
+    answer = browser_of(cast.pat).post("/routes/new/", document(model))
+    assert answer.status_code == 422
+    assert "There is a route of that name" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"name": "no spaces please"},
+        {"targets-0-weight": "0"},
+        {"targets-0-priority": "x"},
+        {"targets-0-region": "mars"},
+        {"targets-0-model": "mod_unknown"},
+        {"targets-0-DELETE": "on"},
+        {"targets-TOTAL_FORMS": "99999"},
+        {"targets-TOTAL_FORMS": "x"},
+        {"revision": "x"},
+        {"data_classes": ["secret"]},
+    ],
+)
+def test_a_route_that_could_not_serve_is_refused_with_words(cast, wrong):
+    model = make_model()
+    answer = browser_of(cast.pat).post("/routes/new/", document(model) | wrong)
+    assert answer.status_code == 422
+    assert 'role="alert"' in answer.content.decode() or "field-error" in answer.content.decode()
+    assert not Route.objects.exists()
+
+
+def test_what_only_the_api_sets_is_kept(cast):
+    model = make_model()
+    route = make_route("classify", model, constraints={"max_cost_micros": 5})
+    sent = document(model, revision=1, data_classes=["public"])
+    browser_of(cast.pat).post(f"/routes/{route.public_id}/change/", sent)
+    route.refresh_from_db()
+    assert route.constraints == {"data_classes": ["public"], "max_cost_micros": 5}
+
+
+def test_a_route_is_stopped_with_a_reason(cast):
+    route = make_route("classify", make_model())
+    url = f"/routes/{route.public_id}"
+    done = browser_of(cast.sam).post(f"{url}/disable/", {"reason": "leak"}, follow=True)
+    assert "every call to it is refused" in done.content.decode()
+    again = browser_of(cast.pat).post(f"{url}/enable/", follow=True)
+    assert "Agents can call classify again" in again.content.decode()
