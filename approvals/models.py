@@ -72,6 +72,7 @@ class Review(models.Model):
                 fields=["state", "required_role", "expires_at"], name="approvals_review_inbox_idx"
             ),
             models.Index(fields=["subject", "-id"], name="approvals_review_subject_idx"),
+            models.Index(fields=["-created_at", "-public_id"], name="approvals_review_newest_idx"),
         ]
 
     def __str__(self) -> str:
