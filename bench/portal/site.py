@@ -44,12 +44,13 @@ class Site:
         told = self.rig.environment(
             UNSPRAWL_OPENS="payload", PORT=str(self.port), UNSPRAWL_LOG_LEVEL="WARNING"
         )
-        with (self.rig.home / "web.log").open("ab") as log:
+        words = self.rig.home / "web.log"
+        with words.open("ab") as log:
             self.web = subprocess.Popen(
                 [sys.executable, "-X", "utf8", "-m", "bench.portal.web"],
                 cwd=ROOT, env=told, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
             )  # fmt: skip
-        wait_ready(self.port, self.web)
+        wait_ready(self.port, self.web, words)
 
     def sign_in(self, *people: str) -> dict[str, str]:
         """Return the cookie header of each person."""

@@ -40,15 +40,16 @@ class Service:
         }
 
     def __enter__(self) -> Self:
-        self.log = (self.places.data / "bench.log").open("ab")
+        self.log = self.places.data / "bench.log"
+        self.output = self.log.open("ab")
         self.began = time.monotonic()
         self.process = subprocess.Popen(
             [sys.executable, "-m", "config.up"],
             cwd=BASE_DIR,
             env=self.known,
             stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
+            stdout=self.output,
+            stderr=self.output,
         )
         return self
 
@@ -64,12 +65,12 @@ class Service:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.log.close()
+        self.output.close()
 
     def seconds_to_ready(self) -> float:
         """Wait for both /readyz; return how long it took from the start."""
         for port in (self.gateway_port, self.port):
-            wait_ready(port, self.process)
+            wait_ready(port, self.process, self.log)
         return time.monotonic() - self.began
 
     def seconds_to_another_gateway(self) -> float:
@@ -85,10 +86,14 @@ class Service:
         )
         began = time.monotonic()
         process = subprocess.Popen(
-            processes.GATEWAY.command(), cwd=BASE_DIR, env=told, stdout=self.log, stderr=self.log
+            processes.GATEWAY.command(),
+            cwd=BASE_DIR,
+            env=told,
+            stdout=self.output,
+            stderr=self.output,
         )
         try:
-            wait_ready(port, process)
+            wait_ready(port, process, self.log)
             return time.monotonic() - began
         finally:
             process.terminate()
@@ -100,12 +105,13 @@ class Service:
         return {"supervisor": self.process.pid} | {name: pair[0] for name, pair in noted.items()}
 
 
-def wait_ready(port: int, process: subprocess.Popen[Any]) -> None:
+def wait_ready(port: int, process: subprocess.Popen[Any], log: Path) -> None:
     """Return when a process says that it may be sent work. Raises: DidNotStart."""
     deadline = time.monotonic() + _WITHIN
     while not _is_ready(port):
         if process.poll() is not None or time.monotonic() > deadline:
-            raise DidNotStart("not ready, or ended early: the logs in its data directory say why")
+            words = log.read_text(encoding="utf-8", errors="replace")[-2000:]
+            raise DidNotStart(f"not ready, or ended early:\n{words}")
         time.sleep(0.02)
 
 
