@@ -81,6 +81,8 @@ def logging_settings(level: str, *, problems: list[str] | None = None) -> dict[s
             # One access line a request is the proxy's business, and paths carry sign-in tokens.
             "uvicorn.access": {"level": "WARNING"},
             "django.request": {"level": "ERROR"},  # `request.answered` says the same
+            # Scanners name foreign hosts all day; the answered request is line enough.
+            "django.security.DisallowedHost": {"level": "CRITICAL"},
             "django": {"handlers": [], "level": level, "propagate": True},
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
         },

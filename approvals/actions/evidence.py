@@ -6,13 +6,15 @@ what has become of it.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from approvals.ports import receivers_behind, vendors_behind
 from registry.manifest import Manifest
 from registry.manifest.diff import compare
 from registry.models import Agent, AgentVersion, Person
 from registry.queries import agents as queries
+
+ALIKE: Final = 0.5  # from this score on, reuse or justify
 
 
 def evidence_of(agent: Agent, version: AgentVersion) -> dict[str, Any]:
@@ -47,7 +49,8 @@ def evidence_of(agent: Agent, version: AgentVersion) -> dict[str, Any]:
         "vendors": vendors_behind(manifest.routes),
         "receivers": receivers_behind(manifest.routes),
         "tools": manifest.tools,
-        "similar": similar_facts(agent),
+        "similar": (similar := similar_facts(agent)),
+        "much_alike": [found["name"] for found in similar if found["score"] >= ALIKE],
     }
 
 

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from approvals.actions.asking import Question, ask
-from approvals.actions.evidence import evidence_of, similar_facts
+from approvals.actions.evidence import ALIKE, evidence_of, similar_facts
 from approvals.actions.matters import lock_matter
 from approvals.actions.settling import end_if_stale, lock_review
 from approvals.actions.texts import clean_text
@@ -32,13 +32,16 @@ from registry.manifest import Manifest
 from registry.models import Agent, AgentVersion, Person, Role
 from registry.queries import agents as queries
 
-ALIKE: Final = 0.5  # from this score on, reuse or justify
 RUNNING: Final = (Agent.Stage.SOFT_LAUNCH, Agent.Stage.LIVE, Agent.Stage.DEPRECATED)
 
 
-def submit_agent(name: str, *, actor: Actor, justification: str = "") -> Review:
+def submit_agent(
+    name: str, *, actor: Actor, justification: str = "", demands_reason: bool = False
+) -> Review:
     """Ask security to let a draft run, or a running agent's proposed version take effect.
 
+    Whether an agent much like others was justified is part of the evidence; people at the
+    portal are held to say why (``demands_reason``), where they see the others beside it.
     Records: agent.submitted, review.opened.
     Raises: AgentNotFound, NotYourAgent, JustificationNeeded, ReviewAlreadyOpen,
     NothingToSubmit, IllegalTransition, TextUnusable.
@@ -55,7 +58,8 @@ def submit_agent(name: str, *, actor: Actor, justification: str = "") -> Review:
             raise ReviewAlreadyOpen(
                 f"Review {earlier.public_id} asks this already.", review=earlier.public_id
             )
-        _reuse_or_justify(agent, said)
+        if demands_reason:
+            _reuse_or_justify(agent, said)
         version = enter_review(agent, actor=actor)
         return _ask(Review.Kind.REGISTRATION, agent, version, said, actor)
 

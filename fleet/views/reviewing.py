@@ -19,7 +19,8 @@ _ASKED = "Asked. Somebody with the security role decides; you see the answer her
 def submit(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     """Hand the version that waits to the reviewers."""
     with told(request):
-        submit_agent(name, actor=actor, justification=request.POST.get("justification", ""))
+        said = request.POST.get("justification", "")
+        submit_agent(name, actor=actor, justification=said, demands_reason=True)
         messages.success(request, _ASKED)
     return redirect("registry:agent", name)
 

@@ -45,6 +45,7 @@ from registry.errors.people import (
     NameNotUsable,
     NotDeactivated,
     NothingToChange,
+    OwnGain,
     TeamTaken,
 )
 from registry.models import Person, PersonToken, Role, SignInLink, Team
@@ -130,7 +131,8 @@ def change_person(
     None leaves a field as it is, and an empty team takes the team away. Own name and time
     zone are everybody's to change; team and roles take the platform role.
     Records: person.changed. Raises: RoleMissing, NothingToChange, UnknownTeam, UnknownRole,
-    UnknownTimeZone, NameNotUsable, LastPlatformAdmin, AccountDeactivated.
+    UnknownTimeZone, NameNotUsable, LastPlatformAdmin, OwnGain,
+    AccountDeactivated.
     """
     if not actor.is_person(person) or team is not None or roles is not None:
         actor.require(Role.PLATFORM)
@@ -142,6 +144,7 @@ def change_person(
     if "roles" in wanted:
         if not person.is_active:
             raise AccountDeactivated("Reactivate the account first.")
+        _refuse_own_gain(person, wanted["roles"], actor)
         if Role.PLATFORM.value not in wanted["roles"]:
             _keep_one_platform_admin(person)
     facts: dict[str, Any] = {"changed": sorted(wanted)}
@@ -152,6 +155,12 @@ def change_person(
     person.save(update_fields=sorted(wanted))
     record(Verb.PERSON_CHANGED, person.ref, actor=actor.ref, facts=facts)
     return person
+
+
+def _refuse_own_gain(person: Person, roles: list[str], actor: Actor) -> None:
+    gained = sorted(set(roles) - set(person.roles))
+    if actor.is_person(person) and gained:
+        raise OwnGain(f"Another platform administrator has to give you {', '.join(gained)}.")
 
 
 @transaction.atomic

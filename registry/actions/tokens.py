@@ -104,6 +104,10 @@ def revoke_token(person: Person, token_public_id: str, *, actor: Actor) -> Perso
     )
     if row is None:
         raise TokenNotFound
+    came_with = actor.token
+    is_below = came_with is not None and came_with.pk in {row.pk, row.parent_id}
+    if came_with is not None and not is_below and not actor.has(Role.PLATFORM):
+        raise NotYours("A token revokes itself and what was issued with it, nothing beside it.")
     revoke_with_children([row], actor=actor)
     row.refresh_from_db()
     return row

@@ -5,7 +5,7 @@ Conflict 409   EmailTaken · TeamTaken · LastPlatformAdmin · AlreadyDeactivate
 NotDeactivated · AccountDeactivated
 Invalid  422   EmailNotUsable · NameNotUsable · UnknownTeam · UnknownRole
 UnknownTimeZone · NothingToChange
-Denied   403   NotYours
+Denied   403   NotYours · OwnGain
 """
 
 from __future__ import annotations
@@ -74,6 +74,13 @@ class NothingToChange(Invalid):
 
     code = "registry.nothing_to_change"
     title = "Name at least one thing to change"
+
+
+class OwnGain(Denied):
+    """Raised when somebody would give themselves a role: that takes another administrator."""
+
+    code = "registry.own_gain"
+    title = "Nobody gives a role to themselves"
 
 
 class LastPlatformAdmin(Conflict):

@@ -187,14 +187,12 @@ def test_only_those_who_answer_for_an_agent_ask_for_it(
     assert (response.status_code, code(response)) == (403, "registry.not_your_agent")
 
 
-def test_reuse_or_justify_is_told_with_names(cast: Cast, draft: Agent) -> None:
+def test_an_unjustified_likeness_is_put_before_the_deciders(cast: Cast, draft: Agent) -> None:
     make_similar(draft, make_agent("bill-sorter", owner=cast.mallory, stage="live"), 0.8)
-    alice = client_of(cast.alice)
-    response = alice.post("/api/v1/agents/invoice-sorter/submit", {})
-    assert (response.status_code, code(response)) == (422, "approvals.justification_needed")
-    assert response.json()["similar"][0]["name"] == "bill-sorter"
-    said = {"justification": "It reads another ledger."}
-    assert alice.post("/api/v1/agents/invoice-sorter/submit", said).status_code == 201
+    response = client_of(cast.alice).post("/api/v1/agents/invoice-sorter/submit", {})
+    assert response.status_code == 201
+    assert response.json()["evidence"]["much_alike"] == ["bill-sorter"]
+    assert response.json()["justification"] == ""
 
 
 def test_promotion_over_rest(cast: Cast) -> None:

@@ -56,7 +56,7 @@ def test_a_similar_agent_is_reused_or_the_new_one_justified(cast: Cast, draft: A
     make_similar(draft, other, 0.5, "sorts the same invoices")
     make_similar(draft, distant, 0.49)
     with pytest.raises(errors.JustificationNeeded, match=r"bill-sorter \(of mallory") as caught:
-        submit_agent(draft.name, actor=actor(cast.alice), justification="  ")
+        submit_agent(draft.name, actor=actor(cast.alice), justification="  ", demands_reason=True)
     assert [found["name"] for found in caught.value.facts["similar"]] == ["bill-sorter"]  # type: ignore[attr-defined]
     draft.refresh_from_db()
     assert draft.stage == "draft"
