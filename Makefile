@@ -25,7 +25,7 @@ demo: venv  ## the same with a demo company in it (its own data directory)
 test: check  ## everything CI runs: checks, then all tests
 	@$(GO) scripts/chromium
 	@echo "== tests"
-	@$(GO) exec $(PY) -m pytest -n 2 --dist loadgroup -q $(ARGS)
+	@$(GO) exec $(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -q $(ARGS)
 
 check: venv-dev  ## lint, format, types, import order, migrations, deployment settings
 	@echo "== lint and format"

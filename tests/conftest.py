@@ -116,6 +116,9 @@ def _chromium() -> str | None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     browser = [item for item in items if item.get_closest_marker("browser")]
+    # Last, because the browser's driver keeps an event loop in the main thread to its end,
+    # and a test with a loop of its own cannot run beside it.
+    items.sort(key=browser.__contains__)
     if browser and _chromium() is None:
         if os.environ.get("CI") == "true":
             raise pytest.UsageError("There is no chromium, and under CI=true no test is skipped.")

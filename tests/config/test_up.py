@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page
 
 from config.machine import started_at
 from config.places import BASE_DIR, Places
@@ -31,7 +30,6 @@ class Service:
     port: int
     gateway_port: int
     started: list[subprocess.Popen[str]] = field(default_factory=list)
-    said: str = ""
 
     def command(self, **over: str) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
@@ -61,8 +59,7 @@ class Service:
         for line in process.stdout:
             said.append(line)
             if line.startswith("Stop with Ctrl-C"):
-                self.said = "".join(said)
-                return self.said
+                return "".join(said)
         raise AssertionError("".join(said))
 
     def pids(self) -> dict[str, int]:
@@ -198,20 +195,6 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_one_starts(service: Ser
     assert _status(service.port) == 200
     second.send_signal(signal.SIGTERM)
     assert second.wait(40) == 0
-
-
-@pytest.mark.browser
-def test_the_printed_link_signs_a_browser_in_as_administrator(running: Service, page: Page) -> None:
-    link = next(word for word in running.said.split() if "/enter/" in word)
-
-    page.goto(link)
-    page.locator("main form button").click()
-    page.wait_for_url("**/account/welcome/")
-    answer = page.goto(f"http://127.0.0.1:{running.port}/admin/")
-
-    assert answer is not None
-    assert answer.status == 200
-    assert page.title().startswith("Site administration")
 
 
 def test_a_killed_child_is_started_again_and_said_loudly(running: Service) -> None:
