@@ -26,7 +26,7 @@ class SessionStore(DatabaseStore):
                 self._session_key = kept
 
     def exists(self, session_key: str | None) -> bool:
-        return super().exists(stored(session_key))
+        return session_key is not None and super().exists(stored(session_key) or "")
 
     def delete(self, session_key: str | None = None) -> None:
         given = session_key if session_key is not None else self.session_key
@@ -34,7 +34,7 @@ class SessionStore(DatabaseStore):
             super().delete(stored(given))
 
     def create_model_instance(self, data: Any) -> Session:
-        row = super().create_model_instance(data)
+        row: Session = super().create_model_instance(data)  # type: ignore[assignment]
         row.session_key = stored(row.session_key) or ""
         return row
 

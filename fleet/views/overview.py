@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from approvals.actions.submitting import ALIKE
+from approvals.actions.evidence import ALIKE
 from approvals.models import Review
 from fleet.history import events_of, refs_in
 from fleet.queries.progress import open_reviews_of

@@ -26,7 +26,7 @@ from registry.actors import Actor
 from registry.models import Role
 from routing.actions.linking import relink
 from routing.addresses import read_address
-from routing.catalogue.platforms import platform_named, platform_of
+from routing.catalogue.platforms import platform_called, platform_named, platform_of
 from routing.errors import (
     AlreadyDisabled,
     NotDisabled,
@@ -90,7 +90,8 @@ def connect_vendor(draft: VendorDraft, *, actor: Actor) -> VendorResult:
         name=draft.name,
         dialect=draft.dialect,
         base_url=address.base_url,
-        platform=address.platform,
+        # Behind a proxy only the name that people gave says whose models these are.
+        platform=address.platform or platform_called(draft.name),
         auth_scheme=_usual_scheme(draft.dialect),
         data_classes=everyday_classes(),
         created_at=clock.now(),

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from kernel import clock
 from kernel.api import Listing, ListQuery, page_of
 from registry.authentication import actor_of
 from routing.actions import models as act
@@ -70,13 +71,19 @@ class ModelsOfVendor(APIView):
 
 
 class Models(APIView):
-    """Every configured model, the soonest end first; or the whole catalogue."""
+    """Every configured model, the soonest end first; or the catalogue.
+
+    What retires before a day is asked of the whole catalogue, from today on, unless the
+    query says ``catalogue=configured`` or names a vendor.
+    """
 
     @extend_schema(
         operation_id="models_list", parameters=[ModelsQuery], responses=page_of(ModelOutput)
     )
     def get(self, request: Request) -> Response:
-        whole = request.query_params.get("catalogue") == "all"
+        said_which = request.query_params.keys() & {"catalogue", "vendor"}
+        is_ahead = "retiring_before" in request.query_params and not said_which
+        whole = is_ahead or request.query_params.get("catalogue") == "all"
         listing = _CATALOGUE if whole else _MODELS
         asked = _soonest_first(listing.read(request), request)
         rows: QuerySet[Any]
@@ -84,6 +91,8 @@ class Models(APIView):
             rows = catalogue_rows(
                 retiring_before=asked.get("retiring_before"), platform=asked.get("platform", "")
             ).annotate(public_id=F("id"))
+            if is_ahead:
+                rows = rows.filter(retires_on__gte=clock.now().date())
             return listing.answer(request, _dated(rows), _catalogue_many, asked)
         rows = models_for(actor_of(request), retiring_before=asked.get("retiring_before"))
         if "vendor" in asked:

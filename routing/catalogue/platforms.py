@@ -59,6 +59,18 @@ def platform_named(word: str) -> str:
     return _ALSO_CALLED.get(lowered, lowered)
 
 
+def platform_called(word: str) -> str:
+    """Return the platform that somebody names a vendor after; empty when it is none."""
+    named = platform_named(word)
+    return named if named in _platforms() else ""
+
+
+@cache
+def _platforms() -> frozenset[str]:
+    exact, patterns = _hosts()
+    return frozenset({*_ALSO_CALLED.values(), *exact.values(), *(name for _, name in patterns)})
+
+
 def platform_of(host: str) -> str:
     """Guess the platform that answers at a host; empty when nobody knows."""
     lowered = host.lower().rstrip(".")

@@ -38,7 +38,7 @@ class Route(models.Model):
 
 
 class RouteTarget(models.Model):
-    """One model that may serve a route. Lower priority is tried first; weight shares among equals."""
+    """One model that may serve a route: lower priority first, weight shares among equals."""
 
     route = models.ForeignKey(Route, on_delete=models.CASCADE, related_name="targets")
     model = models.ForeignKey(Model, on_delete=models.PROTECT, related_name="targets")

@@ -15,7 +15,7 @@ def everyday_classes() -> list[str]:
 
 
 class Vendor(models.Model):
-    """A place that serves models over HTTP. Its address is bound to its secret, not to a request."""
+    """A place that serves models over HTTP; its address is bound to its secret."""
 
     class Dialect(models.TextChoices):
         OPENAI = "openai"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+import time_machine
 
 from routing.actions.catalogue import load_shipped_catalogue
 from routing.models import Route, Vendor
@@ -202,7 +203,8 @@ def test_models_that_retire_soon_are_found_and_the_whole_catalogue_too(pat):
     load_shipped_catalogue(actor=operator())
     make_vendor("openai", platform="openai")
     pat.post("/api/v1/vendors/openai/models", [{"name": "gpt-5"}, {"name": "gpt-6-luna"}])
-    soon = pat.get("/api/v1/models?retiring_before=2026-12-31").json()["results"]
+    soon_here = "/api/v1/models?retiring_before=2026-12-31&catalogue=configured"
+    soon = pat.get(soon_here).json()["results"]
     assert [(row["name"], row["retires_on"]) for row in soon] == [("gpt-5", "2026-12-11")]
     assert soon[0]["replacement"].startswith("gpt-6.1")
     assert soon[0]["lifecycle_source"].startswith("catalogue: https://")
@@ -213,6 +215,25 @@ def test_models_that_retire_soon_are_found_and_the_whole_catalogue_too(pat):
     names = [row["name"] for row in page["results"] + following]
     assert len(names) == len(set(names)) > 150
     assert pat.get("/api/v1/models?retiring_before=soon").status_code == 422
+
+
+@time_machine.travel("2026-11-21", tick=False)
+def test_what_retires_before_a_day_is_asked_of_the_whole_catalogue(pat):
+    load_shipped_catalogue(actor=operator())
+    rows = pat.get("/api/v1/models?retiring_before=2026-12-12&page_size=200").json()["results"]
+    assert {"gpt-5", "o3", "gemini-2.5-pro"} <= {row["name"] for row in rows}
+    assert all("2026-11-21" <= row["retires_on"] < "2026-12-12" for row in rows)
+    assert all(row["source"] or row["obtained_via"] for row in rows)
+
+
+def test_a_vendor_behind_a_proxy_is_known_by_the_name_people_gave_it(pat):
+    load_shipped_catalogue(actor=operator())
+    given = {"name": "openai", "dialect": "openai", "base_url": "http://127.0.0.1:9/v1"}
+    assert pat.post("/api/v1/vendors", given).json()["platform"] == "openai"
+    model = pat.post("/api/v1/vendors/openai/models", {"name": "gpt-5"}).json()
+    assert model["retires_on"] == "2026-12-11"
+    given = {"name": "acme", "dialect": "openai", "base_url": "http://127.0.0.1:9/v1"}
+    assert pat.post("/api/v1/vendors", given).json()["platform"] == ""
 
 
 def test_a_model_is_priced_by_hand_and_given_back(pat):
