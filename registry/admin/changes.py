@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from auditlog.mixins import AuditlogHistoryAdminMixin, LogEntryAdminMixin
 from auditlog.models import LogEntry
 from django.contrib import admin
+from django.core.paginator import Paginator
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
@@ -21,6 +22,8 @@ admin.site.unregister(LogEntry)
 
 class RememberedAdmin(AuditlogHistoryAdminMixin, GovernedAdmin):  # type: ignore[misc]  # untyped
     """A governed model whose History shows what changed on forms, field by field."""
+
+    paginator = Paginator  # its template writes every page number; one without end hangs
 
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
