@@ -50,7 +50,7 @@ class HeaderRepeated(Malformed):
 
 
 class BodyEncoded(Malformed):
-    """Raised for a compressed body: it would have to be unpacked before it could be capped."""
+    """Raised for a body that would have to be decoded before it could be capped or framed."""
 
     code = "routing.body_encoded"
     title = "Compressed request bodies are not taken"

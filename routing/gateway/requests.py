@@ -42,6 +42,7 @@ class Request:
     repeated: frozenset[bytes]
     received_at: datetime
     started: float
+    http_version: str = "1.1"
 
     @classmethod
     def of(cls, scope: MutableMapping[str, Any]) -> Request:
@@ -58,6 +59,7 @@ class Request:
             frozenset(repeated),
             clock.now(),
             time.perf_counter(),
+            scope.get("http_version", "1.1"),
         )
 
     def header(self, name: str) -> str | None:
@@ -80,6 +82,10 @@ class Request:
 async def read_body(request: Request, receive: Receive) -> bytes:
     """Return the body. Raises: BodyTooLarge, BodyEncoded, BodyBroken, ClientGone."""
     if (request.header("content-encoding") or "identity").strip().lower() != "identity":
+        raise BodyEncoded
+    framing = request.header("transfer-encoding")
+    if framing is not None and (request.http_version == "1.0" or framing.lower() != "chunked"):
+        # Whoever stands between us and the agent may read such a frame otherwise (RFC 9112 §6.1).
         raise BodyEncoded
     if len(declared := request.headers.get(b"content-length", b"")) > 12 or (
         declared.isdigit() and int(declared) > LIMIT

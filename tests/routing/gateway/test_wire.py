@@ -102,6 +102,23 @@ def test_a_compressed_body_is_refused(agent, vendor):
     assert agent.chat(content_encoding="identity").status == 200
 
 
+@pytest.mark.parametrize("framing", ["gzip, chunked", "Chunked, identity"])
+def test_a_coded_transfer_is_refused(agent, vendor, framing):
+    head = raw_request(agent.key, b"").replace(
+        b"content-length: 0", b"transfer-encoding: " + framing.encode()
+    )
+    got = exchange(agent.port, head + b"0\r\n\r\n")
+    assert got.startswith(b"HTTP/1.1 400")
+    assert not vendor.seen
+
+
+def test_chunks_in_the_old_protocol_are_refused(agent, vendor):
+    head = raw_request(agent.key, b"").replace(b"content-length: 0", b"transfer-encoding: chunked")
+    got = exchange(agent.port, head.replace(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n") + b"0\r\n\r\n")
+    assert b" 400 " in got.split(b"\r\n")[0]
+    assert not vendor.seen
+
+
 def test_a_request_without_a_key_is_refused_before_its_body_is_read(served):
     got = exchange(
         served.port,
