@@ -13,13 +13,14 @@ def main(people: list[str]) -> None:
     django.setup()
     from django.conf import settings
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-    from django.contrib.sessions.backends.db import SessionStore
+    from django.utils.module_loading import import_string
 
     from registry.models import Person
 
+    store = import_string(f"{settings.SESSION_ENGINE}.SessionStore")
     made = {}
     for person in Person.objects.filter(public_id__in=people):
-        session = SessionStore()
+        session = store()
         session[SESSION_KEY] = str(person.pk)
         session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
         session[HASH_SESSION_KEY] = person.get_session_auth_hash()
