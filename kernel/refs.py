@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 _ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = [high + low for high in _ALPHABET for low in _ALPHABET]
 
 
 def new_id(prefix: str) -> str:
@@ -28,11 +29,11 @@ def new_id(prefix: str) -> str:
 
 
 def _base32(number: int) -> str:
-    digits = []
-    for _ in range(26):
-        number, digit = divmod(number, 32)
-        digits.append(_ALPHABET[digit])
-    return "".join(reversed(digits))
+    pairs = []
+    for _ in range(13):
+        number, pair = divmod(number, 1024)
+        pairs.append(_PAIRS[pair])
+    return "".join(reversed(pairs))
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -19,7 +20,9 @@ LIMIT: Final = 32 * 1024 * 1024
 LONGEST_MODEL: Final = 200
 
 _decode = json.JSONDecoder().raw_decode
-_space = re.compile(r"[ \t\n\r]*").match
+_opening = re.compile(r"[ \t\n\r]*\{[ \t\n\r]*").match
+_colon = re.compile(r"[ \t\n\r]*:[ \t\n\r]*").match
+_comma = re.compile(r"[ \t\n\r]*,?[ \t\n\r]*").match
 
 Span = tuple[int, int]
 
@@ -92,15 +95,13 @@ def read_chat(raw: bytes) -> ChatBody:
 def member_spans(text: str, index: int = 0) -> dict[str, Span]:
     """Say where the value of each member of an object lies. The text is known to be JSON."""
     spans: dict[str, Span] = {}
-    index = _after_space(text, _after_space(text, index) + 1)
+    index = _after(_opening, text, index)
     while text[index] != "}":
         key, index = _decode(text, index)
-        index = _after_space(text, _after_space(text, index) + 1)
-        _, end = _decode(text, index)
-        spans[key] = index, end
-        index = _after_space(text, end)
-        if text[index] == ",":
-            index = _after_space(text, index + 1)
+        start = _after(_colon, text, index)
+        _, end = _decode(text, start)
+        spans[key] = start, end
+        index = _after(_comma, text, end)
     return spans
 
 
@@ -115,7 +116,7 @@ def splice(text: str, edits: list[tuple[int, int, str]]) -> str:
     return "".join(pieces)
 
 
-def _after_space(text: str, index: int) -> int:
-    found = _space(text, index)
-    assert found is not None  # noqa: S101  the pattern matches the empty string
+def _after(sign: Callable[[str, int], re.Match[str] | None], text: str, index: int) -> int:
+    found = sign(text, index)
+    assert found is not None  # noqa: S101  the text is JSON
     return found.end()

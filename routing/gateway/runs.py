@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+from base64 import b32encode
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
@@ -18,7 +19,9 @@ from typing import Final
 from kernel.errors import Malformed
 
 LONGEST_LABEL: Final = 200
-_ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_CROCKFORD: Final = bytes.maketrans(
+    b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz"
+)
 _NAME_LENGTH: Final = 16
 _CHECK_LENGTH: Final = 10
 _TRACEPARENT: Final = re.compile(
@@ -90,12 +93,7 @@ def _run_id(agent_id: str, name: str) -> str:
 
 
 def _base32(raw: bytes, length: int) -> str:
-    number = int.from_bytes(raw[:10], "big")
-    digits = []
-    for _ in range(length):
-        number, digit = divmod(number, 32)
-        digits.append(_ALPHABET[digit])
-    return "".join(reversed(digits))
+    return b32encode(raw[:10]).translate(_CROCKFORD)[:length].decode()
 
 
 def _is_label(label: str) -> bool:
