@@ -167,16 +167,22 @@ def _tiles(shown: Home, trend: Trend) -> list[dict[str, Any]]:
         {
             "label": "Calls today",
             "value": compact(trend.today.calls),
-            "note": f"over the week before; {compact(trend.yesterday.calls)} yesterday",
-            **_delta(trend.calls_week),
+            **_compared(
+                trend.calls_week, "the week before", f"{compact(trend.yesterday.calls)} yesterday"
+            ),
             "series": [day.calls for day in used],
             "spark_label": "Calls a day, last two weeks",
         },
         {
             "label": "Failed calls, 7 days",
             "value": percent(trend.error_rate_week.now),
-            "note": f"over the week before; {count(trend.today.errors)} today",
-            **_delta(trend.error_rate_week, rising="error", falling="success"),
+            **_compared(
+                trend.error_rate_week,
+                "the week before",
+                f"{count(trend.today.errors)} today",
+                rising="error",
+                falling="success",
+            ),
             "series": [day.errors for day in used],
             "spark_label": "Failed calls a day, last two weeks",
             "tone": "error",
@@ -184,8 +190,7 @@ def _tiles(shown: Home, trend: Trend) -> list[dict[str, Any]]:
         {
             "label": f"Spend in {trend.month:%B}",
             "value": money_short(int(trend.cost_month.now)),
-            "note": "over the same days of the month before",
-            **_delta(trend.cost_month),
+            **_compared(trend.cost_month, "the same days of the month before"),
             "series": [day.cost_micros for day in used],
             "spark_label": "Spend a day, last two weeks",
             "tone": "accent",
@@ -194,14 +199,16 @@ def _tiles(shown: Home, trend: Trend) -> list[dict[str, Any]]:
     return tiles
 
 
-def _delta(change: Change, rising: str = "neutral", falling: str = "neutral") -> dict[str, str]:
+def _compared(
+    change: Change, what: str, more: str = "", *, rising: str = "neutral", falling: str = "neutral"
+) -> dict[str, str]:
     ratio = change.ratio
     if ratio is None:
-        return {"delta": "nothing to compare", "delta_tone": "neutral"}
-    if abs(ratio) < 0.0005:
-        return {"delta": "unchanged", "delta_tone": "neutral"}
+        return {"delta": "", "delta_tone": "", "note": more or "nothing to compare with yet"}
     sign, tone = ("+", rising) if ratio > 0 else ("\u2212", falling)
-    return {"delta": f"{sign}{percent(abs(ratio), 0)}", "delta_tone": tone}
+    delta = "unchanged" if abs(ratio) < 0.0005 else f"{sign}{percent(abs(ratio), 0)}"
+    note = f"against {what}; {more}" if more else f"against {what}"
+    return {"delta": delta, "delta_tone": tone if delta != "unchanged" else "neutral", "note": note}
 
 
 def _stages(shown: Home) -> list[dict[str, Any]]:

@@ -79,5 +79,6 @@ class ModelForm(forms.Form):
         return given
 
 
-def _dollars(micros: int | None) -> Decimal | None:
-    return None if micros is None else (Decimal(micros) / _MILLION).normalize()
+def _dollars(micros: int | None) -> str | None:
+    # Written out: a browser would show ten dollars as 1E+1.
+    return None if micros is None else f"{(Decimal(micros) / _MILLION).normalize():f}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from django.contrib import messages
@@ -25,6 +26,7 @@ from routing.queries.touching import concerned_by_route, declared_counts
 from routing.queries.usage import usage_by
 
 WEEK: Final = 7
+SHOWN: Final = 25
 _STATES: Final = (("enabled", "In use"), ("disabled", "Disabled"))
 _REFUSALS: Final = (Invalid, Conflict)
 
@@ -66,7 +68,7 @@ def route(request: HttpRequest, actor: Actor, route: str) -> HttpResponse:
     context = {
         "route": shown,
         "targets": [(target, _share(target, targets)) for target in targets],
-        "concerned": concerned,
+        "concerned": replace(concerned, agents=concerned.agents[:SHOWN]),
         "refused": [each for each in told_of if each.way is None],
         "used": used.get(shown.name),
         "sees_all": actor.has(*GOVERNING),
