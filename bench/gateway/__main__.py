@@ -155,19 +155,23 @@ def measure(tolds: dict[str, tuple[Told, int | None]], rounds: int, delay: int) 
 
 def run(seconds: float, rounds: int, out: Path) -> None:
     """Measure everything and write it down."""
-    home = Path(tempfile.mkdtemp(prefix="unsprawl-bench-"))
-    rig = Rig(home, fsync=True)
+    with tempfile.TemporaryDirectory(prefix="unsprawl-bench-") as home:
+        Path(home).chmod(0o711)  # PostgreSQL runs as somebody else when we are root
+        report = _measured(Rig(Path(home), fsync=True), seconds, rounds)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
+    print(f"\n{out}")
+
+
+def _measured(rig: Rig, seconds: float, rounds: int) -> dict[str, Any]:
     if (os.cpu_count() or 1) >= 2:
         os.sched_setaffinity(0, {1})  # what is started from here stays there; the gateway moves
     try:
         rig.start()
         with upstream() as vendor_port:
-            report = bench(rig, vendor_port, seconds, rounds)
+            return bench(rig, vendor_port, seconds, rounds)
     finally:
         rig.stop()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(report, indent=1) + "\n", encoding="utf-8")
-    print(f"\n{out}")
 
 
 def bench(rig: Rig, vendor_port: int, seconds: float, rounds: int) -> dict[str, Any]:
