@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -27,7 +28,7 @@ from tests.factories import (
 )
 
 
-def submitted(cast: Cast, draft: Agent, **over: str) -> Review:
+def submitted(cast: Cast, draft: Agent, **over: Any) -> Review:
     return submit_agent(draft.name, actor=actor(cast.alice), **over)
 
 

@@ -51,12 +51,15 @@ class Company:
         )  # fmt: skip
         self.route = make_route("classify", self.model, make_model(self.vendor, "gpt-6.1"))
         people = (self.cast.alice, self.cast.bob, self.cast.mallory)
-        for number in range(12):
-            agent = make_agent(
+        agents = [
+            make_agent(
                 f"agent-{number}", owner=people[number % 3], stage="live", routes=["classify"]
             )
-            self._used(agent, number)
-        self.agent = agent
+            for number in range(12)
+        ]
+        for number, each in enumerate(agents):
+            self._used(each, number)
+        self.agent = agent = agents[-1]
         self.run = make_run(agent, "nightly-2026")
         for number in range(3):
             make_call(

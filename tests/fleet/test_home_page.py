@@ -59,6 +59,7 @@ def test_a_newcomer_is_shown_how_to_begin(cast):
 def test_an_employee_sees_their_own_agents_first(cast):
     agent = make_agent(owner=cast.alice, backup_owner=cast.bob, stage="live")
     used(agent, days_ago=1)
+    page = ""
     for person, part in ((cast.alice, "owner"), (cast.bob, "backup")):
         page = page_of(person)
         assert page.index("What you answer for") < page.index("Reviews waiting for you")

@@ -24,7 +24,7 @@ def heard(transactional_db: None, owner_address: str) -> Iterator[Callable[[], l
         yield now
 
 
-def run(statement: str, *values: object) -> None:
+def run(statement: str, *values: str | int | None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(statement, values)
 

@@ -48,6 +48,7 @@ def test_a_configured_model_is_called_and_the_result_is_kept(pat, gateway, setti
         ("small_call", True, 12),
     ]
     vendor.refresh_from_db()
+    assert vendor.last_test is not None
     assert vendor.last_test["ok"] is True
     assert vendor.last_tested_at is not None
     assert found_models(vendor) == ["b"]

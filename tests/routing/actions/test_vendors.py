@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from credentials.models import Secret
@@ -39,8 +41,12 @@ def cast() -> Cast:
     return make_cast()
 
 
-def draft(**over: object) -> VendorDraft:
-    given = {"name": "acme-ai", "dialect": "openai", "base_url": "https://llm.acme.example"}
+def draft(**over: Any) -> VendorDraft:
+    given: dict[str, Any] = {
+        "name": "acme-ai",
+        "dialect": "openai",
+        "base_url": "https://llm.acme.example",
+    }
     return VendorDraft(**given | over)
 
 
@@ -116,7 +122,7 @@ def test_a_description_that_does_not_hold_is_refused(cast, over, refusal):
 def test_a_secret_is_sealed_and_appears_nowhere(cast):
     connect_vendor(draft(), actor=actor(cast.pat))
     set_vendor_secret("acme-ai", f"  {SECRET}\n", actor=actor(cast.pat))
-    vendor = vendor_for(actor(cast.pat), "acme-ai")
+    vendor: Any = vendor_for(actor(cast.pat), "acme-ai")
     assert vendor.secret_version == 1
     assert vendor.secret_hint == SECRET[-4:]
     secret = Secret.objects.get()
