@@ -30,11 +30,11 @@ from kernel import clock
 from registry.actors import Actor
 from registry.models import Agent
 from registry.queries import GOVERNING, agents_for
-from routing.models import Call, ModelUse, UsageDay
-from routing.queries.usage import first_day
+from routing.models import Call, ModelUse, UsageDay, UsageRecent
+from routing.queries.usage import first_day, is_recent_summed
 
-WEEK: Final = 7
-MONTH: Final = 30
+WEEK: Final = UsageRecent.CALLS_DAYS
+MONTH: Final = UsageRecent.COST_DAYS
 # What a list can be ordered by: the column that is summed, over how many days.
 SUMS: Final = {"calls_week": ("calls", WEEK), "cost_month": ("cost_micros", MONTH)}
 
@@ -60,7 +60,12 @@ def inventory_for(actor: Actor) -> QuerySet[Agent]:
 
 
 def with_sum(actor: Actor, agents: QuerySet[Agent], name: str) -> QuerySet[Agent]:
-    """Add the one sum that an ordering needs, of calls or cost; zero where it is not seen."""
+    """Add the one sum that an ordering needs, of calls or cost; zero where it is not seen.
+
+    Until the day's sums are there, they are taken from the days themselves: slower, as exact.
+    """
+    if is_recent_summed():
+        return agents.annotate(**{name: _seen_or_zero(actor, F(f"recent__{name}"))})
     summed, length = SUMS[name]
     days = UsageDay.objects.filter(agent_id=OuterRef("public_id"), day__gte=first_day(length))
     value = days.order_by().values("agent_id").annotate(value=Sum(summed)).values("value")
@@ -110,7 +115,7 @@ def _sees(actor: Actor, agent: Agent) -> bool:
     )
 
 
-def _seen_or_zero(actor: Actor, value: Subquery) -> Coalesce | Case:
+def _seen_or_zero(actor: Actor, value: Subquery | F) -> Coalesce | Case:
     if actor.has(*GOVERNING):
         return Coalesce(value, 0)
     own = Q(owner=actor.person) | Q(backup_owner=actor.person)

@@ -3,12 +3,14 @@
 A cursor of (xid, id) follows the calls; only those below the oldest running transaction
 are taken, because a call with a smaller id may still be on its way. Days, uses and the
 cursor move in one statement under the lock of the cursor, so a crash or a second worker
-counts nothing twice and leaves nothing out.
+counts nothing twice and leaves nothing out. Sums of each agent's last days grow in that
+statement too, and are made anew from the days by the first count of a day.
 """
 
 from __future__ import annotations
 
 import logging
+from datetime import date, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -16,7 +18,7 @@ from django.db import connection, transaction
 from kernel import clock
 from registry.actors import Actor
 from registry.models import Role
-from routing.models import UsageMark
+from routing.models import UsageMark, UsageRecent
 
 logger = logging.getLogger("unsprawl.usage")
 
@@ -63,6 +65,15 @@ WITH fresh AS MATERIALIZED (
     SELECT date_trunc('month', day)::date, agent_id, {sums} FROM fresh
     GROUP BY 1, 2 ORDER BY 1, 2
     ON CONFLICT (month, agent_id) DO UPDATE SET {added}
+), recent AS (
+    INSERT INTO routing_usagerecent AS kept (agent_id, calls_week, cost_month)
+    SELECT agent_id, count(*) FILTER (WHERE status <> 'denied' AND day >= %(calls_since)s),
+           coalesce(sum(cost_micros) FILTER (WHERE day >= %(cost_since)s), 0)
+    FROM fresh WHERE agent_id <> '' AND day >= least(%(calls_since)s, %(cost_since)s)
+    GROUP BY 1 ORDER BY 1
+    ON CONFLICT (agent_id) DO UPDATE SET
+        calls_week = kept.calls_week + excluded.calls_week,
+        cost_month = kept.cost_month + excluded.cost_month
 ), uses AS (
     INSERT INTO routing_modeluse AS kept (
         agent_id, route, vendor, model, calls, first_called_at, last_called_at)
@@ -81,6 +92,14 @@ SET xid = last.xid::text::bigint, call_id = last.id, counted_at = %(now)s
 FROM last WHERE mark.name = %(name)s
 RETURNING (SELECT count(*) FROM fresh)
 """.replace("{sums}", _SUMS).replace("{added}", _ADDED)
+_SUM_RECENT: Final = """
+INSERT INTO routing_usagerecent (agent_id, calls_week, cost_month)
+SELECT agent_id, coalesce(sum(calls) FILTER (WHERE day >= %(calls_since)s), 0),
+       coalesce(sum(cost_micros) FILTER (WHERE day >= %(cost_since)s), 0)
+FROM routing_usageday
+WHERE agent_id <> '' AND day >= least(%(calls_since)s, %(cost_since)s)
+GROUP BY agent_id
+"""
 
 
 def count_usage(*, actor: Actor, batch: int = BATCH) -> int:
@@ -105,6 +124,9 @@ def _count_batch(batch: int) -> int:
     # The lock comes first and the count in a later statement: its snapshot then sees all
     # that the holder before us has counted.
     mark = UsageMark.objects.select_for_update().get(name=MARK)
+    today = clock.now().date()
+    if mark.recent_on != today:
+        _begin_day(mark, today)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT %s > pg_snapshot_xmax(pg_current_snapshot())::text::bigint", [mark.xid]
@@ -115,8 +137,24 @@ def _count_batch(batch: int) -> int:
             return 0
         values: dict[str, Any] = {
             "xid": mark.xid, "call_id": mark.call_id, "batch": batch,
-            "now": clock.now(), "name": MARK,
+            "now": clock.now(), "name": MARK, **_recently(today),
         }  # fmt: skip
         cursor.execute(_COUNT, values)
         row = cursor.fetchone()
     return int(row[0]) if row else 0
+
+
+def _begin_day(mark: UsageMark, today: date) -> None:
+    # What was counted for yesterday's last days holds a day too many, and the next not at all.
+    UsageRecent.objects.all().delete()
+    with connection.cursor() as cursor:
+        cursor.execute(_SUM_RECENT, _recently(today))
+    mark.recent_on = today
+    mark.save(update_fields=["recent_on"])
+
+
+def _recently(today: date) -> dict[str, date]:
+    return {
+        "calls_since": today - timedelta(days=UsageRecent.CALLS_DAYS - 1),
+        "cost_since": today - timedelta(days=UsageRecent.COST_DAYS - 1),
+    }

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from routing.models.catalogue import CatalogueLoad, LifecycleRow, Price
 from routing.models.route import Route, RouteTarget
-from routing.models.usage import Call, ModelUse, Run, UsageDay, UsageMark, UsageMonth, UsageTotal
+from routing.models.usage import (
+    Call,
+    ModelUse,
+    Run,
+    UsageDay,
+    UsageMark,
+    UsageMonth,
+    UsageRecent,
+    UsageTotal,
+)
 from routing.models.vendor import Model, Vendor
 
 __all__ = [
@@ -20,6 +29,7 @@ __all__ = [
     "UsageDay",
     "UsageMark",
     "UsageMonth",
+    "UsageRecent",
     "UsageTotal",
     "Vendor",
 ]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
 from ledger.models import Xid8Field
+from registry.models import Agent
 
 
 class Run(models.Model):
@@ -165,6 +168,31 @@ class UsageMonth(models.Model):
         return f"{self.month:%Y-%m} {self.agent_id}"
 
 
+class UsageRecent(models.Model):
+    """Calls and cost of one agent lately, as of the day the mark names: what lists are ordered by.
+
+    An agent that did nothing lately has no row.
+    """
+
+    CALLS_DAYS: Final = 7
+    COST_DAYS: Final = 30
+
+    # Counted for whoever called; that the agent is still there is not this table's to say.
+    agent = models.OneToOneField(
+        Agent,
+        primary_key=True,
+        to_field="public_id",
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="recent",
+    )
+    calls_week = models.BigIntegerField(default=0)
+    cost_month = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return str(self.agent_id)
+
+
 class ModelUse(models.Model):
     """That an agent called a model, by which route, and when last: who a retirement touches."""
 
@@ -194,12 +222,16 @@ class ModelUse(models.Model):
 
 
 class UsageMark(models.Model):
-    """How far calls have been counted into days: every call below (xid, id) is in."""
+    """How far calls have been counted into days: every call below (xid, id) is in.
+
+    ``recent_on`` is the day whose last days `UsageRecent` sums; on another day it is out of date.
+    """
 
     name = models.TextField(primary_key=True)
     xid = models.BigIntegerField(default=0)
     call_id = models.BigIntegerField(default=0)
     counted_at = models.DateTimeField()
+    recent_on = models.DateField(null=True, blank=True)
 
     def __str__(self) -> str:
         return self.name

@@ -114,6 +114,11 @@ def counted_at() -> Any:
     return UsageMark.objects.values_list("counted_at", flat=True).first()
 
 
+def is_recent_summed() -> bool:
+    """Say whether `UsageRecent` sums the last days as of today; between days it may not yet."""
+    return UsageMark.objects.filter(recent_on=_today()).exists()
+
+
 def first_day(days: int) -> date:
     """Return the first of the last so many days, today being the last."""
     return _today() - timedelta(days=max(1, min(days, LONGEST_DAYS)) - 1)

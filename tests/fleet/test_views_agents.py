@@ -10,8 +10,16 @@ from django.test.utils import CaptureQueriesContext
 
 from kernel import clock
 from registry.models import Agent, Person
+from routing.actions.usage import count_usage
 from routing.models import UsageDay
-from tests.factories import Cast, make_agent, make_cast, make_manifest, make_person
+from tests.factories import (
+    Cast,
+    make_agent,
+    make_cast,
+    make_manifest,
+    make_person,
+    operator,
+)
 
 pytestmark = pytest.mark.django_db
 AGENTS = "/agents/"
@@ -114,18 +122,26 @@ def test_an_empty_inventory_says_how_to_begin(cast: Cast) -> None:
         ("nonsense", ["a", "b", "c"]),
     ],
 )
-def test_the_list_is_ordered_as_asked(cast: Cast, ordering: str, expected: list[str]) -> None:
+@pytest.mark.parametrize("is_swept", [True, False])
+def test_the_list_is_ordered_as_asked(
+    cast: Cast, ordering: str, expected: list[str], is_swept: bool
+) -> None:
     for name in "cab":
         make_agent(f"agent-{name}", owner=cast.alice, stage="live")
     for name, calls, cost in (("a", 1, 1), ("b", 2, 300), ("c", 3, 20)):
         used(Agent.objects.get(name=f"agent-{name}"), calls=calls, cost=cost)
+    if is_swept:
+        count_usage(actor=operator())
     page = results(cast.pat, f"?ordering={ordering}")
     assert order_of(page) == [f"agent-{name}" for name in expected]
 
 
-def test_an_ordering_by_cost_tells_outsiders_nothing(cast: Cast) -> None:
+@pytest.mark.parametrize("is_swept", [True, False])
+def test_an_ordering_by_cost_tells_outsiders_nothing(cast: Cast, is_swept: bool) -> None:
     for name, cost in (("aa", 1), ("bb", 300), ("cc", 20)):
         used(make_agent(name, owner=cast.alice, stage="live"), calls=1, cost=cost)
+    if is_swept:
+        count_usage(actor=operator())
     ups = order_of(results(cast.mallory, "?ordering=cost"))
     downs = order_of(results(cast.mallory, "?ordering=-cost"))
     assert ups == downs[::-1]

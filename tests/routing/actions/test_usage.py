@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import threading
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
 import psycopg
 import pytest
 from django.db import connection
 from django.db.models import Sum
 
+from kernel import clock
 from registry.actors import Actor, RoleMissing
 from routing.actions.usage import count_usage
-from routing.models import Call, ModelUse, UsageDay, UsageMark, UsageMonth, UsageTotal
+from routing.models import (
+    Call,
+    ModelUse,
+    UsageDay,
+    UsageMark,
+    UsageMonth,
+    UsageRecent,
+    UsageTotal,
+)
 from routing.tasks import count_usage as sweep
 from tests.factories import actor, make_agent, make_call, make_person, operator
 
@@ -58,6 +67,38 @@ def test_days_add_up_to_the_fleets_and_to_each_agents_month(agent):
         (date(2026, 10, 1), 1, 1, 100),
         (date(2026, 11, 1), 2, 0, 200),
     ]
+
+
+def recent() -> dict[str, tuple[int, int]]:
+    rows = UsageRecent.objects.values_list("agent_id", "calls_week", "cost_month")
+    return {agent: (calls, cost) for agent, calls, cost in rows}
+
+
+def test_each_agents_last_days_are_summed_as_calls_come_in(agent):
+    other = make_agent("other")
+    for ago in (0, 6, 7, 29, 30):
+        make_call(agent, started_at=clock.now() - timedelta(days=ago))
+        count_usage(actor=operator())
+    make_call(other, status="denied", cost_micros=None)
+    make_call(agent, cost_micros=None)
+    count_usage(actor=operator())
+    assert recent() == {agent.public_id: (3, 400), other.public_id: (0, 0)}
+
+
+def test_the_first_count_of_a_day_lets_go_of_what_is_no_longer_recent(agent):
+    other = make_agent("other")
+    make_call(other, started_at=clock.now() - timedelta(days=40))
+    make_call(agent, started_at=clock.now() - timedelta(days=6))
+    make_call(agent)
+    count_usage(actor=operator())
+    # As the days before would have left it, with nothing new to count today.
+    today = clock.now().date()
+    UsageMark.objects.update(recent_on=today - timedelta(days=1))
+    UsageRecent.objects.update(calls_week=9, cost_month=9)
+    UsageRecent.objects.create(agent_id=other.public_id, calls_week=1, cost_month=1)
+    assert count_usage(actor=operator()) == 0
+    assert recent() == {agent.public_id: (2, 200)}
+    assert UsageMark.objects.get().recent_on == today
 
 
 def test_a_day_is_a_day_in_utc(agent):
@@ -126,6 +167,7 @@ def test_racing_counters_agree(agent):
     assert total() == Call.objects.count() == 60
     assert ModelUse.objects.get().calls == 60
     assert UsageTotal.objects.get().calls == UsageMonth.objects.get().calls == 60
+    assert UsageRecent.objects.get().calls_week == 60
 
 
 def test_a_restored_database_is_noticed_and_nothing_is_miscounted(agent, caplog):
