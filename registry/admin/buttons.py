@@ -63,7 +63,7 @@ def button(step: Step) -> Any:
             "refusal": refusal,
         }
         status = 422 if refusal else 200
-        return TemplateResponse(request, "registry/admin/step.html", context, status=status)
+        return TemplateResponse(request, "registry/admin_step.html", context, status=status)
 
     ask.__name__ = step.name
     variant = ActionVariant.DANGER if step.is_dangerous else ActionVariant.DEFAULT
