@@ -41,7 +41,13 @@ RECENT: Final = 8
 @require_GET
 def overview(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     """Show an agent."""
-    agent = agent_for(actor, name)
+    return overview_of(request, actor, agent_for(actor, name))
+
+
+def overview_of(
+    request: HttpRequest, actor: Actor, agent: Agent, *, status: int = 200, **given: Any
+) -> HttpResponse:
+    """Render the overview, with what was written and refused where there is something."""
     similar = [Similar(each.other, each.score, each.reasons) for each in similar_of(agent)]
     context: dict[str, Any] = {
         "routes": list(routes_for(actor).filter(name__in=agent.routes)),
@@ -53,7 +59,7 @@ def overview(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     if sees_inside(actor, agent):
         days = usage_by_day(actor, days=DAYS, agent=agent)
         context |= _recent(actor, agent, days) | {"chart": _chart(days), "costs": _costs(days)}
-    return agent_page(request, actor, agent, "overview", context)
+    return agent_page(request, actor, agent, "overview", context | given, status=status)
 
 
 @signed_in

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from approvals.actions import request_promotion, submit_agent
+from fleet.views.overview import overview_of
+from kernel.errors import Invalid
 from registry.actors import Actor
-from registry.portal import signed_in, told
+from registry.portal import sentence, signed_in, told
+from registry.queries import agent_for
 
 _ASKED = "Asked. Somebody with the security role decides; you see the answer here."
 
@@ -18,18 +23,35 @@ _ASKED = "Asked. Somebody with the security role decides; you see the answer her
 @require_POST
 def submit(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     """Hand the version that waits to the reviewers."""
-    with told(request):
-        said = request.POST.get("justification", "")
-        submit_agent(name, actor=actor, justification=said, demands_reason=True)
-        messages.success(request, _ASKED)
-    return redirect("registry:agent", name)
+
+    def ask(said: str) -> object:
+        return submit_agent(name, actor=actor, justification=said, demands_reason=True)
+
+    return _asked(request, actor, name, ask)
 
 
 @signed_in
 @require_POST
 def promote(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     """Ask that the agent may act without a person behind each action."""
+
+    def ask(said: str) -> object:
+        return request_promotion(name, actor=actor, justification=said)
+
+    return _asked(request, actor, name, ask)
+
+
+def _asked(
+    request: HttpRequest, actor: Actor, name: str, ask: Callable[[str], object]
+) -> HttpResponse:
+    said = request.POST.get("justification", "")
+    agent = agent_for(actor, name)
     with told(request):
-        request_promotion(name, actor=actor, justification=request.POST.get("justification", ""))
+        try:
+            ask(said)
+        except Invalid as error:
+            # The words that were refused stay in the box they were written in.
+            given = {"justification": said, "refusal": sentence(error)}
+            return overview_of(request, actor, agent, status=error.status, **given)
         messages.success(request, _ASKED)
-    return redirect("registry:agent", name)
+    return redirect("registry:agent", agent.name)

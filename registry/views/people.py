@@ -129,8 +129,10 @@ def deactivate(request: HttpRequest, actor: Actor, person: str) -> HttpResponse:
     shown = visible_person(actor, person)
     with told(request):
         done = act.deactivate_person(shown, actor=actor)
-        left = f" {len(done.owned_agents)} agents need another owner." if done.owned_agents else ""
-        messages.success(request, f"The account of {shown} is closed.{left}")
+        left = len(done.owned_agents)
+        words = f"{left} agents need" if left > 1 else "One agent needs"
+        more = f" {words} another owner." if left else ""
+        messages.success(request, f"The account of {shown} is closed.{more}")
     return redirect("registry:person", shown.public_id)
 
 

@@ -158,6 +158,9 @@ def test_much_the_same_must_be_justified_before_it_is_submitted(cast: Cast, draf
     assert "Much the same exists" in page
     assert "titles nearly alike" in page
     assert "Use it, or say in the justification why not" in told(cast.alice, "submit/")
+    hidden = post(cast.alice, "submit/", justification="Ours speaks\u202eDutch.")
+    assert hidden.status_code == 422
+    assert "Dutch.</textarea>" in hidden.content.decode()
     assert not Review.objects.exists()
     told(cast.alice, "submit/", justification="Ours speaks Dutch.")
     assert Review.objects.get().justification == "Ours speaks Dutch."
