@@ -108,7 +108,11 @@ def _page(
         beyond = Q(**{f"{column}__{side}": edge.value})
         level = Q(**{column: edge.value, f"{tie}__{side}": edge.tie})
         rows = rows.filter(Q(**{f"{column}__{side}e": edge.value}) & (beyond | level))
-    taken = list(rows.order_by(f"{sign}{column}", f"{sign}{tie}")[: size + 1])
+    rows = rows.order_by(f"{sign}{column}", f"{sign}{tie}")
+    if rows.query.select_related:
+        # Sorted by its keys alone: every row of the list is sorted, and joined ones are wide.
+        rows = rows.filter(pk__in=rows.values("pk")[: size + 1])
+    taken = list(rows[: size + 1])
     has_more, taken = len(taken) > size, taken[:size]
     if is_back:
         taken.reverse()

@@ -29,7 +29,7 @@ from django.db.models.functions import Coalesce, Lower, NullIf
 from kernel import clock
 from registry.actors import Actor
 from registry.models import Agent
-from registry.queries import GOVERNING, agents_for
+from registry.queries import GOVERNING, agents_for, listed
 from routing.models import Call, ModelUse, UsageDay, UsageRecent
 from routing.queries.usage import first_day, is_recent_summed
 
@@ -51,7 +51,7 @@ class Figures:
 
 def inventory_for(actor: Actor) -> QuerySet[Agent]:
     """Return the agents with what a list can be ordered by."""
-    return agents_for(actor).annotate(
+    return listed(agents_for(actor)).annotate(
         shown_title=Lower("title"),
         shown_owner=Lower(
             Coalesce(NullIf("owner__name", Value("")), F("owner__email"), output_field=TextField())

@@ -40,6 +40,7 @@ from registry.queries import (
     agent_inside_for,
     agents_for,
     history_of,
+    listed,
     matching,
     proposed_version,
     shown_version,
@@ -144,7 +145,7 @@ class Agents(APIView):
     )
     def get(self, request: Request) -> Response:
         asked = _AGENTS.read(request)
-        rows = narrowed(agents_for(actor_of(request)), asked)
+        rows = narrowed(listed(agents_for(actor_of(request))), asked)
         rows = matching(rows, asked.pop("search", ""))
         return _AGENTS.answer(request, rows, lambda page: AgentOutput(page, many=True).data, asked)
 

@@ -28,6 +28,11 @@ def agents_for(actor: Actor) -> QuerySet[Agent]:
     return agents
 
 
+def listed(agents: QuerySet[Agent]) -> QuerySet[Agent]:
+    """Return the agents without what a list of them never shows, and what is widest."""
+    return agents.defer("searchable", "current_version__manifest")
+
+
 def matching(agents: QuerySet[Agent], words: str) -> QuerySet[Agent]:
     """Return the agents in which every word occurs: in their texts, tags, owner or team."""
     for word in words.lower().split()[:_MOST_WORDS]:

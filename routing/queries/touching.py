@@ -18,7 +18,7 @@ from django.db.models import Count, F, Max, OuterRef, Q, QuerySet, Subquery, Win
 from kernel import clock
 from registry.actors import Actor
 from registry.models import Agent
-from registry.queries.agents import agents_for
+from registry.queries.agents import agents_for, listed
 from routing.models import Model, ModelUse, Route, Vendor
 
 TOUCHED_DAYS: Final = 90
@@ -124,14 +124,14 @@ def _concerned(
         .annotate(last=Max("last_called_at"))
     )
     agents = (
-        agents_for(actor)
+        listed(agents_for(actor))
         .filter(Q(routes__overlap=names) | Q(public_id__in=recent.values("agent_id")))
         .exclude(stage=Agent.Stage.RETIRED)
         .annotate(last_served_at=Subquery(last.values("last")), number=Window(Count("*")))
         .order_by(F("last_served_at").desc(nulls_last=True), "name")
     )
-    listed = list(agents[:limit])
-    return Concerned([*listed], listed[0].number if listed else 0)
+    first = list(agents[:limit])
+    return Concerned([*first], first[0].number if first else 0)
 
 
 def _since() -> datetime:

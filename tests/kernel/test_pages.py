@@ -5,8 +5,8 @@ from django.db.models import QuerySet
 from django.test import RequestFactory
 
 from kernel.pages import Page, cut, found, wanted_order
-from registry.models import Team
-from tests.factories import make_team
+from registry.models import Person, Team
+from tests.factories import make_person, make_team
 
 pytestmark = pytest.mark.django_db
 
@@ -55,6 +55,20 @@ def test_rows_that_share_a_value_are_each_shown_once(ordering: str) -> None:
 def test_a_cursor_that_is_none_shows_the_first_page(cursor: str) -> None:
     make_team("A")
     assert names(page_at(cursor, "created_at")) == ["A"]
+
+
+def test_rows_with_others_joined_are_walked_alike() -> None:
+    for number in range(5):
+        make_person(f"p{number}", team=make_team(f"Team {number}"))
+    rows = Person.objects.select_related("team").filter(email__startswith="p")
+    seen, cursor = [], ""
+    for _ in range(3):
+        request = RequestFactory().get("/", {"cursor": cursor})
+        page = cut(request, rows, ordering="-email", size=2)
+        seen += [(person.email[:2], person.team and person.team.name) for person in page]
+        cursor = page.next
+    assert seen == [(f"p{number}", f"Team {number}") for number in range(4, -1, -1)]
+    assert cursor == ""
 
 
 def test_a_row_that_arrives_meanwhile_shifts_nothing() -> None:

@@ -71,7 +71,7 @@ def test_days_add_up_to_the_fleets_and_to_each_agents_month(agent):
 
 def recent() -> dict[str, tuple[int, int]]:
     rows = UsageRecent.objects.values_list("agent_id", "calls_week", "cost_month")
-    return {agent: (calls, cost) for agent, calls, cost in rows}
+    return {str(agent): (calls, cost) for agent, calls, cost in rows}
 
 
 def test_each_agents_last_days_are_summed_as_calls_come_in(agent):
