@@ -40,6 +40,7 @@ from routing.gateway.probe import VendorProbe
 from routing.gateway.recording import Recorder
 from routing.gateway.snapshot import Snapshot
 from routing.internal import InternalKeys
+from routing.stored import StoredResponseIndex
 
 logger = structlog.get_logger("unsprawl.gateway")
 
@@ -93,6 +94,7 @@ class GatewayProcess:
         self._recorder = Recorder(
             self._journal, DataKeySource(RingFile(settings.keys_dir, PAYLOAD_RING).current)
         )
+        self._stored = StoredResponseIndex(settings.database_url)
         self._judge: Judge | RemoteJudge | None = None
         self._decider: Decider | None = None
         self._upstream: AiohttpUpstream | None = None
@@ -125,6 +127,7 @@ class GatewayProcess:
             recorder=self._recorder,
             upstream=upstream,
             open_calls=self._open_calls,
+            stored=self._stored,
         )
         probe = VendorProbe(
             snapshots=self._snapshots,
@@ -147,6 +150,7 @@ class GatewayProcess:
         await self._recorder.pay_debts()
         await self._journal.close()
         await self._snapshots.close()
+        await self._stored.close()
         if self._upstream is not None:
             await self._upstream.close()
         if self._decider is not None:

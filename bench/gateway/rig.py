@@ -233,6 +233,7 @@ class World:
         secret: str = "sk-vendor-secret-0123456789",  # noqa: S107  of a vendor that is ours
         data_classes: Iterable[str] = ("public", "internal"),
         auth_scheme: str = "bearer",
+        dialect: str = "openai",
     ) -> tuple[int, str]:
         public_id = new_id("ven")
         vendor = self.insert(
@@ -241,7 +242,7 @@ class World:
             name=name or public_id.replace("_", "-"),
             title="",
             platform="",
-            dialect="openai",
+            dialect=dialect,
             base_url=base_url,
             auth_scheme=auth_scheme,
             data_classes=list(data_classes),

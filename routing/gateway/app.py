@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final, Protocol
 
 import orjson
@@ -18,20 +20,19 @@ import structlog
 
 from kernel.errors import DomainError, TooLarge
 from kernel.refs import new_id
-from routing.gateway import lifecycle
+from routing.gateway import models_list
 from routing.gateway.access_log import AccessLog
-from routing.gateway.errors import (
-    BodyBroken,
-    BodyEncoded,
-    MethodNotTaken,
-    ModelNotFound,
-    NoSuchPath,
-    render,
-)
+from routing.gateway.dialects import ANTHROPIC, OPENAI, Dialect
+from routing.gateway.errors import BodyBroken, BodyEncoded, MethodNotTaken, NoSuchPath
 from routing.gateway.metrics import CONTENT_TYPE, Metrics
 from routing.gateway.pipeline import Pipeline, Trace
 from routing.gateway.probe import VendorProbe
 from routing.gateway.requests import Answer, ClientGone, Receive, Request, Send
+from routing.gateway.wires.chat import Chat
+from routing.gateway.wires.embeddings import Embeddings
+from routing.gateway.wires.messages import CountTokens, Messages
+from routing.gateway.wires.responses import KeptResponse, Responses
+from routing.gateway.wires.wire import Wire
 
 logger = structlog.get_logger("unsprawl.gateway")
 
@@ -122,11 +123,18 @@ class Gateway:
         finally:
             self._busy.discard(task)
         if error is not None:
-            await _refuse(error, answer, trace)
+            await _refuse(error, _dialect_of(request), answer, trace)
         self._note(operation, request, answer, trace, error)
 
     def _find(self, request: Request) -> tuple[str, Serve]:
         path, method = request.path, request.method
+        wire = _WIRES.get(path)
+        if wire is not None:
+            if method != wire.method:
+                return wire.operation, _method_not_taken
+            return wire.operation, partial(self._carry, wire)
+        if found := _KEPT(path):
+            return self._find_kept(found, method)
         exact = _TABLE.get(path)
         if exact is not None:
             operation, taken, name = exact
@@ -140,32 +148,40 @@ class Gateway:
             return operation, _method_not_taken
         return operation, getattr(self, name)
 
-    async def _chat(self, request: Request, receive: Receive, answer: Answer, trace: Trace) -> None:
-        await self._parts().pipeline.chat(request, receive, answer, trace)
+    def _find_kept(self, found: re.Match[str], method: str) -> tuple[str, Serve]:
+        suffix = found[2] or ""
+        operation = _ON_KEPT.get((method, suffix))
+        if operation is None:
+            return "responses", _method_not_taken
+        return operation, partial(self._carry, KeptResponse(operation, method, found[1], suffix))
+
+    async def _carry(
+        self, wire: Wire, request: Request, receive: Receive, answer: Answer, trace: Trace
+    ) -> None:
+        await self._parts().pipeline.carry(wire, request, receive, answer, trace)
 
     async def _models(
         self, request: Request, receive: Receive, answer: Answer, trace: Trace
     ) -> None:
         pipeline = self._parts().pipeline
         caller = await pipeline.authenticate(request)
-        routes = (await pipeline.snapshots.fresh()).routes
-        listed = [
-            lifecycle.listed(routes[name])
-            for name in caller.agent.routes
-            if name in routes and routes[name].is_enabled
-        ]
-        await _give_json(answer, {"object": "list", "data": listed})
+        snapshot = await pipeline.snapshots.fresh()
+        if _dialect_of(request) is ANTHROPIC:
+            listed = models_list.anthropic_list(caller, snapshot, request.query)
+        else:
+            listed = models_list.openai_list(caller, snapshot)
+        await _give_json(answer, listed)
 
     async def _model(
         self, request: Request, receive: Receive, answer: Answer, trace: Trace
     ) -> None:
         pipeline = self._parts().pipeline
         caller = await pipeline.authenticate(request)
-        name = request.path.removeprefix(_MODELS)
-        route = (await pipeline.snapshots.fresh()).routes.get(name)
-        if route is None or not route.is_enabled or name not in caller.agent.routes:
-            raise ModelNotFound(f"The model {name[:200]!r} does not exist here.", param="model")
-        await _give_json(answer, lifecycle.listed(route))
+        snapshot = await pipeline.snapshots.fresh()
+        route = models_list.route_named(request.path.removeprefix(_MODELS), caller, snapshot)
+        is_anthropic = _dialect_of(request) is ANTHROPIC
+        shape = models_list.anthropic_entry if is_anthropic else models_list.openai_entry
+        await _give_json(answer, shape(route))
 
     async def _test_vendor(
         self, request: Request, receive: Receive, answer: Answer, trace: Trace
@@ -227,8 +243,18 @@ class Gateway:
         )
 
 
+_WIRES: Final[dict[str, Wire]] = {
+    f"/v1{wire.path}": wire
+    for wire in (Chat(), Responses(), Embeddings(), Messages(), CountTokens())
+}
+_KEPT: Final = re.compile(r"/v1/responses/([A-Za-z0-9_-]{1,200})(/cancel|/input_items)?").fullmatch
+_ON_KEPT: Final = {
+    ("GET", ""): "response_read",
+    ("DELETE", ""): "response_delete",
+    ("POST", "/cancel"): "response_cancel",
+    ("GET", "/input_items"): "response_input",
+}
 _TABLE: Final = {
-    "/v1/chat/completions": ("chat", "POST", "_chat"),
     "/v1/models": ("models", "GET", "_models"),
     "/healthz": ("healthz", "GET", "_healthz"),
     "/readyz": ("readyz", "GET", "_readyz"),
@@ -238,14 +264,23 @@ _BODY_STILL_COMING: Final = (TooLarge, BodyEncoded, BodyBroken)
 _QUIET: Final = frozenset({"healthz", "readyz", "metrics"})
 
 
-async def _refuse(error: DomainError, answer: Answer, trace: Trace) -> None:
+def _dialect_of(request: Request) -> Dialect:
+    """Guess what the client reads: by the address, and where both have it by a header."""
+    is_anthropic = request.path.startswith("/v1/messages") or (
+        request.path not in _WIRES and b"anthropic-version" in request.headers
+    )
+    return ANTHROPIC if is_anthropic else OPENAI
+
+
+async def _refuse(error: DomainError, dialect: Dialect, answer: Answer, trace: Trace) -> None:
     if answer.has_begun:
         # Nothing can be said any more; the missing end says that this is not the whole.
         logger.error("gateway.refused_late", code=error.code)
         return
-    status, headers, body = render(error)
+    request_id = trace.entry_id or new_id("req")
+    status, headers, body = dialect.render(error, request_id)
     headers += trace.headers()
-    headers.append((b"x-request-id", (trace.entry_id or new_id("req")).encode()))
+    headers.append((dialect.request_id, request_id.encode()))
     with contextlib.suppress(ConnectionError):
         if isinstance(error, _BODY_STILL_COMING):
             await answer.give_and_hang_up(status, headers, body)
@@ -260,8 +295,9 @@ async def _give_json(answer: Answer, document: object, status: int = 200) -> Non
 
 async def _no_such_path(request: Request, receive: Receive, answer: Answer, trace: Trace) -> None:
     raise NoSuchPath(
-        f"{request.method} {request.path[:200]} is not served here. The gateway serves"
-        " POST /v1/chat/completions, GET /v1/models and GET /v1/models/{name}."
+        f"{request.method} {request.path[:200]} is not served here. The gateway serves POST"
+        " /v1/chat/completions, /v1/responses, /v1/embeddings, /v1/messages and"
+        " /v1/messages/count_tokens, and GET /v1/models."
     )
 
 

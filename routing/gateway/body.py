@@ -1,8 +1,8 @@
-"""The body of a chat call: read strictly, forwarded as it came.
+"""The body of a call: read strictly, forwarded as it came.
 
-Owns the difference between what an agent sent and what a vendor gets: the model's name,
-and the wish for a usage report in a stream. Both are spliced into the text, so every other
-byte (unknown fields, the spelling of numbers, white space) reaches the vendor untouched.
+Owns how the gateway writes into an agent's text without touching the rest of it: what a
+wire changes (the model's name, and little else) is spliced in, so every other byte
+(unknown fields, the spelling of numbers, white space) reaches the vendor as it was.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from kernel.canonical import strict_loads
 from kernel.errors import Malformed
@@ -27,69 +27,50 @@ _comma = re.compile(r"[ \t\n\r]*,?[ \t\n\r]*").match
 Span = tuple[int, int]
 
 
-class NotAChatCall(Malformed):
-    """Raised when a member that the gateway itself must read is missing or of another type."""
-
-    code = "routing.not_a_chat_call"
-    title = "The body is not a chat completion request"
-
-
 @dataclass(frozen=True, slots=True)
-class ChatBody:
-    """A chat call as it arrived, and where in its text the gateway has to write."""
+class CallBody:
+    """A call as it arrived, and where in its text the gateway has to write.
+
+    ``refers_to`` is the id of an earlier answer that a vendor keeps and this call builds on.
+    """
 
     text: str
     size: int
     model: str
     streams: bool
-    reports_usage: bool
     spans: dict[str, Span]
+    reports_usage: bool = True
+    refers_to: str = ""
 
-    def for_model(self, name: str) -> bytes:
-        """Return the bytes for a vendor: this model, and a usage report in every stream."""
-        edits = [(*self.spans["model"], json.dumps(name))]
-        if self.streams and not self.reports_usage:
-            edits.append(self._usage_wish())
-        return splice(self.text, edits).encode()
-
-    def _usage_wish(self) -> tuple[int, int, str]:
-        if "stream_options" not in self.spans:
-            closing = self.text.rindex("}")
-            return closing, closing, ',"stream_options":{"include_usage":true}'
-        start, end = self.spans["stream_options"]
-        if self.text[start] != "{":  # null
-            return start, end, '{"include_usage":true}'
-        inner = member_spans(self.text, start)
-        if "include_usage" in inner:
-            return (*inner["include_usage"], "true")
-        return start + 1, start + 1, '"include_usage":true' + ("," if inner else "")
+    def named(self, model: str) -> tuple[int, int, str]:
+        """Return the edit that gives the vendor its own name of the model."""
+        return (*self.spans["model"], json.dumps(model))
 
 
-def read_chat(raw: bytes) -> ChatBody:
-    """Read a chat call. Raises: NotJSON, NotAChatCall, BodyTooLarge."""
+def read_object(raw: bytes, refusal: type[Malformed]) -> dict[str, Any]:
+    """Read a body that must be an object. Raises: NotJSON, BodyTooLarge, the refusal."""
     value = strict_loads(raw, limit=LIMIT)
     if not isinstance(value, dict):
-        raise NotAChatCall("The body must be a JSON object.")
+        raise refusal("The body must be a JSON object.")
+    return value
+
+
+def read_model(value: dict[str, Any], refusal: type[Malformed]) -> str:
+    """Return the name that is called. Raises: the refusal."""
     model = value.get("model")
     if not isinstance(model, str) or not model:
-        raise NotAChatCall("model must be a text: the name of a task route.", param="model")
+        raise refusal("model must be a text: the name of a task route.", param="model")
     if len(model) > LONGEST_MODEL:
-        raise NotAChatCall(f"model has more than {LONGEST_MODEL} characters.", param="model")
-    streams = value.get("stream")
-    if streams is not None and not isinstance(streams, bool):
-        raise NotAChatCall("stream must be true or false.", param="stream")
-    options = value.get("stream_options")
-    if options is not None and not isinstance(options, dict):
-        raise NotAChatCall("stream_options must be an object.", param="stream_options")
-    text = raw.decode()
-    return ChatBody(
-        text=text,
-        size=len(raw),
-        model=model,
-        streams=bool(streams),
-        reports_usage=bool(options and options.get("include_usage") is True),
-        spans=member_spans(text),
-    )
+        raise refusal(f"model has more than {LONGEST_MODEL} characters.", param="model")
+    return model
+
+
+def read_flag(value: dict[str, Any], name: str, refusal: type[Malformed]) -> bool:
+    """Return a member that is true, false or not there. Raises: the refusal."""
+    flag = value.get(name)
+    if flag is not None and not isinstance(flag, bool):
+        raise refusal(f"{name} must be true or false.", param=name)
+    return bool(flag)
 
 
 def member_spans(text: str, index: int = 0) -> dict[str, Span]:

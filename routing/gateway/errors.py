@@ -1,27 +1,24 @@
-"""Every refusal of the gateway, and how each looks to a client made for a vendor.
+"""Every refusal of the gateway. How each looks on the wire is its dialect's business.
 
     DomainError
     ├── Malformed        400  TwoCredentials, HeaderRepeated, BodyEncoded, BodyBroken,
-    │                         NotAChatCall (body), RunLabelUnusable (runs)
+    │                         NotAChatCall, CallUnreadable, DialectMismatch,
+    │                         ConversationNotServed, RunLabelUnusable (runs)
     ├── Unauthenticated  401  KeyMissing, KeyMalformed, KeyUnknown, KeyExpired, KeyRevoked,
     │                         NotInternal
     ├── Denied           403  AgentNotApproved, AgentSuspended, AgentKilled, AgentRetired,
     │                         RouteNotDeclared, CallDenied, ApprovalRequired
-    ├── NotFound         404  ModelNotFound, NoSuchPath, NoSuchVendor
+    ├── NotFound         404  ModelNotFound, ModelRetired, ResponseNotFound, NoSuchPath,
+    │                         NoSuchVendor
     ├── MethodNotTaken   405
     ├── Unavailable      503  NotGoverned, RouteUnserved, VendorNotReady, ShuttingDown
     └── VendorFault      502  VendorUnreachable, VendorCut, VendorGarbage, VendorRedirected,
                          504  VendorSlow
 
-The body is what OpenAI's clients parse; ``x-unsprawl-error`` tells ours from a vendor's.
 Never 409: clients made for vendors repeat it.
 """
 
 from __future__ import annotations
-
-from typing import Final
-
-import orjson
 
 from kernel.errors import (
     Denied,
@@ -31,8 +28,6 @@ from kernel.errors import (
     Unauthenticated,
     Unavailable,
 )
-
-Headers = list[tuple[bytes, bytes]]
 
 
 class TwoCredentials(Malformed):
@@ -61,6 +56,34 @@ class BodyBroken(Malformed):
 
     code = "routing.body_broken"
     title = "The body did not arrive"
+
+
+class NotAChatCall(Malformed):
+    """Raised when a member that the gateway itself must read is missing or of another type."""
+
+    code = "routing.not_a_chat_call"
+    title = "The body is not a chat completion request"
+
+
+class CallUnreadable(Malformed):
+    """Raised for the same in the body, or the query, of any other call."""
+
+    code = "routing.call_unreadable"
+    title = "The call lacks something that the gateway must read"
+
+
+class DialectMismatch(Malformed):
+    """Raised when all that could serve a call speaks the other dialect: nothing translates yet."""
+
+    code = "routing.dialect_mismatch"
+    title = "What serves this route speaks another dialect"
+
+
+class ConversationNotServed(Malformed):
+    """Raised for a conversation kept at a vendor: whose it is cannot be known here."""
+
+    code = "routing.conversation_not_served"
+    title = "Conversations that a vendor keeps are not served here"
 
 
 class KeyMissing(Unauthenticated):
@@ -164,6 +187,20 @@ class ModelNotFound(NotFound):
     title = "There is no such model or task route"
 
 
+class ModelRetired(NotFound):
+    """Raised when all that served a route has retired; names the successor where it is known."""
+
+    code = "routing.model_retired"
+    title = "The model has been retired"
+
+
+class ResponseNotFound(NotFound):
+    """Raised for a stored response that this agent did not make: absent and another's are one."""
+
+    code = "routing.response_not_found"
+    title = "There is no such response"
+
+
 class NoSuchPath(NotFound):
     """Raised for an address the gateway does not serve."""
 
@@ -256,53 +293,3 @@ class VendorSlow(VendorFault):
     status = 504
     code = "routing.vendor_slow"
     title = "The vendor took too long"
-
-
-_TYPES: Final = {
-    401: "authentication_error",
-    402: "insufficient_quota",
-    403: "permission_error",
-    429: "rate_limit_error",
-    502: "upstream_error",
-    503: "service_unavailable",
-    504: "upstream_error",
-}
-
-
-def wire_code(error: DomainError) -> str:
-    """Return the code as clients see it in a body: without the package's name."""
-    return error.code.partition(".")[2]
-
-
-def error_object(error: DomainError) -> dict[str, object]:
-    """Return the error as OpenAI's clients read one, with our facts beside it."""
-    rendered: dict[str, object] = {
-        "message": error.detail,
-        "type": _TYPES.get(error.status, "invalid_request_error"),
-        "param": error.facts.get("param"),
-        "code": wire_code(error),
-    }
-    for name in ("rule", "entry"):
-        if name in error.facts:
-            rendered[name] = error.facts[name]
-    return rendered
-
-
-def render(error: DomainError) -> tuple[int, Headers, bytes]:
-    """Return status, headers and body of a refusal of ours."""
-    body = orjson.dumps({"error": error_object(error)}, default=str)
-    headers: Headers = [
-        (b"content-type", b"application/json"),
-        (b"x-unsprawl-error", error.code.encode()),
-    ]
-    if error.status == 401:
-        headers.append((b"www-authenticate", b'Bearer realm="unsprawl"'))
-    if error.status in {429, 503}:
-        wait = error.facts.get("retry_after_seconds", 1)
-        headers.append((b"retry-after", str(wait).encode()))
-    return error.status, headers, body
-
-
-def error_event(error: DomainError) -> bytes:
-    """Return the typed event that ends a stream which cannot end well."""
-    return b"data: " + orjson.dumps({"error": error_object(error)}, default=str) + b"\n\n"

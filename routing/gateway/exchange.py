@@ -9,14 +9,11 @@ for the vendor's secret, should it repeat it.
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-import orjson
+from typing import Final
 
 from kernel.errors import DomainError
-from routing.gateway.body import ChatBody
+from routing.gateway.body import CallBody
 from routing.gateway.errors import (
     ShuttingDown,
     VendorCut,
@@ -25,23 +22,16 @@ from routing.gateway.errors import (
     VendorRedirected,
     VendorSlow,
     VendorUnreachable,
-    error_event,
-    render,
 )
 from routing.gateway.forward import secret_in, to_agent, without
-from routing.gateway.metering import (
-    Usage,
-    estimated,
-    reported,
-    reported_error,
-    reported_model,
-    texts_of,
-)
+from routing.gateway.lifecycle import is_substituted, substitution_mark
+from routing.gateway.metering import Usage, reported_error
 from routing.gateway.open_calls import ClientLeft, OpenCall, Patience
 from routing.gateway.ports import Headers, Outgoing, Reply, Upstream
 from routing.gateway.recording import Attempt, Outcome, Recorder
 from routing.gateway.requests import Answer, Request
 from routing.gateway.sse import Event, EventSplitter
+from routing.gateway.wires.wire import Report, StreamReading, Verdict, Wire, read_json
 
 ANSWER_LIMIT: Final = 48 * 1024 * 1024
 STREAM_KEPT: Final = 32 * 1024 * 1024
@@ -54,9 +44,8 @@ class Progress:
     was_sent: bool = False
     http_status: int = 0
     first_byte_ms: int | None = None
-    usage: Usage | None = None
-    reported_model: str = ""
-    error_code: str = ""
+    report: Report = field(default_factory=Report)
+    is_stream: bool = False
     body: bytes = b""
     delivered: list[bytes] = field(default_factory=list)
     delivered_bytes: int = 0
@@ -73,7 +62,8 @@ class Exchange:
         request: Request,
         answer: Answer,
         attempt: Attempt,
-        body: ChatBody,
+        wire: Wire,
+        body: CallBody,
         open_call: OpenCall,
         patience: Patience,
         marks: Headers,
@@ -81,6 +71,7 @@ class Exchange:
         self._request = request
         self._answer = answer
         self._attempt = attempt
+        self._wire = wire
         self._body = body
         self._open_call = open_call
         self._patience = patience
@@ -105,7 +96,7 @@ class Exchange:
             except DomainError as unrecorded:
                 if not self._answer.has_begun:
                     raise
-                await self._answer.end(error_event(unrecorded))
+                await self._answer.end(self._event_of(unrecorded))
                 return outcome
             await self._finish(error, ending)
         finally:
@@ -126,7 +117,7 @@ class Exchange:
             return self._status_of(error), error
         except asyncio.CancelledError:
             return "incomplete", ShuttingDown()
-        return ("error" if self._came.error_code else "ok"), None
+        return ("error" if self._came.report.error_code else "ok"), None
 
     def _status_of(self, error: DomainError) -> str:
         match error:
@@ -145,9 +136,7 @@ class Exchange:
         self._reply = reply = await upstream.send(outgoing)
         came.http_status = reply.status
         came.first_byte_ms = self._request.elapsed_ms()
-        self._head = self._marks + _with_request_id(
-            to_agent(reply.headers, self._secret), self._attempt.entry_id
-        )
+        self._head = self._marks + self._with_request_id(to_agent(reply.headers, self._secret))
         if 300 <= reply.status < 400:
             raise VendorRedirected
         self._open_call.expect(self._patience.idle, VendorSlow())
@@ -161,59 +150,58 @@ class Exchange:
         came = self._came
         document = read_json(came.body)
         if status >= 400:
-            came.error_code = reported_error(document) or f"http_{status}"
+            came.report.error_code = reported_error(document) or f"http_{status}"
             return
         if not isinstance(document, dict):
             raise VendorGarbage(
                 f"The vendor answered {status} with {len(came.body)} bytes that are not a JSON"
                 " object. They are kept in the run's ledger."
             )
-        came.usage = reported(document)
-        came.reported_model = reported_model(document)
+        came.report = self._wire.report_of(document)
+        self._mark_substitution()
 
     # --- streams
 
     async def _relay(self, reply: Reply) -> None:
-        came, splitter = self._came, EventSplitter()
+        came, splitter = self._came, EventSplitter(self._wire.hold)
+        came.is_stream = True
+        reading = self._wire.reading(self._body)
+        came.report = reading.report
         self._head += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-        await self._answer.begin(reply.status, self._head)
         async for chunk in reply.pieces():
             passed = [
                 without(self._secret, event.raw)
                 for event in splitter.feed(chunk)
-                if self._passes(event)
+                if self._passes(event, reading)
             ]
             came.is_mid_event = splitter.is_inside_fragments
             if passed:
                 await self._deliver(passed[0] if len(passed) == 1 else b"".join(passed))
             if came.terminal:
                 return
-        if not came.error_code:  # the vendor has not said itself why it ends
+        if not came.report.error_code:  # the vendor has not said itself why it ends
             raise VendorCut
 
-    def _passes(self, event: Event) -> bool:
+    def _passes(self, event: Event, reading: StreamReading) -> bool:
         """Read an event; keep back the end, what follows it, and a report nobody asked for."""
-        came, data = self._came, event.data and without(self._secret, event.data)
-        if came.terminal:
+        if self._came.terminal:
             return False
-        if data is None:
+        if not event.data:
             return True
-        if data == b"[DONE]":
-            came.terminal = event.raw
-            return False
-        if came.reported_model and b'"usage"' not in data and b'"error"' not in data:
-            return True
-        document = read_json(data)
-        came.reported_model = came.reported_model or reported_model(document)
-        came.error_code = came.error_code or reported_error(document)
-        if (usage := reported(document)) is None:
-            return True
-        came.usage = usage
-        was_asked = self._body.reports_usage or not self._body.streams
-        return was_asked or document.get("choices") != []
+        verdict = reading.take(without(self._secret, event.data))
+        if verdict is Verdict.END:
+            self._came.terminal = without(self._secret, event.raw)
+        return verdict is Verdict.PASS
+
+    async def _begin(self) -> None:
+        """Begin the answer: not before the first event, which names the model that answers."""
+        if not self._answer.has_begun:
+            self._mark_substitution()
+            await self._answer.begin(self._came.http_status, self._head)
 
     async def _deliver(self, piece: bytes) -> None:
         came = self._came
+        await self._begin()
         came.delivered_bytes += len(piece)
         if came.delivered_bytes <= STREAM_KEPT:
             came.delivered.append(piece)
@@ -225,60 +213,75 @@ class Exchange:
 
     def _ending(self, error: DomainError | None) -> bytes:
         """Return the last bytes of a stream, decided before they are recorded."""
-        if not self._answer.has_begun:
-            return b""
         if error is None:
             return self._came.terminal
+        if not self._answer.has_begun:
+            return b""
         # Part of an event may have gone out: its line is ended, so that ours is read as one.
-        return (b"\n\n" if self._came.is_mid_event else b"") + error_event(error)
+        return (b"\n\n" if self._came.is_mid_event else b"") + self._event_of(error)
 
     def _outcome(self, status: str, error: DomainError | None, ending: bytes) -> Outcome:
         came = self._came
         is_cut = came.delivered_bytes > STREAM_KEPT
-        payload = b"".join([*came.delivered, ending]) if self._answer.has_begun else came.body
+        payload = b"".join([*came.delivered, ending]) if came.is_stream else came.body
         return Outcome(
             status=status,
             http_status=came.http_status,
-            usage=came.usage or self._guess(error),
+            usage=self._usage(error),
             payload=payload,
             duration_ms=self._request.elapsed_ms(),
             first_byte_ms=came.first_byte_ms,
-            reported_model=came.reported_model,
-            error_code=error.code.partition(".")[2] if error is not None else came.error_code,
+            reported_model=came.report.model,
+            error_code=error.code.partition(".")[2] if error else came.report.error_code,
             is_payload_cut=is_cut,
+            is_substituted=is_substituted(self._attempt.target, came.report.model),
+            response_id=came.report.response_id,
+            is_kept=came.report.is_kept,
         )
 
-    def _guess(self, error: DomainError | None) -> Usage:
+    def _usage(self, error: DomainError | None) -> Usage:
         came = self._came
+        if not self._wire.is_metered:
+            return Usage()
+        if came.report.usage is not None:
+            return came.report.usage
         was_served = came.was_sent and not isinstance(error, VendorUnreachable)
         if not was_served or came.http_status >= 300:
             return Usage()
-        if self._answer.has_begun:
-            events = EventSplitter().feed(b"".join(came.delivered))
+        if came.is_stream:
+            events = EventSplitter(self._wire.hold).feed(b"".join(came.delivered))
             documents = [event.data for event in events if event.data]
         else:
             documents = [came.body]
-        return estimated(self._body.size, texts_of(documents))
+        return self._wire.guess(self._body, documents, came.report.so_far)
 
     async def _finish(self, error: DomainError | None, ending: bytes) -> None:
+        if self._came.is_stream and error is None:
+            await self._begin()
         if self._answer.has_begun:
             await self._answer.end(ending)
         elif error is not None:
-            status, headers, body = render(error)
-            marks = _with_request_id([*self._marks], self._attempt.entry_id)
+            status, headers, body = self._wire.dialect.render(error, self._attempt.entry_id)
+            marks = self._with_request_id([*self._marks])
             await self._answer.give(status, headers + marks, body)
         elif self._came.http_status:
             await self._answer.give(self._came.http_status, self._head, self._came.body)
 
+    def _event_of(self, error: DomainError) -> bytes:
+        return self._wire.error_event(error, self._came.report, self._attempt.entry_id)
+
+    def _mark_substitution(self) -> None:
+        self._head += substitution_mark(self._attempt.target, self._came.report.model)
+
+    def _with_request_id(self, headers: Headers) -> Headers:
+        wanted = self._wire.dialect.request_id
+        if not any(name == wanted for name, _ in headers):
+            headers.append((wanted, self._attempt.entry_id.encode()))
+        return headers
+
     def _hang_up(self) -> None:
         if self._reply is not None:
             self._reply.close()
-
-
-def _with_request_id(headers: Headers, entry_id: str) -> Headers:
-    if not any(name == b"x-request-id" for name, _ in headers):
-        headers.append((b"x-request-id", entry_id.encode()))
-    return headers
 
 
 def _is_event_stream(headers: Headers) -> bool:
@@ -286,15 +289,3 @@ def _is_event_stream(headers: Headers) -> bool:
         name == b"content-type" and value[:17].lower() == b"text/event-stream"
         for name, value in headers
     )
-
-
-def read_json(raw: bytes) -> Any:
-    """Read a vendor's JSON as leniently as its own clients do; None when it is none."""
-    try:
-        return orjson.loads(raw)
-    except orjson.JSONDecodeError:
-        pass
-    try:
-        return json.loads(raw)  # takes NaN, which some servers write
-    except (ValueError, RecursionError):
-        return None

@@ -10,19 +10,24 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from io import BytesIO
 from typing import Final
+from urllib.parse import parse_qsl
 
 import aiohttp
+from yarl import URL
 
+from routing.gateway.dialects import ANTHROPIC, Dialect
 from routing.gateway.errors import VendorCut, VendorUnreachable
 from routing.gateway.ports import Headers, Outgoing, Reply
 from routing.gateway.requests import Request
+from routing.gateway.snapshot import Vendor
+from routing.gateway.wires.wire import Wire
 
 CONNECT_SECONDS: Final = 5.0
+ANTHROPIC_VERSION: Final = "2023-06-01"  # of calls of our own; an agent's own is passed on
 KEEP_ALIVE_SECONDS: Final = 30.0
 CONNECTIONS: Final = 4096
 _WRITTEN_AT_ONCE: Final = 512 * 1024
 
-_TO_VENDOR: Final = ("openai-beta", "idempotency-key", "x-client-request-id")
 _TO_AGENT: Final = frozenset(
     {
         b"content-type",
@@ -43,7 +48,9 @@ _REMOVED: Final = b"[secret removed]"
 _CREDENTIAL: Final = {"bearer": ("authorization", "Bearer "), "x-api-key": ("x-api-key", "")}
 
 
-def to_vendor(request: Request | None, auth_scheme: str, secret: str) -> dict[str, str]:
+def to_vendor(
+    request: Request | None, dialect: Dialect, auth_scheme: str, secret: str
+) -> dict[str, str]:
     """Return the head of a request to a vendor: ours, and what the agent may add."""
     headers = {
         "content-type": "application/json",
@@ -52,13 +59,30 @@ def to_vendor(request: Request | None, auth_scheme: str, secret: str) -> dict[st
         "user-agent": "unsprawl",
     }
     if request is not None:
-        for name in _TO_VENDOR:
+        for name in (*dialect.names, *_prefixed(request, dialect.prefixes)):
             if (value := request.header(name)) is not None:
                 headers[name] = value
+    elif dialect is ANTHROPIC:
+        headers["anthropic-version"] = ANTHROPIC_VERSION
     if auth_scheme in _CREDENTIAL:
         header, prefix = _CREDENTIAL[auth_scheme]
         headers[header] = prefix + secret
     return headers
+
+
+def address_of(wire: Wire, vendor: Vendor, query: bytes) -> URL:
+    """Return where a call goes: the vendor's address, the wire's path, and what may follow it."""
+    address = vendor.address(wire.path) if wire.is_lasting else vendor.new_address(wire.path)
+    if not query or not wire.query:
+        return address
+    given = parse_qsl(query.decode("latin-1"), keep_blank_values=True, max_num_fields=50)
+    return address.with_query([pair for pair in given if pair[0] in wire.query])
+
+
+def _prefixed(request: Request, prefixes: tuple[bytes, ...]) -> list[str]:
+    if not prefixes:
+        return []
+    return [name.decode("latin-1") for name in request.headers if name.startswith(prefixes)]
 
 
 def to_agent(headers: Headers, secret: bytes = b"") -> Headers:

@@ -10,8 +10,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
-import orjson
-
 from routing.gateway.snapshot import Model
 
 _BYTES_PER_TOKEN: Final = 4
@@ -31,7 +29,7 @@ class Usage:
 
     def cost_micros(self, model: Model) -> int | None:
         """Return the cost in micro-units of the model's currency; None when a price is unknown."""
-        if model.input_price is None or model.output_price is None:
+        if model.input_price is None or (model.output_price is None and self.output_tokens):
             return None
         cached_price = (
             model.input_price if model.cached_input_price is None else model.cached_input_price
@@ -40,27 +38,14 @@ class Usage:
         total = (
             (self.input_tokens - cached) * model.input_price
             + cached * cached_price
-            + self.output_tokens * model.output_price
+            + self.output_tokens * (model.output_price or 0)
         )
         return min((total + 500_000) // 1_000_000, _LARGEST_FACT)
 
 
-def reported(document: Any) -> Usage | None:
-    """Read the usage of an OpenAI-shaped answer or chunk, None when it reports none."""
-    usage = document.get("usage") if isinstance(document, dict) else None
-    if not isinstance(usage, dict):
-        return None
-    given, made = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-    if given is None or made is None:
-        return None
-    details = usage.get("prompt_tokens_details")
-    cached = _count(details.get("cached_tokens")) if isinstance(details, dict) else 0
-    return Usage(given, made, cached or 0)
-
-
 def reported_model(document: Any) -> str:
     """Return what the vendor calls the model that answered."""
-    return _short(document.get("model")) if isinstance(document, dict) else ""
+    return short(document.get("model")) if isinstance(document, dict) else ""
 
 
 def reported_error(document: Any) -> str:
@@ -68,7 +53,7 @@ def reported_error(document: Any) -> str:
     error = document.get("error") if isinstance(document, dict) else None
     if not isinstance(error, dict):
         return "error" if error else ""
-    return _short(error.get("code")) or _short(error.get("type")) or "error"
+    return short(error.get("code")) or short(error.get("type")) or "error"
 
 
 def estimated(request_bytes: int, texts: Iterable[str]) -> Usage:
@@ -81,37 +66,17 @@ def estimated(request_bytes: int, texts: Iterable[str]) -> Usage:
     )
 
 
-def texts_of(documents: Iterable[bytes]) -> Iterable[str]:
-    """Yield the texts in OpenAI-shaped answers or chunks; what cannot be read has none."""
-    for raw in documents:
-        try:
-            document = orjson.loads(raw)
-        except orjson.JSONDecodeError:
-            continue
-        choices = document.get("choices") if isinstance(document, dict) else None
-        for choice in choices if isinstance(choices, list) else ():
-            if isinstance(choice, dict):
-                yield from _texts(choice.get("message") or choice.get("delta"))
-
-
-def _texts(said: Any) -> Iterable[str]:
-    if not isinstance(said, dict):
-        return
-    for name in ("content", "reasoning_content", "refusal"):
-        if isinstance(text := said.get(name), str):
-            yield text
-    calls = said.get("tool_calls")
-    for call in calls if isinstance(calls, list) else ():
-        function = call.get("function") if isinstance(call, dict) else None
-        if isinstance(function, dict) and isinstance(text := function.get("arguments"), str):
-            yield text
-
-
-def _short(value: Any) -> str:
-    # A vendor's text goes into the record: nothing in it may keep the entry from being written.
+def short(value: Any) -> str:
+    """Return a vendor's text as it can go into the record, whatever it is."""
     return "".join(filter(str.isprintable, value[:200])) if isinstance(value, str) else ""
 
 
-def _count(value: Any) -> int | None:
+def count(value: Any) -> int | None:
+    """Return a number of tokens, None for what is none."""
     is_count = isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _LARGEST
     return value if is_count else None
+
+
+def count_in(container: Any, name: str) -> int:
+    """Return a number of tokens inside an object that may not be there; 0 when it is not."""
+    return (count(container.get(name)) or 0) if isinstance(container, dict) else 0

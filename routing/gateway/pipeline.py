@@ -17,37 +17,48 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from kernel import clock
 from kernel.errors import Unavailable
 from kernel.keys import PepperRing
 from kernel.refs import new_id
 from ledger.entries import Fact
 from routing.gateway import lifecycle
 from routing.gateway.authenticate import Caller, agent_refusal, authenticate, key_refusal
-from routing.gateway.body import ChatBody, read_chat
+from routing.gateway.body import CallBody
 from routing.gateway.decide import Decider
+from routing.gateway.eligible import Eligible, eligible_targets
 from routing.gateway.errors import (
     AgentNotApproved,
     AgentSuspended,
     ApprovalRequired,
     CallDenied,
+    DialectMismatch,
     KeyUnknown,
     ModelNotFound,
+    ModelRetired,
     RouteNotDeclared,
     RouteUnserved,
     VendorNotReady,
 )
 from routing.gateway.exchange import Exchange
-from routing.gateway.forward import to_vendor
+from routing.gateway.forward import address_of, to_vendor
 from routing.gateway.lend import Lender
 from routing.gateway.open_calls import ClientLeft, OpenCall, OpenCalls
-from routing.gateway.ports import Headers, Outgoing, Snapshots, Upstream
+from routing.gateway.ports import (
+    Headers,
+    Outgoing,
+    Snapshots,
+    StoredResponse,
+    StoredResponses,
+    Upstream,
+)
 from routing.gateway.recording import Attempt, Outcome, Recorder, Subject, decided_facts
 from routing.gateway.requests import Answer, Receive, Request, read_body
-from routing.gateway.resolve import in_order, resolve
+from routing.gateway.resolve import resolve
 from routing.gateway.runs import RunName, run_of
 from routing.gateway.snapshot import Route, Snapshot, Target
+from routing.gateway.wires.wire import Wire
 
-CHAT_PATH: Final = "/chat/completions"
 _OFFLOAD_BYTES: Final = 256 * 1024
 # Refusals that may already be history: who was just told "201, your key" calls at once, and the
 # news is still on its way here. One more look before such a refusal makes it true.
@@ -57,6 +68,8 @@ _PERHAPS_NO_MORE: Final = (
     AgentSuspended,
     RouteNotDeclared,
     ModelNotFound,
+    ModelRetired,
+    DialectMismatch,
     RouteUnserved,
     VendorNotReady,
 )
@@ -92,6 +105,17 @@ def header_value(text: str) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """What an agent wants, read and not yet decided."""
+
+    wire: Wire
+    body: CallBody
+    kept: StoredResponse | None
+    run: RunName
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
 class Pipeline:
     """The steps, and the ports they work through."""
 
@@ -102,19 +126,24 @@ class Pipeline:
     recorder: Recorder
     upstream: Upstream
     open_calls: OpenCalls
+    stored: StoredResponses
 
-    async def chat(self, request: Request, receive: Receive, answer: Answer, trace: Trace) -> None:
-        """Carry one chat call from its first byte to its last."""
+    async def carry(
+        self, wire: Wire, request: Request, receive: Receive, answer: Answer, trace: Trace
+    ) -> None:
+        """Carry one call from its first byte to its last."""
         caller = await self.authenticate(request)
-        body, raw = await _read(request, receive)
+        body, raw = await _read(wire, request, receive)
         run = run_of(caller.agent.public_id, request.header)
         trace.run_id = run.run_id
+        kept = await self._find_kept(wire, body, caller) if body.refers_to else None
         # Reading may have taken a while: everything below is decided on what is known now.
+        asked = Asked(wire, body, kept, run, request)
         try:
-            caller, attempt, outgoing = await self._place(caller, run, body, request, trace)
+            caller, attempt, outgoing = await self._place(caller, asked, trace)
         except _PERHAPS_NO_MORE:
             await self.snapshots.look_again()
-            caller, attempt, outgoing = await self._place(caller, run, body, request, trace)
+            caller, attempt, outgoing = await self._place(caller, asked, trace)
         target = attempt.target
         open_call = self.open_calls.add(caller, target.vendor)
         try:
@@ -125,6 +154,7 @@ class Pipeline:
                 request=request,
                 answer=answer,
                 attempt=attempt,
+                wire=wire,
                 body=body,
                 open_call=open_call,
                 patience=self.open_calls.patience,
@@ -143,36 +173,52 @@ class Pipeline:
             return authenticate(request, await self.snapshots.fresh(), self.peppers())
 
     async def _place(
-        self, caller: Caller, run: RunName, body: ChatBody, request: Request, trace: Trace
+        self, caller: Caller, asked: Asked, trace: Trace
     ) -> tuple[Caller, Attempt, Outgoing]:
         """Resolve, decide and lend, all on one snapshot."""
+        wire, body, kept = asked.wire, asked.body, asked.kept
         snapshot = await self.snapshots.fresh()
         caller = _still(caller, snapshot)
-        subject = Subject.of(caller, run)
-        route = resolve(body.model, caller.agent, snapshot)
+        subject = Subject.of(caller, asked.run)
+        route = resolve(body.model or (kept.route if kept else ""), caller.agent, snapshot)
         trace.route = route.name
-        target, decided = await self._decide(caller, subject, route, request, trace)
+        eligible = eligible_targets(wire, body, route, kept, snapshot)
+        target, decided = await self._decide(wire, caller, subject, route, eligible, trace)
         trace.target = target
         attempt = Attempt(
             subject=subject,
             entry_id=new_id("ent"),
             route=route.name,
-            requested_model=body.model,
+            requested_model=body.model or target.model.name,
             target=target,
             streamed=body.streams,
             decided=decided,
-            started_at=request.received_at,
+            started_at=asked.request.received_at,
+            operation=wire.operation,
         )
-        return caller, attempt, self._lend(request, body, target)
+        return caller, attempt, self._lend(wire, asked.request, body, target)
+
+    async def _find_kept(self, wire: Wire, body: CallBody, caller: Caller) -> StoredResponse:
+        """Return where the earlier answer is that a call names. Raises: the wire's refusal."""
+        kept = await self.stored.find(caller.agent.public_id, body.refers_to)
+        if kept is None:
+            raise wire.unknown_reference(body.refers_to)
+        return kept
 
     async def _decide(
-        self, caller: Caller, subject: Subject, route: Route, request: Request, trace: Trace
+        self,
+        wire: Wire,
+        caller: Caller,
+        subject: Subject,
+        route: Route,
+        eligible: Eligible,
+        trace: Trace,
     ) -> tuple[Target, dict[str, Fact]]:
         """Return the first target that policy allows. Raises: CallDenied, ApprovalRequired."""
         refused = None
-        passed_over: list[str] = []
-        for target in in_order(route):
-            decision = await self.decider.decide(_facts(caller, route, target))
+        passed_over = [*eligible.passed_over]
+        for target in eligible.targets:
+            decision = await self.decider.decide(_facts(wire, caller, route, target))
             if decision.allow:
                 facts: dict[str, Fact] = decided_facts(decision)
                 if passed_over:
@@ -186,19 +232,17 @@ class Pipeline:
         trace.target = target
         if not decision.is_lasting:
             raise _Undecided(decision.reason, rule=decision.rule)
-        trace.entry_id = await self.recorder.deny(
-            subject, route, target, decision, request.received_at
-        )
+        trace.entry_id = await self.recorder.deny(subject, route, target, decision, clock.now())
         kind = ApprovalRequired if decision.ask else CallDenied
         raise kind(decision.reason, rule=decision.rule, entry=trace.entry_id)
 
-    def _lend(self, request: Request, body: ChatBody, target: Target) -> Outgoing:
-        vendor = target.vendor
+    def _lend(self, wire: Wire, request: Request, body: CallBody, target: Target) -> Outgoing:
+        vendor, secret = target.vendor, self.lender.lend(target.vendor)
         return Outgoing(
-            method="POST",
-            address=vendor.address(CHAT_PATH),
-            headers=to_vendor(request, vendor.auth_scheme, self.lender.lend(vendor)),
-            body=body.for_model(target.model.name),
+            method=wire.method,
+            address=address_of(wire, vendor, request.query),
+            headers=to_vendor(request, wire.dialect, vendor.auth_scheme, secret),
+            body=wire.for_vendor(body, target.model.name),
         )
 
 
@@ -209,11 +253,11 @@ class _Undecided(Unavailable):
     title = "Policy cannot be asked right now"
 
 
-async def _read(request: Request, receive: Receive) -> tuple[ChatBody, bytes]:
+async def _read(wire: Wire, request: Request, receive: Receive) -> tuple[CallBody, bytes]:
     raw = await read_body(request, receive)
     if len(raw) > _OFFLOAD_BYTES:
-        return await asyncio.to_thread(read_chat, raw), raw
-    return read_chat(raw), raw
+        return await asyncio.to_thread(wire.read, raw), raw
+    return wire.read(raw), raw
 
 
 def _still(caller: Caller, snapshot: Snapshot) -> Caller:
@@ -226,9 +270,9 @@ def _still(caller: Caller, snapshot: Snapshot) -> Caller:
     return Caller(key, agent)
 
 
-def _facts(caller: Caller, route: Route, target: Target) -> dict[str, object]:
+def _facts(wire: Wire, caller: Caller, route: Route, target: Target) -> dict[str, object]:
     return {
-        "call": {"route": route.name, "operation": "chat", "region": ""},
+        "call": {"route": route.name, "operation": wire.operation, "region": ""},
         "agent": caller.agent.described(),
         "target": target.described(),
         "route": route.described(),

@@ -32,6 +32,22 @@ class Snapshots(Protocol):
         """Wait, for a moment at most, until it is known to be true now."""
 
 
+@dataclass(frozen=True, slots=True)
+class StoredResponse:
+    """Where a response is kept that an agent got."""
+
+    vendor_id: str
+    model: str
+    route: str
+
+
+class StoredResponses(Protocol):
+    """Which vendor keeps what, for whom."""
+
+    async def find(self, agent_id: str, response_id: str) -> StoredResponse | None:
+        """Return it, for the agent that got it. Raises: NotGoverned."""
+
+
 class Judge(Protocol):
     """Policy: a pure function of the bundle and the facts."""
 

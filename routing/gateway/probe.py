@@ -19,21 +19,24 @@ from kernel.errors import DomainError
 from kernel.refs import Ref, new_id, system
 from ledger.datakeys import ORG_SCOPE
 from routing.gateway.errors import NoSuchVendor, NotInternal, VendorSlow
-from routing.gateway.exchange import ANSWER_LIMIT, read_json
+from routing.gateway.exchange import ANSWER_LIMIT
 from routing.gateway.forward import to_vendor
 from routing.gateway.lend import Lender
-from routing.gateway.metering import Usage, reported, reported_error, reported_model
+from routing.gateway.metering import Usage, reported_error, reported_model
 from routing.gateway.open_calls import OpenCalls
-from routing.gateway.pipeline import CHAT_PATH
 from routing.gateway.ports import Outgoing, Snapshots, Upstream
 from routing.gateway.recording import Attempt, Outcome, Recorder, Subject
 from routing.gateway.requests import Receive, Request, read_body
 from routing.gateway.snapshot import Model, Snapshot, Target, Vendor
+from routing.gateway.wires.chat import Chat
+from routing.gateway.wires.messages import Messages
+from routing.gateway.wires.wire import Wire, read_json
 from routing.internal import HEADER, InternalKeys
 
 PROBE_SECONDS: Final = 20.0
 _MODELS_SHOWN: Final = 500
 _ACTOR: Final = system("vendor-test")
+_WIRES: Final[dict[str, Wire]] = {wire.dialect.name: wire for wire in (Chat(), Messages())}
 _SMALL_CALL: Final = {
     "messages": [{"role": "user", "content": "Reply with the word OK."}],
     "max_tokens": 16,
@@ -84,7 +87,8 @@ class VendorProbe:
         if isinstance(model, str) and model:
             body = orjson.dumps({"model": model, **_SMALL_CALL})
             target = _target(snapshot, vendor, model)
-            called, _ = await self._try(_Try("chat", "POST", CHAT_PATH, target, body))
+            wire = _WIRES[vendor.dialect]
+            called, _ = await self._try(_Try(wire.operation, "POST", wire.path, target, body))
             # Not every server lists its models; one that answers a call works.
             found |= {"ok": called["ok"], "call": called}
         return found
@@ -108,10 +112,11 @@ class VendorProbe:
             started_at=clock.now(),
             operation=tried.operation,
         )
+        wire = _WIRES[vendor.dialect]
         outgoing = Outgoing(
             method=tried.method,
             address=vendor.address(tried.path),
-            headers=to_vendor(None, vendor.auth_scheme, self.lender.lend(vendor)),
+            headers=to_vendor(None, wire.dialect, vendor.auth_scheme, self.lender.lend(vendor)),
             body=tried.body,
         )
         await self.recorder.intend(attempt, tried.body)
@@ -129,7 +134,7 @@ class VendorProbe:
         outcome = Outcome(
             status="error" if error else "ok",
             http_status=status,
-            usage=reported(document) or Usage(),
+            usage=_WIRES[attempt.target.vendor.dialect].usage_of(document) or Usage(),
             payload=answer,
             duration_ms=elapsed,
             reported_model=reported_model(document),

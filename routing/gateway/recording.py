@@ -64,6 +64,19 @@ CALLS: Final = Table(
         ("duration_ms", "int"),
     ),
 )
+STORED_RESPONSES: Final = Table(
+    "routing_storedresponse",
+    (
+        ("response_id", "text"),
+        ("agent_id", "text"),
+        ("vendor_id", "text"),
+        ("model", "text"),
+        ("route", "text"),
+        ("intent_id", "text"),
+        ("created_at", "timestamptz"),
+    ),
+    "ON CONFLICT DO NOTHING",
+)
 DATA_KEYS: Final = Table(
     "ledger_datakey",
     (
@@ -141,6 +154,9 @@ class Outcome:
     error_code: str = ""
     is_payload_cut: bool = False
     was_withheld: bool = False
+    is_substituted: bool = False
+    response_id: str = ""
+    is_kept: bool = False
 
 
 def highest(data_classes: tuple[str, ...]) -> str:
@@ -249,6 +265,10 @@ class Recorder:
             facts["first_byte_ms"] = outcome.first_byte_ms
         if outcome.error_code:
             facts["error"] = outcome.error_code
+        if outcome.is_substituted:
+            facts["model_substituted"] = True
+        if outcome.response_id:
+            facts["response_id"] = outcome.response_id
         if outcome.is_payload_cut:
             facts["payload_cut"] = True
         if outcome.was_withheld:
@@ -268,6 +288,8 @@ class Recorder:
             entry_id=entry_id,
         )
         rows = [_call_row(attempt, outcome, cost)] if subject.run is not None else []
+        if outcome.is_kept:
+            rows.append(_stored_row(attempt, outcome))
         await self._append(fields, subject, rows, data_key)
 
     async def deny(
@@ -359,6 +381,20 @@ class Recorder:
         self._runs.move_to_end(run_id)
         if len(self._runs) > _RUNS_KEPT:
             self._runs.popitem(last=False)
+
+
+def _stored_row(attempt: Attempt, outcome: Outcome) -> Row:
+    target = attempt.target
+    values = (
+        outcome.response_id,
+        attempt.subject.agent_id,
+        target.vendor.public_id,
+        target.model.name,
+        attempt.route,
+        attempt.entry_id,
+        attempt.started_at,
+    )
+    return Row(STORED_RESPONSES, values)
 
 
 def _call_row(attempt: Attempt, outcome: Outcome, cost: int | None) -> Row:

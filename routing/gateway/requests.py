@@ -43,6 +43,7 @@ class Request:
     received_at: datetime
     started: float
     http_version: str = "1.1"
+    query: bytes = field(default=b"", repr=False)
 
     @classmethod
     def of(cls, scope: MutableMapping[str, Any]) -> Request:
@@ -60,6 +61,7 @@ class Request:
             clock.now(),
             time.perf_counter(),
             scope.get("http_version", "1.1"),
+            scope["query_string"],
         )
 
     def header(self, name: str) -> str | None:

@@ -6,11 +6,12 @@ import random
 from itertools import groupby
 
 from routing.gateway.errors import ModelNotFound, RouteNotDeclared, RouteUnserved
+from routing.gateway.lifecycle import refuse_retired
 from routing.gateway.snapshot import Agent, Route, Snapshot, Target
 
 
 def resolve(name: str, agent: Agent, snapshot: Snapshot) -> Route:
-    """Return the route. Raises: ModelNotFound, RouteNotDeclared, RouteUnserved."""
+    """Return the route. Raises: ModelNotFound, ModelRetired, RouteNotDeclared, RouteUnserved."""
     route = snapshot.routes.get(name)
     if route is None or not route.is_enabled:
         raise ModelNotFound(
@@ -25,6 +26,7 @@ def resolve(name: str, agent: Agent, snapshot: Snapshot) -> Route:
             param="model",
         )
     if not any(target.is_enabled for target in route.targets):
+        refuse_retired(route)
         raise RouteUnserved(f"No target of the route {name!r} is enabled right now.")
     return route
 

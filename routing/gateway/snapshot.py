@@ -69,8 +69,12 @@ class Vendor:
     def address(self, path: str) -> URL:
         found = self._addresses.get(path)
         if found is None:
-            found = self._addresses[path] = URL(self.base_url.rstrip("/") + path)
+            found = self._addresses[path] = self.new_address(path)
         return found
+
+    def new_address(self, path: str) -> URL:
+        """Return an address that is needed once, and is not remembered."""
+        return URL(self.base_url.rstrip("/") + path)
 
     @cached_property
     def _addresses(self) -> dict[str, URL]:

@@ -27,12 +27,13 @@ class Event:
 
 
 class EventSplitter:
-    """Cuts one stream into events; holds at most `HOLD` bytes and a chunk."""
+    """Cuts one stream into events; holds at most so many bytes and a chunk."""
 
-    __slots__ = ("_fragmented", "_held", "_searched", "_started")
+    __slots__ = ("_fragmented", "_held", "_hold", "_searched", "_started")
 
-    def __init__(self) -> None:
-        self._held = b""
+    def __init__(self, hold: int = HOLD) -> None:
+        self._hold = hold
+        self._held = bytearray()  # grows without being copied, for events of many chunks
         self._searched = 0
         self._fragmented = False
         self._started = False
@@ -40,7 +41,7 @@ class EventSplitter:
     @property
     def held(self) -> bytes:
         """The beginning of an event whose end has not come."""
-        return self._held
+        return bytes(self._held)
 
     @property
     def is_inside_fragments(self) -> bool:
@@ -49,20 +50,26 @@ class EventSplitter:
 
     def feed(self, chunk: bytes) -> list[Event]:
         """Return the events that are complete now."""
-        held = self._held + chunk if self._held else chunk
+        held: bytes | bytearray = chunk
+        if self._held:
+            self._held += chunk
+            held = self._held
         events: list[Event] = []
         start, look = 0, self._searched
         while found := _find_blank_line(held, look):
             start, look = self._emit(events, held, start, found.end()), found.end()
-        if len(held) - start > HOLD:
+        if len(held) - start > self._hold:
             start = self._emit_fragment(events, held, start)
-        self._held = held[start:]
+        if held is self._held:
+            del self._held[:start]
+        elif start < len(held):
+            self._held += held[start:]
         # A line end may be split over two chunks: look at the last three bytes again.
         self._searched = max(0, len(self._held) - 3)
         return events
 
-    def _emit(self, events: list[Event], held: bytes, start: int, end: int) -> int:
-        raw = held[start:end]
+    def _emit(self, events: list[Event], held: bytes | bytearray, start: int, end: int) -> int:
+        raw = bytes(held[start:end])
         if self._fragmented:
             self._fragmented = False
             events.append(Event(raw, None))
@@ -70,11 +77,11 @@ class EventSplitter:
             events.append(Event(raw, self._data_of(raw)))
         return end
 
-    def _emit_fragment(self, events: list[Event], held: bytes, start: int) -> int:
+    def _emit_fragment(self, events: list[Event], held: bytes | bytearray, start: int) -> int:
         # Line ends at the border stay held, so that a blank line is still recognised.
         end = start + len(held[start:].rstrip(b"\r\n"))
         if end > start:
-            events.append(Event(held[start:end], None))
+            events.append(Event(bytes(held[start:end]), None))
             self._fragmented = True
         return end
 

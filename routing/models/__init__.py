@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from routing.models.catalogue import CatalogueLoad, LifecycleRow, Price
 from routing.models.route import Route, RouteTarget
+from routing.models.stored import StoredResponse
 from routing.models.usage import (
     Call,
     ModelUse,
@@ -26,6 +27,7 @@ __all__ = [
     "Route",
     "RouteTarget",
     "Run",
+    "StoredResponse",
     "UsageDay",
     "UsageMark",
     "UsageMonth",

@@ -19,7 +19,7 @@ from kernel import clock
 from kernel.db import constraint_of
 from kernel.refs import new_id
 from registry.models import SignInLink
-from routing.models import LifecycleRow, ModelUse, Price, UsageDay, UsageMonth
+from routing.models import LifecycleRow, ModelUse, Price, StoredResponse, UsageDay, UsageMonth
 from tests.architecture.test_errors import PACKAGES
 from tests.factories import (
     make_agent,
@@ -100,6 +100,7 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("routing_routetarget_weight", "routing_routetarget", {"region": "'x'", "weight": "0"}),
     ("routing_run_one_per_label", "routing_run", {"run_id": "'run_x'"}),
     ("routing_call_tokens", "routing_call", {"output_tokens": "-1"}),
+    ("routing_storedresponse_once", "routing_storedresponse", {}),
     ("routing_usageday_one_per_key", "routing_usageday", {}),
     ("routing_usagemonth_one_per_agent", "routing_usagemonth", {}),
     ("routing_modeluse_one_per_key", "routing_modeluse", {}),
@@ -122,6 +123,10 @@ def world(db: None) -> None:
     make_route("sandbox", make_model(make_vendor()))
     make_run(agent)
     make_call(agent)
+    StoredResponse.objects.create(
+        response_id="resp_1", agent_id=agent.public_id, vendor_id="ven_x", model="m",
+        route="sandbox", intent_id="ent_x", created_at=now,
+    )  # fmt: skip
     review = Review.objects.create(
         public_id=new_id("rev"), kind="registration", subject=str(agent.ref), subject_name="a",
         digest="sha256:00", question="?", requester=cast.alice, required_role="security",

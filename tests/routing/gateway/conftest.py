@@ -172,6 +172,11 @@ class Agent(Client):
             body = (body or BODY) | {"model": self.route}
         return super().chat(body, **headers)
 
+    def post(self, path: str, document: dict[str, Any], **headers: str) -> Got:
+        """Make a call of any kind to the agent's own route."""
+        raw = json.dumps({"model": self.route} | document).encode()
+        return self.ask("POST", path, raw, **headers)
+
     def open_stream(self, **over: Any) -> tuple[http.client.HTTPConnection, Any]:
         return super().open_stream(**{"model": self.route} | over)
 
@@ -194,8 +199,16 @@ class Agent(Client):
 
 @pytest.fixture
 def make_agent(served: ServedGateway, world: World, vendor: ScriptedVendor) -> Callable[..., Agent]:
-    def make(port: int = 0, constraints: dict[str, Any] | None = None, **over: Any) -> Agent:
-        vendor_pk, vendor_id = world.add_vendor(vendor.base_url, secret=SECRET)
+    def make(
+        port: int = 0,
+        constraints: dict[str, Any] | None = None,
+        dialect: str = "openai",
+        **over: Any,
+    ) -> Agent:
+        scheme = "x-api-key" if dialect == "anthropic" else "bearer"
+        vendor_pk, vendor_id = world.add_vendor(
+            vendor.base_url, secret=SECRET, dialect=dialect, auth_scheme=scheme
+        )
         route = f"route-{vendor_id}"
         world.add_route(route, world.add_model(vendor_pk), constraints=constraints)
         row = world.add_agent(**{"routes": [route]} | over)

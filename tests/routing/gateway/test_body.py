@@ -10,7 +10,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.canonical import BodyTooLarge, NotJSON
-from routing.gateway.body import LIMIT, NotAChatCall, member_spans, read_chat
+from routing.gateway.body import LIMIT, CallBody, member_spans
+from routing.gateway.errors import NotAChatCall
+from routing.gateway.wires.chat import Chat
+
+CHAT = Chat()
+
+
+def read_chat(raw: bytes) -> CallBody:
+    return CHAT.read(raw)
+
 
 values = st.recursive(
     st.none()
@@ -56,10 +65,10 @@ def test_only_the_model_changes(before, after, space, ascii_only, name):
         body = read_chat(raw)
     except NotJSON:
         return  # NUL and the like: refused, not forwarded
-    assert json.loads(body.for_model(name)) == document | {"model": name}
+    assert json.loads(CHAT.for_vendor(body, name)) == document | {"model": name}
     if name.isascii() and name.isalnum():
         assert (
-            body.for_model(name) == raw.replace(b'"a-route"', json.dumps(name).encode(), 1)
+            CHAT.for_vendor(body, name) == raw.replace(b'"a-route"', json.dumps(name).encode(), 1)
             or raw.count(b"a-route") > 1
         )
 
@@ -82,7 +91,7 @@ def test_a_stream_asks_for_its_usage_and_keeps_every_other_option(before, option
     except NotJSON:
         return
     wanted = ((options if present else None) or {}) | {"include_usage": True}
-    assert json.loads(body.for_model("m")) == document | {"stream_options": wanted}
+    assert json.loads(CHAT.for_vendor(body, "m")) == document | {"stream_options": wanted}
 
 
 @given(members)
@@ -95,7 +104,7 @@ def test_spans_are_where_the_values_are(document):
 def test_an_escaped_name_is_the_same_name():
     body = read_chat(b'{"mod\\u0065l":"a","stre\\u0061m":true}')
     assert (body.model, body.streams) == ("a", True)
-    assert json.loads(body.for_model("b"))["model"] == "b"
+    assert json.loads(CHAT.for_vendor(body, "b"))["model"] == "b"
 
 
 BAD = {

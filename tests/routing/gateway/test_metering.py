@@ -7,15 +7,18 @@ from dataclasses import replace
 import orjson
 import pytest
 
+from routing.gateway.body import CallBody
 from routing.gateway.metering import (
     Usage,
     estimated,
-    reported,
     reported_error,
     reported_model,
-    texts_of,
 )
 from routing.gateway.snapshot import Model
+from routing.gateway.wires.chat import Chat
+
+CHAT = Chat()
+reported = CHAT.usage_of
 
 MODEL = Model("mod_1", "m", "USD", 2_500_000, 10_000_000, 1_250_000, None, None, "", True, 0.0)
 
@@ -73,5 +76,7 @@ def test_an_estimate_counts_what_was_said():
         b"not json",
         b"[]",
     ]
-    assert estimated(400, texts_of(said)) == Usage(100, 3, 0, is_estimated=True)
+    assert CHAT.guess(CallBody("", 400, "m", streams=True, spans={}), said, None) == Usage(
+        100, 3, 0, is_estimated=True
+    )
     assert estimated(1, []) == Usage(1, 0, 0, is_estimated=True)

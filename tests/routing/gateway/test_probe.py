@@ -9,6 +9,7 @@ import pytest
 from routing.internal import HEADER, InternalKeys
 from tests.routing.gateway.conftest import Client, eventually
 from tests.routing.gateway.scripted import COMPLETION, SECRET, answer
+from tests.routing.gateway.shapes import MESSAGE
 
 MODELS = {"object": "list", "data": [{"id": "vendor-model-1"}, {"id": "b"}, {}, 7]}
 
@@ -79,3 +80,18 @@ def test_nobody_else_may_ask(ask, agent, vendor):
 
 def test_an_unknown_vendor_is_not_found(ask):
     assert ask("ven_none").code == "no_such_vendor"
+
+
+def test_a_vendor_of_the_other_dialect_is_tried_in_its_own(ask, make_agent, vendor):
+    claude = make_agent(dialect="anthropic")
+
+    def either(seen, writer):
+        return answer(MODELS if seen.path.endswith("/models") else MESSAGE)(seen, writer)
+
+    vendor.script = either
+    got = ask(claude.vendor_id, {"model": "vendor-model-1"}).json
+    assert (got["ok"], got["models"]) == (True, ["vendor-model-1", "b"])
+    assert [seen.path for seen in vendor.seen] == ["/v1/models", "/v1/messages"]
+    for seen in vendor.seen:
+        assert seen.header("x-api-key") == SECRET
+        assert seen.header("anthropic-version") == "2023-06-01"

@@ -44,7 +44,10 @@ CORPUS = {
     "a chunk size that is none": CHUNKED + b"\r\nzz\r\n\r\n",
 }
 BAD_BODIES = [b"", b"{", b"[]", b'{"model":"a","model":"b"}', b'{"x":NaN}', b"\xff"]
-UNSERVED = ["/", "/v1", "/v1/chat/completions/", "/v1/responses", "/internal/vendors", "/V1/models"]
+UNSERVED = [
+    "/", "/v1", "/v1/chat/completions/", "/v1/responses/", "/v1/responses/a/b",
+    "/v1/responses/a%2Fb", "/v1/messages/batches", "/internal/vendors", "/V1/models",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", CORPUS)
@@ -156,7 +159,7 @@ def test_pipelined_calls_are_answered_in_order(agent):
 def test_what_is_not_served_is_a_404_in_a_vendors_shape(agent):
     for path in UNSERVED:
         got = agent.ask("GET", path)
-        assert (got.status, got.code) == (404, "no_such_path")
+        assert (got.status, got.code) == (404, "no_such_path"), path
 
 
 def test_a_wrong_method_is_a_405(agent):

@@ -1,0 +1,65 @@
+"""Which targets of a route could serve a call at all, before policy is asked about any.
+
+A target that speaks another dialect could not: nothing translates between the two yet, and
+a call is never sent where it would be misread. A call about something that a vendor keeps
+goes to that vendor or to nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from routing.gateway.body import CallBody
+from routing.gateway.errors import DialectMismatch
+from routing.gateway.ports import StoredResponse
+from routing.gateway.resolve import in_order
+from routing.gateway.snapshot import Route, Snapshot, Target
+from routing.gateway.wires.wire import Wire
+
+
+@dataclass(frozen=True, slots=True)
+class Eligible:
+    """The targets in the order to be tried, and why others are none of them."""
+
+    targets: list[Target]
+    passed_over: list[str]
+
+
+def eligible_targets(
+    wire: Wire, body: CallBody, route: Route, kept: StoredResponse | None, snapshot: Snapshot
+) -> Eligible:
+    """Choose among a route's targets. Raises: DialectMismatch, the wire's refusal."""
+    if kept is not None:
+        return _where_kept(wire, body, route, kept, snapshot)
+    targets: list[Target] = []
+    others: list[Target] = []
+    for target in in_order(route):
+        (targets if target.vendor.dialect == wire.dialect.name else others).append(target)
+    if not targets and others:
+        raise DialectMismatch(
+            f"{route.name!r} is served by {others[0].vendor.name}, which speaks the"
+            f" {others[0].vendor.dialect} dialect, and this call is in the {wire.dialect.name}"
+            " dialect. The gateway does not translate between them yet: use the other client,"
+            " or ask the platform team for a target that speaks this one.",
+            param="model",
+        )
+    return Eligible(targets, [_passed_over(target) for target in others])
+
+
+def _where_kept(
+    wire: Wire, body: CallBody, route: Route, kept: StoredResponse, snapshot: Snapshot
+) -> Eligible:
+    there = [target for target in in_order(route) if target.vendor.public_id == kept.vendor_id]
+    if not body.model and not there:
+        # Off the route by now, and still where the answer is.
+        vendor = snapshot.vendors.get(kept.vendor_id)
+        model = snapshot.models.get((kept.vendor_id, kept.model))
+        if vendor is not None and vendor.is_enabled and model is not None:
+            there = [Target(vendor=vendor, model=model, region="", weight=1, priority=0)]
+    if not there:
+        raise wire.unknown_reference(body.refers_to)
+    return Eligible(there, [])
+
+
+def _passed_over(target: Target) -> str:
+    return f"{target.vendor.name}/{target.model.name}: {DialectMismatch.code}"
