@@ -287,12 +287,14 @@ def test_a_grant_made_by_hand_does_not_last(db: None) -> None:
     assert rights == [("INSERT",), ("SELECT",)]
 
 
+@pytest.mark.xdist_group("roles")  # a role is the whole server's, not a database's
 def test_a_role_that_may_not_be_made_is_said(db: None) -> None:
     granted = apply_grants("another_role")
     assert granted.tables == 0
     assert "may not make it" in granted.reason
 
 
+@pytest.mark.xdist_group("roles")  # a role is the whole server's, not a database's
 def test_a_missing_role_is_made_where_that_is_permitted(superuser_address: str, db: None) -> None:
     with psycopg.connect(superuser_address) as superuser:
         superuser.execute("ALTER ROLE unsprawl_owner CREATEROLE")
