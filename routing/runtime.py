@@ -13,6 +13,8 @@ import os
 import secrets
 import socket
 import sys
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -30,10 +32,11 @@ from policy.remote import RemoteJudge
 from routing.freshness import FreshSnapshots
 from routing.gateway.access_log import AccessLog
 from routing.gateway.app import Gateway, Parts
+from routing.gateway.breaker import STATES, Breakers, Name, State
 from routing.gateway.decide import Decider
 from routing.gateway.forward import AiohttpUpstream
 from routing.gateway.lend import Lender
-from routing.gateway.metrics import Metrics
+from routing.gateway.metrics import Figure, Metrics
 from routing.gateway.open_calls import SWEEP_SECONDS, OpenCalls, Patience
 from routing.gateway.pipeline import Pipeline
 from routing.gateway.probe import VendorProbe
@@ -89,6 +92,7 @@ class GatewayProcess:
         self._peppers = PepperFile(settings.keys_dir / "pepper.json")
         self._lender = Lender(SecretOpener(settings.keys_dir, VENDOR_RING))
         self._open_calls = OpenCalls(settings.patience)
+        self._breakers = Breakers(on_change=_tell_of_breaker)
         self._journal = Journal(settings.database_url, process=process_name())
         self._snapshots = FreshSnapshots(settings.database_url, on_change=self._take)
         self._recorder = Recorder(
@@ -109,6 +113,12 @@ class GatewayProcess:
             "Time since the rules were known to be fresh",
             lambda: self._snapshots.age_seconds,
         )
+        metrics.watch_each(
+            "breaker_state",
+            "Targets that have failed: 0 closed, 1 half open, 2 open",
+            ["vendor", "model", "region"],
+            self._breaker_figures,
+        )
 
     async def start(self) -> None:
         """Bring everything up, side by side. Raises what keeps a part from starting."""
@@ -127,6 +137,7 @@ class GatewayProcess:
             recorder=self._recorder,
             upstream=upstream,
             open_calls=self._open_calls,
+            breakers=self._breakers,
             stored=self._stored,
         )
         probe = VendorProbe(
@@ -176,6 +187,13 @@ class GatewayProcess:
         self._peppers.keep_up(snapshot)
         self._lender.keep_only(snapshot)
         self._open_calls.review(snapshot)
+        self._breakers.keep_only(
+            target.breaker for route in snapshot.routes.values() for target in route.targets
+        )
+
+    def _breaker_figures(self) -> Iterator[Figure]:
+        for name, state in self._breakers.states(time.monotonic()):
+            yield (name.vendor, name.model, name.region), STATES.index(state)
 
     async def _keep_sweeping(self) -> None:
         while True:
@@ -183,6 +201,11 @@ class GatewayProcess:
             self._open_calls.sweep()
             if self._journal.is_up:
                 await self._recorder.pay_debts()
+
+
+def _tell_of_breaker(name: Name, state: State) -> None:
+    tell = logger.info if state == "closed" else logger.warning
+    tell(f"breaker.{state}", vendor=name.vendor, model=name.model, region=name.region)
 
 
 def process_name() -> str:

@@ -19,6 +19,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 
 from credentials.broker import COLUMNS, SealedRow
+from routing.gateway.options import read_options
 from routing.gateway.snapshot import (
     Agent,
     Key,
@@ -77,11 +78,11 @@ _MODELS: Final = """
 """
 _ROUTES: Final = """
     SELECT id, public_id, name, constraints, disabled_at IS NULL,
-           extract(epoch FROM created_at)::float8
+           extract(epoch FROM created_at)::float8, options
     FROM routing_route
 """
 _TARGETS: Final = """
-    SELECT route_id, model_id, region, weight, priority
+    SELECT route_id, model_id, region, weight, priority, canary_percent, first_byte_ms
     FROM routing_routetarget ORDER BY route_id, priority, id
 """
 
@@ -266,7 +267,15 @@ def _model(row: Row) -> Model:
 
 
 def _target(row: Row, vendor: Vendor, model: Model) -> Target:
-    return Target(vendor=vendor, model=model, region=row[2], weight=row[3], priority=row[4])
+    return Target(
+        vendor=vendor,
+        model=model,
+        region=row[2],
+        weight=row[3],
+        priority=row[4],
+        canary_percent=row[5],
+        first_byte_ms=row[6],
+    )
 
 
 def _route(row: Row, targets: tuple[Target, ...]) -> Route:
@@ -277,4 +286,5 @@ def _route(row: Row, targets: tuple[Target, ...]) -> Route:
         is_enabled=row[4],
         targets=targets,
         created_at=row[5],
+        options=read_options(row[6]),
     )

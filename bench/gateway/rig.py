@@ -283,7 +283,13 @@ class World:
         }
         return self.insert("routing_model", **given | over)
 
-    def add_route(self, name: str, *models: int, constraints: dict[str, Any] | None = None) -> int:
+    def add_route(
+        self,
+        name: str,
+        *models: int,
+        constraints: dict[str, Any] | None = None,
+        options: dict[str, Any] | None = None,
+    ) -> int:
         now = clock.now()
         route = self.insert(
             "routing_route",
@@ -291,6 +297,7 @@ class World:
             name=name,
             title="",
             constraints=Jsonb(constraints or {}),
+            options=Jsonb(options or {}),
             revision=1,
             created_at=now,
             changed_at=now,

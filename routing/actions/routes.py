@@ -22,6 +22,7 @@ from ledger.record import record
 from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Role
+from routing.actions.route_options import checked_millis, checked_options, is_over
 from routing.actions.vendors import DATA_CLASSES
 from routing.errors import AlreadyDisabled, NotDisabled, ReasonMissing, RouteInvalid, RouteMoved
 from routing.models import Model, Route, RouteTarget, Vendor
@@ -43,10 +44,15 @@ class TargetDraft:
     weight: int = 100
     priority: int = 0
     region: str = ""
+    canary_percent: int | None = None
+    first_byte_ms: int | None = None
 
     def __str__(self) -> str:
         region = f"@{self.region}" if self.region else ""
-        return f"{self.vendor}/{self.model}{region} priority {self.priority} weight {self.weight}"
+        said = f"{self.vendor}/{self.model}{region} priority {self.priority} weight {self.weight}"
+        if self.canary_percent is not None:
+            said += f" canary {self.canary_percent}%"
+        return said if self.first_byte_ms is None else f"{said} first byte {self.first_byte_ms} ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +66,14 @@ class RouteResult:
 
 
 @transaction.atomic
-def put_route(
+def put_route(  # noqa: PLR0913  a whole document, named
     name: str,
     targets: Iterable[TargetDraft],
     constraints: Mapping[str, Any] | None = None,
     *,
     actor: Actor,
     title: str = "",
+    options: Mapping[str, Any] | None = None,
     expected_revision: int | None = None,
 ) -> RouteResult:
     """Make a route say exactly this. Saying the same again changes and records nothing.
@@ -81,14 +88,15 @@ def put_route(
     chosen = _models(listed)
     route = Route.objects.select_for_update().filter(name=name).first()
     _check_revision(route, expected_revision)
-    notes = _notes(listed, chosen, limits)
-    if route is not None and _says(route) == (title, limits, _sorted(listed)):
+    wanted = _options(options or {}, listed, route)
+    notes = _notes(listed, chosen, limits, wanted)
+    if route is not None and _says(route) == (title, limits, wanted, _sorted(listed)):
         was_stopped = route.disabled_at is not None
         if was_stopped:
             _enable(route, actor)
         return RouteResult(route_for(actor, name), created=False, changed=was_stopped, notes=notes)
     created = route is None
-    route = _store(route, name, title, limits)
+    route = _store(route, name, title, limits, wanted)
     RouteTarget.objects.bulk_create(_rows(route, listed, chosen))
     if route.disabled_at is not None:
         _enable(route, actor)
@@ -103,6 +111,7 @@ def check_route(
     *,
     actor: Actor,
     title: str = "",
+    options: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Say what people should know before a route is set like this; nothing changes.
 
@@ -111,7 +120,9 @@ def check_route(
     actor.require(Role.PLATFORM)
     listed, limits = list(targets), _constraints(constraints or {})
     _check_name(name, title)
-    return _notes(listed, _models(listed), limits)
+    chosen = _models(listed)
+    wanted = _options(options or {}, listed, Route.objects.filter(name=name).first())
+    return _notes(listed, chosen, limits, wanted)
 
 
 @transaction.atomic
@@ -194,6 +205,13 @@ def _models(targets: list[TargetDraft]) -> dict[tuple[str, str], Model]:
         if key in seen:
             raise _wrong(number, f"{target.vendor}/{target.model} is named twice")
         seen.add(key)
+    shares = [target.canary_percent for target in targets]
+    if None not in shares:
+        raise RouteInvalid(
+            "Every target is a canary: at least one has to serve everybody else.", field="targets"
+        )
+    if sum(share or 0 for share in shares) > 100:
+        raise RouteInvalid("The canaries' shares add up to more than 100 %.", field="targets")
     return known
 
 
@@ -203,6 +221,10 @@ def _check_target(number: int, target: TargetDraft, known: dict[tuple[str, str],
         raise _wrong(number, _missing(target, known))
     if not (1 <= target.weight <= 10000 and 0 <= target.priority <= 1000):
         raise _wrong(number, "weight is 1 to 10000, priority 0 to 1000")
+    if target.canary_percent is not None and not 0 <= target.canary_percent <= 100:
+        raise _wrong(number, "canary_percent is 0 to 100")
+    if target.first_byte_ms is not None:
+        checked_millis(target.first_byte_ms, f"targets[{number}].first_byte_ms")
     if target.region and target.region not in model.vendor.regions:
         regions = ", ".join(model.vendor.regions) or "none"
         raise _wrong(number, f"{target.vendor} has no region {target.region!r}; it has: {regions}")
@@ -220,6 +242,13 @@ def _missing(target: TargetDraft, known: dict[tuple[str, str], Model]) -> str:
 
 def _wrong(number: int, what: str) -> RouteInvalid:
     return RouteInvalid(f"Target {number + 1}: {what}.", field=f"targets[{number}]")
+
+
+def _options(
+    said: Mapping[str, Any], targets: list[TargetDraft], route: Route | None
+) -> dict[str, Any]:
+    named = [(target.vendor, target.model, target.region) for target in targets]
+    return checked_options(said, named, stored=route.options if route else {})
 
 
 def _constraints(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -246,9 +275,14 @@ def _is_sound(key: str, value: Any) -> bool:
 
 
 def _notes(
-    targets: list[TargetDraft], models: dict[tuple[str, str], Model], limits: dict[str, Any]
+    targets: list[TargetDraft],
+    models: dict[tuple[str, str], Model],
+    limits: dict[str, Any],
+    options: dict[str, Any],
 ) -> list[str]:
     notes = []
+    if (override := options.get("override")) and is_over(override):
+        notes.append(f"The override ended at {override['until']} and changes nothing any more.")
     for target in targets:
         model = models[target.vendor, target.model]
         named = f"{target.vendor}/{target.model}"
@@ -263,36 +297,50 @@ def _notes(
     return notes
 
 
-Said = tuple[str, dict[str, Any], list[TargetDraft]]
+Said = tuple[str, dict[str, Any], dict[str, Any], list[TargetDraft]]
 
 
 def _says(route: Route) -> Said:
-    rows = route.targets.select_related("model__vendor")
-    targets = [
-        TargetDraft(row.model.vendor.name, row.model.name, row.weight, row.priority, row.region)
-        for row in rows
+    return route.title, route.constraints, route.options, _sorted(drafts_of(route))
+
+
+def drafts_of(route: Route) -> list[TargetDraft]:
+    """Return a route's targets as they would be written to say the same again."""
+    return [
+        TargetDraft(
+            row.model.vendor.name,
+            row.model.name,
+            row.weight,
+            row.priority,
+            row.region,
+            row.canary_percent,
+            row.first_byte_ms,
+        )
+        for row in route.targets.select_related("model__vendor")
     ]
-    return route.title, route.constraints, _sorted(targets)
 
 
 def _sorted(targets: list[TargetDraft]) -> list[TargetDraft]:
     return sorted(targets, key=lambda one: (one.vendor, one.model, one.region))
 
 
-def _store(route: Route | None, name: str, title: str, limits: dict[str, Any]) -> Route:
+def _store(
+    route: Route | None, name: str, title: str, limits: dict[str, Any], options: dict[str, Any]
+) -> Route:
     now = clock.now()
     if route is None:
         route = Route(
             public_id=new_id("rte"), name=name, title=title, constraints=limits,
-            created_at=now, changed_at=now,
+            options=options, created_at=now, changed_at=now,
         )  # fmt: skip
         raced = RouteMoved(f"The route {name} has just been made by somebody else.")
         with refused_as({"routing_route_name_key": raced}):
             route.save(force_insert=True)
         return route
-    route.title, route.constraints, route.changed_at = title, limits, now
+    route.title, route.constraints, route.options = title, limits, options
+    route.changed_at = now
     route.revision += 1
-    route.save(update_fields=["title", "constraints", "changed_at", "revision"])
+    route.save(update_fields=["title", "constraints", "options", "changed_at", "revision"])
     route.targets.all().delete()
     return route
 
@@ -307,15 +355,22 @@ def _rows(
             region=target.region,
             weight=target.weight,
             priority=target.priority,
+            canary_percent=target.canary_percent,
+            first_byte_ms=target.first_byte_ms,
         )
         for target in targets
     ]
 
 
 def _facts(route: Route, targets: list[TargetDraft]) -> dict[str, Fact]:
-    return {
+    facts: dict[str, Fact] = {
         "route": route.name,
         "revision": route.revision,
         "targets": [str(target) for target in _sorted(targets)],
         "constraints": digest(route.constraints),
+        "options": digest(route.options),
     }
+    if override := route.options.get("override"):
+        facts["override"] = f"{override['vendor']}/{override['model']} until {override['until']}"
+        facts["override_reason"] = override["reason"]
+    return facts

@@ -148,6 +148,50 @@ class TargetInput(Input):
     weight = serializers.IntegerField(min_value=1, max_value=10000, default=100)
     priority = serializers.IntegerField(min_value=0, max_value=1000, default=0)
     region = Text(required=False, allow_blank=True, max_length=63, default="")
+    canary_percent = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, max_value=100, default=None,
+        help_text="Serve this share of runs first, and no others. Null: an ordinary target.",
+    )  # fmt: skip
+    first_byte_ms = serializers.IntegerField(
+        required=False, allow_null=True, min_value=50, max_value=3_600_000, default=None,
+        help_text="Go on to another target when nothing came by then. Null: as the route says.",
+    )  # fmt: skip
+
+
+class OverrideInput(Input):
+    """One target put first until a moment."""
+
+    vendor = Text(max_length=63)
+    model = Text(max_length=200)
+    region = Text(required=False, allow_blank=True, max_length=63, default="")
+    until = Text(max_length=40, help_text="Such as 2026-12-01T18:00:00Z; at most 30 days ahead.")
+    reason = Text(max_length=500)
+
+
+class OptionsInput(Input):
+    """How far a route goes for an answer."""
+
+    fallback_on = serializers.ListField(
+        child=Text(max_length=10), required=False,
+        help_text="connect, timeout, broken, 5xx, or statuses such as 429. Empty: never go on."
+        " Not said: connect, timeout, broken, 5xx and 429.",
+    )  # fmt: skip
+    retries = serializers.IntegerField(
+        required=False, min_value=0, max_value=3,
+        help_text="How often a target is tried again before the next one. Not said: not at all.",
+    )  # fmt: skip
+    deadline_ms = serializers.IntegerField(
+        required=False, allow_null=True, min_value=50, max_value=3_600_000,
+        help_text="For the whole call: every attempt, and the answer to its end.",
+    )  # fmt: skip
+    first_byte_ms = serializers.IntegerField(
+        required=False, allow_null=True, min_value=50, max_value=3_600_000,
+        help_text="For each attempt, until its answer begins.",
+    )  # fmt: skip
+    sticky = serializers.BooleanField(
+        required=False, help_text="Keep a run on one of the targets that share by weight."
+    )
+    override = OverrideInput(required=False, allow_null=True)
 
 
 class RouteInput(Input):
@@ -156,6 +200,7 @@ class RouteInput(Input):
     title = Text(required=False, allow_blank=True, max_length=200, default="")
     targets = TargetInput(many=True)
     constraints = serializers.DictField(required=False)
+    options = OptionsInput(required=False)
     revision = serializers.IntegerField(
         required=False, min_value=0, help_text="The revision you have read; as If-Match does."
     )

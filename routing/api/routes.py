@@ -58,6 +58,7 @@ class OneRoute(APIView):
             given.get("constraints"),
             actor=actor_of(request),
             title=given["title"],
+            options=given.get("options"),
             expected_revision=_expected(request, given),
         )
         document = route_shown(result.route) | {"notes": result.notes}

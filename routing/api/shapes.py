@@ -133,6 +133,8 @@ class TargetOutput(serializers.Serializer[Any]):
     region = serializers.CharField()
     weight = serializers.IntegerField()
     priority = serializers.IntegerField()
+    canary_percent = serializers.IntegerField(allow_null=True)
+    first_byte_ms = serializers.IntegerField(allow_null=True)
 
 
 class RouteOutput(serializers.Serializer[Any]):
@@ -144,6 +146,7 @@ class RouteOutput(serializers.Serializer[Any]):
     revision = serializers.IntegerField()
     targets = TargetOutput(many=True)
     constraints = serializers.JSONField()
+    options = serializers.JSONField()
     disabled_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()

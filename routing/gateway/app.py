@@ -22,10 +22,11 @@ from kernel.errors import DomainError, TooLarge
 from kernel.refs import new_id
 from routing.gateway import models_list
 from routing.gateway.access_log import AccessLog
+from routing.gateway.attempts import Trace
 from routing.gateway.dialects import ANTHROPIC, OPENAI, Dialect
 from routing.gateway.errors import BodyBroken, BodyEncoded, MethodNotTaken, NoSuchPath
 from routing.gateway.metrics import CONTENT_TYPE, Metrics
-from routing.gateway.pipeline import Pipeline, Trace
+from routing.gateway.pipeline import Pipeline
 from routing.gateway.probe import VendorProbe
 from routing.gateway.requests import Answer, ClientGone, Receive, Request, Send
 from routing.gateway.wires.chat import Chat
@@ -230,6 +231,8 @@ class Gateway:
                 outcome.usage.input_tokens,
                 outcome.usage.output_tokens,
             )
+        if trace.fallbacks:
+            self._metrics.note_fallback(trace.route, trace.fallback_reason)
         if operation in _QUIET:
             return
         self._log.note(

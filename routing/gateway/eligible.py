@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from routing.gateway.body import CallBody
 from routing.gateway.errors import DialectMismatch
 from routing.gateway.ports import StoredResponse
-from routing.gateway.resolve import in_order
 from routing.gateway.snapshot import Route, Snapshot, Target
 from routing.gateway.wires.wire import Wire
 
@@ -26,14 +25,19 @@ class Eligible:
 
 
 def eligible_targets(
-    wire: Wire, body: CallBody, route: Route, kept: StoredResponse | None, snapshot: Snapshot
+    wire: Wire,
+    body: CallBody,
+    route: Route,
+    ordered: list[Target],
+    kept: StoredResponse | None,
+    snapshot: Snapshot,
 ) -> Eligible:
-    """Choose among a route's targets. Raises: DialectMismatch, the wire's refusal."""
+    """Choose among a route's targets in order. Raises: DialectMismatch, the wire's refusal."""
     if kept is not None:
         return _where_kept(wire, body, route, kept, snapshot)
     targets: list[Target] = []
     others: list[Target] = []
-    for target in in_order(route):
+    for target in ordered:
         (targets if target.vendor.dialect == wire.dialect.name else others).append(target)
     if not targets and others:
         raise DialectMismatch(
@@ -43,13 +47,20 @@ def eligible_targets(
             " or ask the platform team for a target that speaks this one.",
             param="model",
         )
+    if wire.operation == "embeddings":
+        # Vectors of two models cannot be compared: another model would spoil an index unseen.
+        targets = [target for target in targets if target.model.name == targets[0].model.name]
     return Eligible(targets, [_passed_over(target) for target in others])
 
 
 def _where_kept(
     wire: Wire, body: CallBody, route: Route, kept: StoredResponse, snapshot: Snapshot
 ) -> Eligible:
-    there = [target for target in in_order(route) if target.vendor.public_id == kept.vendor_id]
+    there = [
+        target
+        for target in route.targets
+        if target.is_enabled and target.vendor.public_id == kept.vendor_id
+    ]
     if not body.model and not there:
         # Off the route by now, and still where the answer is.
         vendor = snapshot.vendors.get(kept.vendor_id)

@@ -9,6 +9,7 @@ for the vendor's secret, should it repeat it.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,10 +24,12 @@ from routing.gateway.errors import (
     VendorSlow,
     VendorUnreachable,
 )
+from routing.gateway.failure import STREAM_ERROR, Failure, failure_of
 from routing.gateway.forward import secret_in, to_agent, without
 from routing.gateway.lifecycle import is_substituted, substitution_mark
 from routing.gateway.metering import Usage, reported_error
 from routing.gateway.open_calls import ClientLeft, OpenCall, Patience
+from routing.gateway.options import BROKEN
 from routing.gateway.ports import Headers, Outgoing, Reply, Upstream
 from routing.gateway.recording import Attempt, Outcome, Recorder
 from routing.gateway.requests import Answer, Request
@@ -67,6 +70,8 @@ class Exchange:
         open_call: OpenCall,
         patience: Patience,
         marks: Headers,
+        elapsed_ms: Callable[[], int],
+        goes_on_after: Callable[[Failure], bool],
     ) -> None:
         self._request = request
         self._answer = answer
@@ -76,7 +81,12 @@ class Exchange:
         self._open_call = open_call
         self._patience = patience
         self._marks = marks
+        self._elapsed_ms = elapsed_ms
+        self._goes_on_after = goes_on_after
         self._came = Progress()
+        self._error: DomainError | None = None
+        self.failure: Failure | None = None
+        self.gave_way = False
         self._head: Headers = []
         self._reply: Reply | None = None
         self._secret = b""
@@ -84,11 +94,17 @@ class Exchange:
     async def carry_out(
         self, outgoing: Outgoing, upstream: Upstream, recorder: Recorder
     ) -> Outcome:
-        """Forward, record, and finish the answer. Raises: JournalDown before an answer began."""
+        """Forward, record, and finish the answer. Raises: JournalDown before an answer began.
+
+        An attempt that failed before its first byte reached the agent, and is one to go on
+        after, is recorded and says nothing to the agent: it gave way.
+        """
         try:
             status, error = await self._forward(outgoing, upstream)
             if error is not None or status == "cancelled":
                 self._hang_up()
+            if status != "cancelled":
+                self.failure = self._failure(error)
             ending = self._ending(error)
             outcome = self._outcome(status, error, ending)
             try:
@@ -98,10 +114,24 @@ class Exchange:
                     raise
                 await self._answer.end(self._event_of(unrecorded))
                 return outcome
-            await self._finish(error, ending)
+            self._error, self.gave_way = error, self._gives_way()
+            if not self.gave_way:
+                await self._finish(error, ending)
         finally:
             self._hang_up()
         return outcome
+
+    async def pass_on(self) -> None:
+        """Give the agent what it was not given when this attempt gave way: it was the last."""
+        await self._finish(self._error, b"")
+
+    def _gives_way(self) -> bool:
+        failure = self.failure
+        return failure is not None and not self._answer.has_begun and self._goes_on_after(failure)
+
+    def _failure(self, error: DomainError | None) -> Failure | None:
+        headers = self._reply.headers if self._reply is not None else []
+        return failure_of(error, self._came.http_status, self._came.report.error_code, headers)
 
     # --- forward
 
@@ -135,14 +165,14 @@ class Exchange:
         self._secret = secret_in(outgoing.headers)
         self._reply = reply = await upstream.send(outgoing)
         came.http_status = reply.status
-        came.first_byte_ms = self._request.elapsed_ms()
+        came.first_byte_ms = self._elapsed_ms()
         self._head = self._marks + self._with_request_id(to_agent(reply.headers, self._secret))
         if 300 <= reply.status < 400:
             raise VendorRedirected
-        self._open_call.expect(self._patience.idle, VendorSlow())
         if 200 <= reply.status < 300 and _is_event_stream(reply.headers):
             await self._relay(reply)
         else:
+            self._open_call.expect(self._patience.idle, VendorSlow())
             came.body = without(self._secret, await reply.read(ANSWER_LIMIT))
             self._read_whole(reply.status)
 
@@ -176,7 +206,11 @@ class Exchange:
             ]
             came.is_mid_event = splitter.is_inside_fragments
             if passed:
-                await self._deliver(passed[0] if len(passed) == 1 else b"".join(passed))
+                piece = passed[0] if len(passed) == 1 else b"".join(passed)
+                if self._begins_with_error():
+                    came.body = piece
+                    return
+                await self._deliver(piece)
             if came.terminal:
                 return
         if not came.report.error_code:  # the vendor has not said itself why it ends
@@ -194,10 +228,19 @@ class Exchange:
         return verdict is Verdict.PASS
 
     async def _begin(self) -> None:
-        """Begin the answer: not before the first event, which names the model that answers."""
+        """Begin the answer: not before the first event, which names the model that answers.
+
+        Until then another target may still serve.
+        """
         if not self._answer.has_begun:
             self._mark_substitution()
             await self._answer.begin(self._came.http_status, self._head)
+
+    def _begins_with_error(self) -> bool:
+        """Tell whether a stream that could still give way says first of all that it failed."""
+        if not self._came.report.error_code or self._answer.has_begun:
+            return False
+        return self._goes_on_after(Failure(BROKEN, STREAM_ERROR))
 
     async def _deliver(self, piece: bytes) -> None:
         came = self._came
@@ -223,13 +266,14 @@ class Exchange:
     def _outcome(self, status: str, error: DomainError | None, ending: bytes) -> Outcome:
         came = self._came
         is_cut = came.delivered_bytes > STREAM_KEPT
-        payload = b"".join([*came.delivered, ending]) if came.is_stream else came.body
+        is_stream = came.is_stream and not came.body
+        payload = b"".join([*came.delivered, ending]) if is_stream else came.body
         return Outcome(
             status=status,
             http_status=came.http_status,
             usage=self._usage(error),
             payload=payload,
-            duration_ms=self._request.elapsed_ms(),
+            duration_ms=self._elapsed_ms(),
             first_byte_ms=came.first_byte_ms,
             reported_model=came.report.model,
             error_code=error.code.partition(".")[2] if error else came.report.error_code,
@@ -256,7 +300,7 @@ class Exchange:
         return self._wire.guess(self._body, documents, came.report.so_far)
 
     async def _finish(self, error: DomainError | None, ending: bytes) -> None:
-        if self._came.is_stream and error is None:
+        if self._came.is_stream and error is None and not self._came.body:
             await self._begin()
         if self._answer.has_begun:
             await self._answer.end(ending)

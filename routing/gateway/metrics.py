@@ -2,14 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
+
+
+Figure = tuple[tuple[str, ...], float]
+
+
+class _Each(Collector):
+    """A figure for each of some things."""
+
+    def __init__(
+        self, name: str, text: str, labels: list[str], read: Callable[[], Iterable[Figure]]
+    ) -> None:
+        self._name, self._text, self._labels, self._read = name, text, labels, read
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        family = GaugeMetricFamily(self._name, self._text, labels=self._labels)
+        for labels, value in self._read():
+            family.add_metric(labels, value)
+        yield family
 
 
 class Metrics:
@@ -36,6 +56,12 @@ class Metrics:
             ["vendor", "model", "direction"],
             registry=self.registry,
         )
+        self._fallbacks = Counter(
+            "unsprawl_gateway_fallbacks_total",
+            "Calls whose first target did not serve, by route and the last reason to go on",
+            ["route", "reason"],
+            registry=self.registry,
+        )
         self._request = lru_cache(4096)(self._requests.labels)
         self._second = lru_cache(64)(self._seconds.labels)
         self._token = lru_cache(4096)(self._tokens.labels)
@@ -44,6 +70,12 @@ class Metrics:
         """Add a figure that is read when it is asked for."""
         Gauge(f"unsprawl_gateway_{name}", text, registry=self.registry).set_function(read)
 
+    def watch_each(
+        self, name: str, text: str, labels: list[str], read: Callable[[], Iterable[Figure]]
+    ) -> None:
+        """Add a figure for each of some things, read when it is asked for."""
+        self.registry.register(_Each(f"unsprawl_gateway_{name}", text, labels, read))
+
     def note(self, operation: str, status: int, error: str, seconds: float) -> None:
         self._request(operation, str(status), error).inc()
         self._second(operation).observe(seconds)
@@ -51,6 +83,9 @@ class Metrics:
     def note_tokens(self, vendor: str, model: str, given: int, made: int) -> None:
         self._token(vendor, model, "input").inc(given)
         self._token(vendor, model, "output").inc(made)
+
+    def note_fallback(self, route: str, reason: str) -> None:
+        self._fallbacks.labels(route, reason).inc()
 
     def render(self) -> bytes:
         return generate_latest(self.registry)

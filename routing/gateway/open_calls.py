@@ -21,6 +21,8 @@ from routing.gateway.snapshot import Snapshot, Vendor
 
 SWEEP_SECONDS: Final = 0.5
 WATCHED_AFTER_SECONDS: Final = 0.2
+# What is waited for longer than this is ended by a sweep; a timer for every wait would cost more.
+SWEPT_SECONDS: Final = 10.0
 
 
 class VendorDisabled(Unavailable):
@@ -50,6 +52,7 @@ class OpenCall:
     __slots__ = (
         "_cancelling",
         "_task",
+        "_timer",
         "_watch",
         "_watcher",
         "begun",
@@ -61,7 +64,13 @@ class OpenCall:
         "vendor",
     )
 
-    def __init__(self, caller: Caller | None, vendor: Vendor, patience: Patience) -> None:
+    def __init__(
+        self,
+        caller: Caller | None,
+        vendor: Vendor,
+        patience: Patience,
+        until: float | None = None,
+    ) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101  always inside one
         self._task = task
@@ -69,8 +78,10 @@ class OpenCall:
         self.caller = caller
         self.vendor = vendor
         self.cause: BaseException | None = None
-        self.last_deadline = time.monotonic() + patience.total
+        total = time.monotonic() + patience.total
+        self.last_deadline = total if until is None else min(total, until)
         self.deadline = self.last_deadline
+        self._timer: asyncio.TimerHandle | None = None
         self.overdue: BaseException = VendorSlow()
         self.begun = time.monotonic()
         self._watch: Callable[[], Awaitable[None]] | None = None
@@ -89,14 +100,26 @@ class OpenCall:
             self._watch = None
 
     def stop_watching(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         self._watch = None
         if self._watcher is not None:
             self._watcher.cancel()
 
     def expect(self, seconds: float, overdue: BaseException) -> None:
         """From now on, be cut with this cause when nothing happens for so long."""
-        self.deadline = min(time.monotonic() + seconds, self.last_deadline)
+        now = time.monotonic()
+        self.deadline = min(now + seconds, self.last_deadline)
         self.overdue = overdue
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        if self.deadline - now < SWEPT_SECONDS:
+            loop = asyncio.get_running_loop()
+            self._timer = loop.call_later(self.deadline - now, self._end_overdue)
+
+    def _end_overdue(self) -> None:
+        self.cut(self.overdue)
 
     def cut(self, cause: BaseException) -> None:
         """End the block with a cause; the first cause stands."""
@@ -138,8 +161,9 @@ class OpenCalls:
     def __iter__(self) -> Iterator[OpenCall]:
         return iter(tuple(self._calls))
 
-    def add(self, caller: Caller | None, vendor: Vendor) -> OpenCall:
-        call = OpenCall(caller, vendor, self.patience)
+    def add(self, caller: Caller | None, vendor: Vendor, *, until: float | None = None) -> OpenCall:
+        """Begin a call, to be over by a moment of the monotonic clock where one is given."""
+        call = OpenCall(caller, vendor, self.patience, until)
         self._calls.add(call)
         return call
 

@@ -138,6 +138,16 @@ class Attempt:
     decided: Mapping[str, Fact]
     started_at: datetime
     operation: str = "chat"
+    call_id: str = ""  # the first attempt's entry: what the attempts of one call share
+    number: int = 1
+    fallback_reason: str = ""
+
+    def numbered(self) -> dict[str, Fact]:
+        """Say which attempt of which call this is, and why the one before did not serve."""
+        facts: dict[str, Fact] = {"call": self.call_id or self.entry_id, "attempt": self.number}
+        if self.fallback_reason:
+            facts["fallback_reason"] = self.fallback_reason
+        return facts
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +201,7 @@ class Recorder:
         subject, target = attempt.subject, attempt.target
         facts: dict[str, Fact] = {
             **attempt.decided,
+            **attempt.numbered(),
             "operation": attempt.operation,
             "route": attempt.route,
             "requested_model": attempt.requested_model,
@@ -212,8 +223,9 @@ class Recorder:
             payload=sealed,
             entry_id=attempt.entry_id,
         )
-        rows = self._run_rows(subject, attempt.started_at)
-        await self._append(fields, subject, rows, data_key)
+        is_first = attempt.number == 1
+        rows = self._run_rows(subject, attempt.started_at) if is_first else []
+        await self._append(fields, subject, rows, data_key, is_first=is_first)
 
     async def conclude(self, attempt: Attempt, outcome: Outcome) -> None:
         """Record how a call ended. Raises: JournalDown leaves.
@@ -245,6 +257,7 @@ class Recorder:
         subject, target, usage = attempt.subject, attempt.target, outcome.usage
         cost = usage.cost_micros(target.model)
         facts: dict[str, Fact] = {
+            **attempt.numbered(),
             "status": outcome.status,
             "http_status": outcome.http_status,
             "route": attempt.route,
@@ -293,9 +306,19 @@ class Recorder:
         await self._append(fields, subject, rows, data_key)
 
     async def deny(
-        self, subject: Subject, route: Route, target: Target, decision: Decision, at: datetime
+        self,
+        subject: Subject,
+        route: Route,
+        target: Target,
+        decision: Decision,
+        at: datetime,
+        *,
+        after: Attempt | None = None,
     ) -> str:
-        """Record that policy did not let a call through; return the entry's id."""
+        """Record that policy did not let a call through; return the entry's id.
+
+        After an attempt it says only that the call could not go on: the call has its row.
+        """
         entry_id = new_id("ent")
         facts: dict[str, Fact] = {
             **decided_facts(decision),
@@ -306,6 +329,8 @@ class Recorder:
             "region": target.region,
             "key": subject.key_id,
         }
+        if after is not None:
+            facts |= {"call": after.call_id or after.entry_id, "attempt": after.number + 1}
         fields = Fields(
             kind="decision",
             verb=Verb.CALL_DENIED.value,
@@ -316,6 +341,9 @@ class Recorder:
             facts=facts,
             entry_id=entry_id,
         )
+        if after is not None:
+            await self._append(fields, subject, [], None)
+            return entry_id
         attempt = Attempt(
             subject=subject,
             entry_id=entry_id,
@@ -329,17 +357,23 @@ class Recorder:
         code = "approval_required" if decision.ask else "call_denied"
         outcome = Outcome("denied", 403, Usage(), b"", 0, error_code=code)
         rows = [*self._run_rows(subject, at), _call_row(attempt, outcome, None)]
-        await self._append(fields, subject, rows, None)
+        await self._append(fields, subject, rows, None, is_first=True)
         return entry_id
 
     async def _append(
-        self, fields: Fields, subject: Subject, rows: list[Row], data_key: Row | None
+        self,
+        fields: Fields,
+        subject: Subject,
+        rows: list[Row],
+        data_key: Row | None,
+        *,
+        is_first: bool = False,
     ) -> None:
         if data_key is not None:
             rows = [*rows, data_key]
-        is_first = subject.run is not None and subject.run.is_new and fields.kind != "result"
+        is_new = is_first and subject.run is not None and subject.run.is_new
         try:
-            await self._ledger.append(fields, stream=subject.stream, rows=rows, is_first=is_first)
+            await self._ledger.append(fields, stream=subject.stream, rows=rows, is_first=is_new)
         except NotRecordable:
             # Perhaps the data key was shredded meanwhile: the next call gets another one.
             self._keys.forget(subject.scope)

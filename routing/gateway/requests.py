@@ -28,6 +28,12 @@ BODY_SECONDS: Final = 60.0
 _DRAIN_SECONDS: Final = 2.0
 
 
+def stopwatch() -> Callable[[], int]:
+    """Return what says how many milliseconds have gone by since now."""
+    started = time.perf_counter()
+    return lambda: int((time.perf_counter() - started) * 1000)
+
+
 class ClientGone(Exception):
     """Raised when the client has left before there was anything to record."""
 

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 import random
+from dataclasses import dataclass
+from hashlib import blake2b
 from itertools import groupby
+from typing import Final
 
 from routing.gateway.errors import ModelNotFound, RouteNotDeclared, RouteUnserved
 from routing.gateway.lifecycle import refuse_retired
+from routing.gateway.options import Override
 from routing.gateway.snapshot import Agent, Route, Snapshot, Target
+
+_WHOLE: Final = 2**64
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """Targets in the order to be tried, and why the first is first where that is special."""
+
+    targets: list[Target]
+    choice: str = ""
 
 
 def resolve(name: str, agent: Agent, snapshot: Snapshot) -> Route:
@@ -31,17 +45,70 @@ def resolve(name: str, agent: Agent, snapshot: Snapshot) -> Route:
     return route
 
 
+def order(route: Route, run_id: str, now: float) -> Order:
+    """Return the targets for a call of a run: an override first, then a canary, then the rest.
+
+    A canary serves its share of runs and nobody else's, not even when others fail. A run is
+    on one side of it for as long as the route says the same.
+    """
+    enabled = [target for target in route.targets if target.is_enabled]
+    if len(enabled) == 1 and enabled[0].canary_percent is None:
+        return Order(enabled)
+    canaries = [target for target in enabled if target.canary_percent is not None]
+    canary = _canary(canaries, route, run_id) if canaries else None
+    usual = [target for target in enabled if target.canary_percent is None]
+    ordered = _by_weight(usual, run_id if route.options.sticky else "")
+    choice = ""
+    if canary is not None:
+        ordered, choice = [canary, *ordered], "canary"
+    if (pinned := _pinned(enabled, route.options.override, now)) is not None:
+        rest = [target for target in ordered if target is not pinned]
+        ordered, choice = [pinned, *rest], "override"
+    return Order(ordered, choice)
+
+
 def in_order(route: Route) -> list[Target]:
     """Return the enabled targets, by priority, and among equals at random by weight."""
-    enabled = [target for target in route.targets if target.is_enabled]
-    if len(enabled) < 2:
-        return enabled
+    return order(route, "", float("inf")).targets
+
+
+def _by_weight(targets: list[Target], sticks_to: str) -> list[Target]:
     ordered: list[Target] = []
-    for _, equals in groupby(enabled, key=lambda target: target.priority):
+    for _, equals in groupby(targets, key=lambda target: target.priority):
         # A larger weight draws a larger number more often (Efraimidis and Spirakis, 2006).
         ordered += sorted(
             equals,
-            key=lambda target: random.random() ** (1 / target.weight),  # noqa: S311  no secret
+            key=lambda target: _draw(target, sticks_to) ** (1 / target.weight),
             reverse=True,
         )
     return ordered
+
+
+def _draw(target: Target, sticks_to: str) -> float:
+    if not sticks_to:
+        return random.random()  # noqa: S311  no secret
+    return _share(f"{sticks_to}|{target.model.public_id}|{target.region}")
+
+
+def _canary(canaries: list[Target], route: Route, run_id: str) -> Target | None:
+    place = 100 * _share(f"{route.public_id}|{run_id}")
+    for target in canaries:
+        place -= target.canary_percent or 0
+        if place < 0:
+            return target
+    return None
+
+
+def _pinned(targets: list[Target], override: Override | None, now: float) -> Target | None:
+    if override is None or now >= override.until:
+        return None
+    named = override.vendor, override.model, override.region
+    for target in targets:
+        if (target.vendor.name, target.model.name, target.region) == named:
+            return target
+    return None
+
+
+def _share(text: str) -> float:
+    """Return a number from 0 up to 1 that is the same for the same text in every process."""
+    return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) / _WHOLE

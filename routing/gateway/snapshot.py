@@ -14,6 +14,8 @@ from functools import cached_property
 from yarl import URL
 
 from credentials.broker import SealedRow
+from routing.gateway.breaker import Name
+from routing.gateway.options import DEFAULTS, RouteOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +100,7 @@ class Model:
     created_at: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Target:
     """A model that may serve a route."""
 
@@ -107,10 +109,20 @@ class Target:
     region: str
     weight: int
     priority: int
+    canary_percent: int | None = None
+    first_byte_ms: int | None = None
 
     @property
     def is_enabled(self) -> bool:
         return self.vendor.is_enabled and self.model.is_enabled
+
+    @cached_property
+    def breaker(self) -> Name:
+        return Name(self.model.public_id, self.region, self.vendor.name, self.model.name)
+
+    def __str__(self) -> str:
+        region = f"@{self.region}" if self.region else ""
+        return f"{self.vendor.name}/{self.model.name}{region}"
 
     def described(self) -> dict[str, object]:
         """What policy is told of a target."""
@@ -133,6 +145,7 @@ class Route:
     is_enabled: bool
     targets: tuple[Target, ...]
     created_at: float
+    options: RouteOptions = DEFAULTS
 
     def described(self) -> dict[str, object]:
         """What policy is told of a route."""

@@ -16,6 +16,7 @@ class Route(models.Model):
     name = models.TextField(unique=True)  # what the agent sends as "model"
     title = models.TextField(blank=True, default="")
     constraints = models.JSONField(default=dict)  # regions, data classes, …
+    options = models.JSONField(default=dict, db_default={})  # how far it goes for an answer
     revision = models.PositiveIntegerField(default=1)
     disabled_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
@@ -45,6 +46,9 @@ class RouteTarget(models.Model):
     region = models.TextField(blank=True, default="")
     weight = models.PositiveIntegerField(default=100)
     priority = models.PositiveSmallIntegerField(default=0)
+    # Takes this share of runs before the others do, and no other; null: an ordinary target.
+    canary_percent = models.PositiveSmallIntegerField(null=True, blank=True)
+    first_byte_ms = models.PositiveIntegerField(null=True, blank=True)  # null: as the route says
 
     class Meta:
         constraints = [
@@ -53,6 +57,10 @@ class RouteTarget(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(weight__gte=1, weight__lte=10000), name="routing_routetarget_weight"
+            ),
+            models.CheckConstraint(
+                condition=Q(canary_percent__isnull=True) | Q(canary_percent__lte=100),
+                name="routing_routetarget_percent",
             ),
         ]
 

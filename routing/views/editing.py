@@ -6,6 +6,7 @@ revision that was read travels along: what somebody else changed meanwhile is no
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 from django.contrib import messages
@@ -17,7 +18,7 @@ from kernel.errors import Conflict, DomainError, Invalid
 from registry.actors import Actor
 from registry.models import Role
 from registry.portal import sentence, signed_in
-from routing.actions.routes import TargetDraft, check_route, put_route
+from routing.actions.routes import TargetDraft, check_route, drafts_of, put_route
 from routing.forms.routes import RouteForm, TargetRows, rows_of, target_rows
 from routing.models import Model, Route
 from routing.outlook import Way, outlook
@@ -88,10 +89,11 @@ def _saved(
 ) -> HttpResponse:
     result = put_route(
         form.cleaned_data["name"],
-        _drafts(formset.ways()),
+        _drafts(formset.ways(), route),
         form.constraints(route),
         actor=actor,
         title=form.cleaned_data["title"],
+        options=_kept_options(route),
         expected_revision=form.cleaned_data["revision"],
     )
     word = "is made" if result.created else "is set" if result.changed else "was like that already"
@@ -106,7 +108,14 @@ def _preview(
 ) -> dict[str, Any]:
     ways, limits = formset.ways(), form.constraints(route)
     given = form.cleaned_data
-    notes = check_route(given["name"], _drafts(ways), limits, actor=actor, title=given["title"])
+    notes = check_route(
+        given["name"],
+        _drafts(ways, route),
+        limits,
+        actor=actor,
+        title=given["title"],
+        options=_kept_options(route),
+    )
     concerned = concerned_by_route(actor, route) if route is not None else None
     told_of = outlook(concerned.agents, ways, limits) if concerned else []
     return {
@@ -150,11 +159,25 @@ def _written(value: Any) -> str:
     return ", ".join(value) if isinstance(value, list) else "" if value is None else str(value)
 
 
-def _drafts(ways: list[Way]) -> list[TargetDraft]:
-    return [
-        TargetDraft(way.model.vendor.name, way.model.name, way.weight, way.priority, way.region)
-        for way in ways
-    ]
+def _drafts(ways: list[Way], route: Route | None) -> list[TargetDraft]:
+    """Return the targets as typed, with what only the API sets as it stands."""
+    kept = {(each.vendor, each.model, each.region): each for each in _standing(route)}
+    drafts = []
+    for way in ways:
+        vendor, model = way.model.vendor.name, way.model.name
+        draft = TargetDraft(vendor, model, way.weight, way.priority, way.region)
+        if (stands := kept.get((vendor, model, way.region))) is not None:
+            draft = replace(stands, weight=way.weight, priority=way.priority)
+        drafts.append(draft)
+    return drafts
+
+
+def _standing(route: Route | None) -> list[TargetDraft]:
+    return drafts_of(route) if route is not None else []
+
+
+def _kept_options(route: Route | None) -> dict[str, Any]:
+    return route.options if route is not None else {}
 
 
 def _refuse(form: RouteForm, error: DomainError, *, is_new: bool) -> None:

@@ -98,6 +98,11 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("routing_route_plain_name", "routing_route", {"name": "'two words'"}),
     ("routing_routetarget_once", "routing_routetarget", {}),
     ("routing_routetarget_weight", "routing_routetarget", {"region": "'x'", "weight": "0"}),
+    (
+        "routing_routetarget_percent",
+        "routing_routetarget",
+        {"region": "'x'", "canary_percent": "101"},
+    ),
     ("routing_run_one_per_label", "routing_run", {"run_id": "'run_x'"}),
     ("routing_call_tokens", "routing_call", {"output_tokens": "-1"}),
     ("routing_storedresponse_once", "routing_storedresponse", {}),

@@ -143,6 +143,23 @@ def test_what_only_the_api_sets_is_kept(cast):
     assert route.constraints == {"data_classes": ["public"], "max_cost_micros": 5}
 
 
+def test_how_a_route_falls_back_survives_the_form(cast):
+    vendor = make_vendor()
+    usual, canary = make_model(vendor, "one"), make_model(vendor, "two")
+    route = make_route("classify", usual)
+    route.targets.create(model=canary, priority=1, canary_percent=5, first_byte_ms=900)
+    Route.objects.update(options={"retries": 1, "fallback_on": ["429"]})
+    sent = document(usual, canary, revision=1, title="Other words")
+    browser_of(cast.pat).post(f"/routes/{route.public_id}/change/", sent)
+    route.refresh_from_db()
+    assert (route.title, route.options) == (
+        "Other words",
+        {"retries": 1, "fallback_on": ["429"]},
+    )
+    row = route.targets.get(model=canary)
+    assert (row.canary_percent, row.first_byte_ms) == (5, 900)
+
+
 def test_a_route_is_stopped_with_a_reason(cast):
     route = make_route("classify", make_model())
     url = f"/routes/{route.public_id}"

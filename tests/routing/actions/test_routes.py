@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import threading
+from datetime import timedelta
 
 import pytest
 from django.db import connection
 
+from kernel import clock
 from ledger.models import Entry
 from registry.actors import RoleMissing
 from routing.actions.routes import TargetDraft, disable_route, enable_route, put_route
@@ -184,3 +187,43 @@ def test_of_two_who_make_a_route_at_once_both_end_well_or_one_is_told():
     assert sorted(outcomes) == ["made", "told"]
     assert RouteTarget.objects.count() == 1
     assert set_count() == 1
+
+
+def test_options_and_canaries_are_part_of_the_document(cast):
+    vendor = make_vendor()
+    make_model(vendor, "acme-1")
+    make_model(vendor, "acme-2")
+    canary = TargetDraft("acme-ai", "acme-2", canary_percent=5, first_byte_ms=900)
+    options = {"retries": 1, "fallback_on": ["429"]}
+    put_route("classify", [ACME, canary], actor=actor(cast.pat), options=options)
+    route = Route.objects.get(name="classify")
+    assert route.options == {"fallback_on": ["429"], "retries": 1}
+    row = route.targets.get(model__name="acme-2")
+    assert (row.canary_percent, row.first_byte_ms) == (5, 900)
+    again = put_route("classify", [canary, ACME], actor=actor(cast.pat), options=options)
+    assert (again.changed, set_count()) == (False, 1)
+    assert put_route("classify", [ACME, canary], actor=actor(cast.pat)).route.options == {}
+
+
+@pytest.mark.parametrize(
+    ("percents", "said"),
+    [((5, 5), "at least one"), ((60, 50, None), "more than 100"), ((101, None), "0 to 100")],
+)
+def test_canaries_leave_somebody_to_serve_everybody_else(cast, percents, said):
+    vendor = make_vendor()
+    targets = []
+    for number, percent in enumerate(percents):
+        make_model(vendor, f"acme-{number}")
+        targets.append(TargetDraft("acme-ai", f"acme-{number}", canary_percent=percent))
+    with pytest.raises(RouteInvalid, match=said):
+        put_route("classify", targets, actor=actor(cast.pat))
+
+
+def test_an_override_and_its_reason_are_on_record(cast):
+    make_model()
+    until = (clock.now() + timedelta(hours=1)).isoformat()
+    override = {"vendor": "acme-ai", "model": "acme-1", "until": until, "reason": "a slow day"}
+    put_route("classify", [ACME], actor=actor(cast.pat), options={"override": override})
+    facts = json.loads(bytes(Entry.objects.get(verb="route.set").header))["facts"]
+    assert facts["override"] == f"acme-ai/acme-1 until {until}"
+    assert facts["override_reason"] == "a slow day"

@@ -293,3 +293,34 @@ def test_lists_cost_a_constant_number_of_queries(pat, django_assert_max_num_quer
     for address in ("vendors", "models", "routes"):
         with django_assert_max_num_queries(4):
             assert len(pat.get(f"/api/v1/{address}").json()["results"]) >= 1
+
+
+def test_a_route_says_over_rest_how_far_it_goes_for_an_answer(pat):
+    make_model()
+    target = {"vendor": "acme-ai", "model": "acme-1", "first_byte_ms": 2000}
+    options = {"retries": 1, "deadline_ms": 30000, "fallback_on": ["429", "5xx"]}
+    body = {"targets": [target], "options": options}
+    assert pat.put("/api/v1/routes/classify", body).status_code == 201
+    shown = pat.get("/api/v1/routes/classify").json()
+    assert shown["options"] == options
+    assert shown["targets"][0]["first_byte_ms"] == 2000
+    assert shown["targets"][0]["canary_percent"] is None
+    said = {"targets": shown["targets"], "options": shown["options"]}
+    assert pat.put("/api/v1/routes/classify", said)["ETag"] == '"1"'
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"retires": 1}, "retires"),
+        ({"retries": 9}, "retries"),
+        ({"fallback_on": ["never"]}, "options.fallback_on"),
+        ({"deadline_ms": 1}, "deadline_ms"),
+    ],
+)
+def test_an_option_that_would_not_work_is_named(pat, options, field):
+    make_model()
+    body = {"targets": [{"vendor": "acme-ai", "model": "acme-1"}], "options": options}
+    refused = pat.put("/api/v1/routes/classify", body)
+    assert refused.status_code in {400, 422}
+    assert field in refused.content.decode()

@@ -1,0 +1,151 @@
+"""Checking what a route says about its attempts: an option nobody knows would do nothing.
+
+Owns the words of the refusals. The shape and its bounds are the gateway's, which reads it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Final
+
+from kernel import clock
+from routing.errors import RouteInvalid
+from routing.gateway.options import KINDS, LONGEST_MS, MOST_RETRIES, SHORTEST_MS
+
+OPTIONS: Final = (
+    "deadline_ms",
+    "fallback_on",
+    "first_byte_ms",
+    "override",
+    "retries",
+    "sticky",
+)
+LONGEST_OVERRIDE: Final = timedelta(days=30)
+_UNTIL: Final = "options.override.until"
+_STATUS: Final = re.compile(r"[45]\d\d")
+_OVERRIDE: Final = frozenset({"vendor", "model", "region", "until", "reason"})
+_OFF_BY_DEFAULT: Final = frozenset({"retries", "sticky"})
+Named = tuple[str, str, str]  # vendor, model, region
+
+
+def checked_options(
+    said: Mapping[str, Any], targets: Iterable[Named], *, stored: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the options as they are kept. Raises: RouteInvalid, which names the option.
+
+    An override that is on the route already may end in the past: saying a route again must
+    not fail because time went by. One that is over goes when its target does.
+    """
+    for key in said:
+        if key not in OPTIONS:
+            raise _wrong("options", f"There is no option {key!r}; there are: {', '.join(OPTIONS)}.")
+    kept = {
+        key: check(said[key])
+        for key, check in _CHECKS.items()
+        if said.get(key) is not None and (key not in _OFF_BY_DEFAULT or said[key])
+    }
+    if said.get("override") is not None:
+        override = _override(said["override"])
+        if override != stored.get("override"):
+            _check_ahead(override)
+        if _is_aimed(override, targets):
+            kept["override"] = override
+    return dict(sorted(kept.items()))
+
+
+def checked_millis(value: Any, field: str) -> int:
+    """Return a time in milliseconds. Raises: RouteInvalid."""
+    if type(value) is not int or not SHORTEST_MS <= value <= LONGEST_MS:
+        raise _wrong(field, f"{field} is a whole number from {SHORTEST_MS} to {LONGEST_MS}.")
+    return value
+
+
+def is_over(override: Mapping[str, Any]) -> bool:
+    """Tell whether an override's moment has passed."""
+    return datetime.fromisoformat(override["until"]) <= clock.now()
+
+
+def _fallback_on(said: Any) -> list[str]:
+    if not isinstance(said, list) or len(said) > 50:
+        raise _wrong("options.fallback_on", "fallback_on is a list; an empty one never goes on.")
+    words = [str(one) if type(one) is int else one for one in said]
+    for word in words:
+        if not isinstance(word, str) or not (word in KINDS or _STATUS.fullmatch(word)):
+            raise _wrong(
+                "options.fallback_on",
+                f"A call cannot go on after {str(word)[:40]!r}: name {', '.join(KINDS)},"
+                ' or a status from 400 to 599 such as "429".',
+            )
+    return sorted(set(words))
+
+
+def _sticky(said: Any) -> bool:
+    if said is not True:
+        raise _wrong("options.sticky", "sticky is true or false.")
+    return True
+
+
+def _retries(said: Any) -> int:
+    if type(said) is not int or not 0 <= said <= MOST_RETRIES:
+        raise _wrong("options.retries", f"retries is a whole number from 0 to {MOST_RETRIES}.")
+    return said
+
+
+def _override(said: Any) -> dict[str, Any]:
+    field = "options.override"
+    if not isinstance(said, dict) or not all(isinstance(one, str) for one in said.values()):
+        raise _wrong(field, "override says vendor, model, until and reason, each as a text.")
+    if unknown := sorted(said.keys() - _OVERRIDE):
+        raise _wrong(
+            field, f"override has no {unknown[0]!r}; it has: {', '.join(sorted(_OVERRIDE))}."
+        )
+    if not (reason := said.get("reason", "").strip()):
+        raise _wrong(f"{field}.reason", "Say why calls are to go there; people will ask.")
+    if len(reason) > 500:
+        raise _wrong(f"{field}.reason", "A reason has at most 500 characters.")
+    kept = {name: said.get(name, "") for name in ("vendor", "model", "region")}
+    return kept | {"until": _until(said.get("until", "")), "reason": reason}
+
+
+def _until(said: str) -> str:
+    try:
+        until = datetime.fromisoformat(said)
+    except ValueError:
+        raise _wrong(_UNTIL, "until is a moment such as 2026-12-01T18:00:00Z.") from None
+    if until.tzinfo is None:
+        raise _wrong(_UNTIL, "until needs a time zone, such as the Z in 2026-12-01T18:00:00Z.")
+    return until.isoformat()
+
+
+def _check_ahead(override: dict[str, Any]) -> None:
+    until = datetime.fromisoformat(override["until"])
+    if not clock.now() < until <= clock.now() + LONGEST_OVERRIDE:
+        raise _wrong(_UNTIL, f"until is in the future, at most {LONGEST_OVERRIDE.days} days.")
+
+
+def _is_aimed(override: dict[str, Any], targets: Iterable[Named]) -> bool:
+    named = override["vendor"], override["model"], override["region"]
+    if named in set(targets):
+        return True
+    if is_over(override):
+        return False
+    raise _wrong(
+        "options.override",
+        f"The override puts {'/'.join(named[:2])} first, which is no target of this route.",
+    )
+
+
+def _wrong(field: str, detail: str) -> RouteInvalid:
+    return RouteInvalid(detail, field=field)
+
+
+_CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
+    "deadline_ms": partial(checked_millis, field="options.deadline_ms"),
+    "fallback_on": _fallback_on,
+    "first_byte_ms": partial(checked_millis, field="options.first_byte_ms"),
+    "retries": _retries,
+    "sticky": _sticky,
+}

@@ -1,0 +1,404 @@
+"""The attempts of one call: one after the other, each decided and recorded on its own.
+
+Owns when a call goes on and where to. It goes on only while nothing has reached the agent,
+only after failures that the route names, to no target twice unless the route says so, and
+not past the route's deadline. What fails last is what the agent gets, in the vendor's words.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections import deque
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Final, Protocol
+
+from kernel import clock
+from kernel.errors import NotFound, Unavailable
+from ledger.entries import Fact
+from policy.decision import Decision
+from routing.gateway.authenticate import Caller
+from routing.gateway.breaker import Breakers, Name
+from routing.gateway.decide import Decider
+from routing.gateway.errors import (
+    ApprovalRequired,
+    CallDenied,
+    DialectMismatch,
+    RouteNotDeclared,
+    RouteUnserved,
+    VendorNotReady,
+)
+from routing.gateway.exchange import Exchange
+from routing.gateway.failure import STOPPED, Failure
+from routing.gateway.open_calls import ClientLeft, OpenCall, OpenCalls, Patience, VendorDisabled
+from routing.gateway.options import DEFAULTS, RouteOptions
+from routing.gateway.ports import Headers, Outgoing, Upstream
+from routing.gateway.recording import Attempt, Outcome, Recorder, Subject, decided_facts
+from routing.gateway.requests import Receive
+from routing.gateway.snapshot import Route, Target
+
+# A vendor that wants to be left alone for longer than this is not waited for.
+LONGEST_PAUSE: Final = 2.0
+LEFT_ALONE: Final = "breaker_open"
+_FIRST_PAUSE: Final = 0.1
+_ROUTE_GONE: Final = (NotFound, RouteNotDeclared, RouteUnserved, DialectMismatch)
+
+
+class Undecided(Unavailable):
+    """Raised when policy could not be asked: a denial for now, and not the agent's fault."""
+
+    code = "routing.undecided"
+    title = "Policy cannot be asked right now"
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """What one snapshot says: who calls, which route, and its targets in order."""
+
+    caller: Caller
+    subject: Subject
+    route: Route
+    targets: list[Target]
+    choice: str = ""
+    passed_over: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """An attempt that may be made: allowed, and with the vendor's secret in its head."""
+
+    chosen: Chosen
+    target: Target
+    decision: Decision
+    outgoing: Outgoing
+
+
+@dataclass(slots=True)
+class Trace:
+    """What is known of a call so far; its headers are on every answer, refusals included."""
+
+    run_id: str = ""
+    entry_id: str = ""
+    route: str = ""
+    target: Target | None = None
+    outcome: Outcome | None = None
+    fallbacks: int = 0  # attempts and targets left alone before the one that this is about
+    fallback_reason: str = ""
+
+    def headers(self) -> Headers:
+        found: Headers = []
+        if self.run_id:
+            found.append((b"x-unsprawl-run", self.run_id.encode()))
+        if self.entry_id:
+            found.append((b"x-unsprawl-entry", self.entry_id.encode()))
+        if self.route:
+            found.append((b"x-unsprawl-route", self.route.encode()))
+        if self.target is not None:
+            found.append((b"x-unsprawl-model", header_value(self.target.model.name)))
+            found.append((b"x-unsprawl-vendor", self.target.vendor.name.encode()))
+        if self.fallbacks:
+            told = f"{self.fallbacks};reason={self.fallback_reason}"
+            found.append((b"x-unsprawl-fallback", told.encode()))
+        return found
+
+
+def header_value(text: str) -> bytes:
+    """Return a text as a header can carry it."""
+    return text.encode("ascii", "replace").translate(None, b"\r\n\0")
+
+
+class Errand(Protocol):
+    """One call as the loop sees it: what differs between kinds of calls is behind this."""
+
+    @property
+    def trace(self) -> Trace: ...
+    @property
+    def raw(self) -> bytes: ...
+    @property
+    def receive(self) -> Receive: ...
+
+    async def choose(self) -> Chosen:
+        """Choose on what is known now. Raises what keeps the call from being made."""
+
+    def facts(self, chosen: Chosen, target: Target) -> dict[str, object]:
+        """Return what policy is asked about."""
+
+    def prepare(self, target: Target) -> Outgoing:
+        """Return the request to this target. Raises: VendorNotReady."""
+
+    def attempt(self, ready: Ready, *, is_first: bool) -> Attempt:
+        """Return the attempt as its intent records it."""
+
+    def exchange(
+        self, attempt: Attempt, open_call: OpenCall, patience: Patience, loop: Attempts
+    ) -> Exchange:
+        """Return the exchange that carries an attempt out."""
+
+
+class Means(Protocol):
+    """What attempts are made with."""
+
+    @property
+    def decider(self) -> Decider: ...
+    @property
+    def recorder(self) -> Recorder: ...
+    @property
+    def upstream(self) -> Upstream: ...
+    @property
+    def open_calls(self) -> OpenCalls: ...
+    @property
+    def breakers(self) -> Breakers: ...
+
+
+class Attempts:
+    """The loop of one call. Used once."""
+
+    def __init__(self, means: Means, errand: Errand) -> None:
+        self._means = means
+        self._errand = errand
+        self._targets: deque[Target] = deque()
+        self._passed_over: list[str] = []
+        self._unserved: list[tuple[Name, str]] = []
+        self._skipped: list[Ready] = []
+        self._refused: tuple[Target, Decision] | None = None
+        self._not_ready: VendorNotReady | None = None
+        self._first: Attempt | None = None
+        self._last: Attempt | None = None
+        self._repeats = 0
+        self._chosen: Chosen | None = None
+        self._listed_on: Route | None = None
+        self._deadline: float | None = None
+
+    # --- the first
+
+    async def place(self) -> Ready:
+        """Find the first target that may be tried. Raises what keeps the call from being made."""
+        chosen = await self._errand.choose()
+        self._errand.trace.route = chosen.route.name
+        options = chosen.route.options
+        if options.deadline_ms is not None:
+            self._deadline = time.monotonic() + options.deadline_ms / 1000
+        self._targets, self._listed_on = deque(chosen.targets), chosen.route
+        self._passed_over = [*chosen.passed_over]
+        ready = await self._next(chosen)
+        if ready is None:
+            await self._refuse(chosen)
+            raise RouteUnserved
+        self._refused = None  # it is on record with the attempt that is made instead
+        return ready
+
+    async def _refuse(self, chosen: Chosen) -> None:
+        if self._not_ready is not None:
+            raise self._not_ready
+        if self._refused is None:
+            return
+        trace, (target, decision) = self._errand.trace, self._refused
+        trace.target = target
+        if not decision.is_lasting:
+            raise Undecided(decision.reason, rule=decision.rule)
+        trace.entry_id = await self._means.recorder.deny(
+            chosen.subject, chosen.route, target, decision, clock.now()
+        )
+        kind = ApprovalRequired if decision.ask else CallDenied
+        raise kind(decision.reason, rule=decision.rule, entry=trace.entry_id)
+
+    # --- each
+
+    async def carry_out(self, ready: Ready) -> None:
+        """Make attempts until one serves or none is left. Raises: whatever refuses the call now."""
+        while True:
+            exchange = await self._make(ready)
+            if exchange.failure is None or not exchange.gave_way:
+                return
+            after = await self._go_on(ready, exchange.failure)
+            if after is None:
+                await exchange.pass_on()
+                return
+            ready = after
+
+    async def _make(self, ready: Ready) -> Exchange:
+        means, errand, target = self._means, self._errand, ready.target
+        trace = errand.trace
+        if self._last is not None and self._last.target.breaker != target.breaker:
+            self._repeats = 0
+        trace.target = target
+        trace.fallbacks = len(self._unserved)
+        trace.fallback_reason = self._unserved[-1][1] if self._unserved else ""
+        attempt = self._attempt(ready)
+        open_call = means.open_calls.add(ready.chosen.caller, target.vendor, until=self._deadline)
+        begun = time.monotonic()
+        outcome, failure = None, None
+        try:
+            await means.recorder.intend(attempt, errand.raw)
+            trace.entry_id = attempt.entry_id
+            open_call.watch_with(partial(_watch, errand.receive, open_call))
+            exchange = errand.exchange(attempt, open_call, self._patience(ready), self)
+            outcome = await exchange.carry_out(ready.outgoing, means.upstream, means.recorder)
+            trace.outcome, failure = outcome, exchange.failure
+        finally:
+            means.open_calls.remove(open_call)
+            self._learn(target, outcome, failure, begun)
+        return exchange
+
+    def _attempt(self, ready: Ready) -> Attempt:
+        decided: dict[str, Fact] = {**decided_facts(ready.decision)}
+        if self._passed_over:
+            decided["passed_over"] = self._passed_over
+            self._passed_over = []
+        if self._first is None and ready.chosen.choice:
+            decided["choice"] = ready.chosen.choice
+        made = replace(
+            self._errand.attempt(ready, is_first=self._first is None),
+            decided=decided,
+            fallback_reason=self._errand.trace.fallback_reason,
+        )
+        if self._last is not None and self._first is not None:
+            made = replace(made, call_id=self._first.entry_id, number=self._last.number + 1)
+        self._first, self._last = self._first or made, made
+        return made
+
+    def _patience(self, ready: Ready) -> Patience:
+        patience = self._means.open_calls.patience
+        wanted = ready.target.first_byte_ms or ready.chosen.route.options.first_byte_ms
+        return patience if wanted is None else replace(patience, first_byte=wanted / 1000)
+
+    def _learn(
+        self, target: Target, outcome: Outcome | None, failure: Failure | None, begun: float
+    ) -> None:
+        """Tell the breaker; what we or the agent ended says nothing about the target."""
+        breakers, name = self._means.breakers, target.breaker
+        was_ours = failure is None and (outcome is None or outcome.status != "ok")
+        if was_ours or (failure is not None and failure.kind == STOPPED):
+            breakers.let_go(name)
+            return
+        failed = failure is not None and failure.blames_target
+        rest = (failure.retry_after or 0.0) if failure is not None else 0.0
+        breakers.note(name, failed=failed, begun=begun, now=time.monotonic(), rest=rest)
+
+    # --- and the next
+
+    def goes_on_after(self, failure: Failure) -> bool:
+        """Tell whether another attempt may follow one that failed like this."""
+        if failure.kind != STOPPED and not self._options.goes_on_after(failure.kind):
+            return False
+        if self._deadline is not None and time.monotonic() >= self._deadline:
+            return False
+        return bool(self._targets) or self._may_repeat(failure)
+
+    async def _go_on(self, ready: Ready, failure: Failure) -> Ready | None:
+        self._unserved.append((ready.target.breaker, failure.reason))
+        if self._may_repeat(failure):
+            self._repeats += 1
+            self._targets.appendleft(ready.target)
+            if not await self._wait(ready, self._pause(failure)):
+                return None
+        try:
+            chosen = await self._errand.choose()
+        except _ROUTE_GONE:
+            return None
+        found = await self._next(chosen)
+        if found is None and self._refused is not None:
+            target, decision = self._refused
+            await self._means.recorder.deny(
+                chosen.subject, chosen.route, target, decision, clock.now(), after=self._last
+            )
+        return found
+
+    async def _next(self, chosen: Chosen) -> Ready | None:
+        """Return the next target that is there, allowed, lent a secret, and not left alone."""
+        while self._targets:
+            listed = self._targets.popleft()
+            target = self._as_it_is(chosen, listed)
+            if target is None:
+                self._pass_over(listed, "disabled")
+            elif (ready := await self._consider(chosen, target)) is not None:
+                self._chosen = chosen
+                return ready
+        if self._first is None and self._skipped:
+            return self._least_bad(chosen)
+        return None
+
+    def _as_it_is(self, chosen: Chosen, target: Target) -> Target | None:
+        if chosen.route is self._listed_on:
+            return target
+        now = (*chosen.targets, *chosen.route.targets)
+        found = next((each for each in now if each.breaker == target.breaker), None)
+        return found if found is not None and found.is_enabled else None
+
+    async def _consider(self, chosen: Chosen, target: Target) -> Ready | None:
+        decision = await self._means.decider.decide(self._errand.facts(chosen, target))
+        if not decision.allow:
+            self._refused = self._refused or (target, decision)
+            self._pass_over(target, decision.rule)
+            return None
+        try:
+            outgoing = self._errand.prepare(target)
+        except VendorNotReady as error:
+            self._not_ready = self._not_ready or error
+            self._pass_over(target, "vendor_not_ready")
+            return None
+        ready = Ready(chosen, target, decision, outgoing)
+        if self._means.breakers.takes(target.breaker, time.monotonic()):
+            return ready
+        self._skipped.append(ready)
+        self._unserved.append((target.breaker, LEFT_ALONE))
+        self._pass_over(target, LEFT_ALONE)
+        return None
+
+    def _least_bad(self, chosen: Chosen) -> Ready:
+        # A vendor's own answer tells an agent more than a refusal of ours would, and one call
+        # more than the breakers allow is how a wrong guess of theirs is found out.
+        breakers = self._means.breakers
+        found = min(self._skipped, key=lambda each: breakers.opens_again(each.target.breaker))
+        name = found.target.breaker
+        self._unserved = [each for each in self._unserved if each[0] != name]
+        self._chosen = chosen
+        return found
+
+    def _pass_over(self, target: Target, why: str) -> None:
+        self._passed_over.append(f"{target}: {why}")
+
+    # --- the same again
+
+    @property
+    def _options(self) -> RouteOptions:
+        return self._chosen.route.options if self._chosen is not None else DEFAULTS
+
+    def _may_repeat(self, failure: Failure) -> bool:
+        if failure.kind == STOPPED or self._repeats >= self._options.retries:
+            return False
+        if failure.retry_after is not None and failure.retry_after > LONGEST_PAUSE:
+            return False
+        pause = failure.retry_after or 0.0
+        return self._deadline is None or time.monotonic() + pause < self._deadline
+
+    def _pause(self, failure: Failure) -> float:
+        if failure.retry_after is not None:
+            return failure.retry_after
+        pause = min(_FIRST_PAUSE * 2.0**self._repeats, LONGEST_PAUSE)
+        return pause * random.uniform(0.5, 1.0)  # noqa: S311  no secret
+
+    async def _wait(self, ready: Ready, seconds: float) -> bool:
+        """Wait between two attempts; False when the client left meanwhile."""
+        calls = self._means.open_calls
+        open_call = calls.add(ready.chosen.caller, ready.target.vendor, until=self._deadline)
+        open_call.watch_with(partial(_watch, self._errand.receive, open_call))
+        try:
+            with open_call:
+                await asyncio.sleep(seconds)
+        except ClientLeft:
+            return False
+        except VendorDisabled:
+            pass  # the next look finds that, and goes on to another
+        finally:
+            calls.remove(open_call)
+        return True
+
+
+async def _watch(receive: Receive, open_call: OpenCall) -> None:
+    message = await receive()
+    while message["type"] != "http.disconnect":
+        message = await receive()
+    open_call.cut(ClientLeft())

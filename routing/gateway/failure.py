@@ -1,0 +1,88 @@
+"""Why an attempt did not serve, in the words that routes, breakers and the record use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Final
+
+from kernel import clock
+from kernel.errors import DomainError
+from routing.gateway.errors import VendorFault, VendorSlow, VendorUnreachable
+from routing.gateway.open_calls import VendorDisabled
+from routing.gateway.options import BROKEN, CONNECT, TIMEOUT
+from routing.gateway.ports import Headers
+
+STOPPED: Final = "stopped"
+STREAM_ERROR: Final = "stream_error"
+_LONGEST_WAIT: Final = 86_400.0
+_NAMES: Final = frozenset({b"retry-after", b"retry-after-ms"})
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What went wrong: its kind, a short reason for people, and how long to wait if told."""
+
+    kind: str
+    reason: str
+    retry_after: float | None = None
+
+    @property
+    def blames_target(self) -> bool:
+        """Tell whether it says that the target is unwell, rather than the call wrong."""
+        return self.kind in {CONNECT, TIMEOUT, BROKEN, "429"} or self.kind.startswith("5")
+
+
+def failure_of(
+    error: DomainError | None, http_status: int, error_code: str, headers: Headers
+) -> Failure | None:
+    """Say how an attempt failed; None when it did not, or was ended by us."""
+    match error:
+        case None if http_status >= 400:
+            return Failure(str(http_status), f"http_{http_status}", retry_after(headers))
+        case None if error_code:
+            return Failure(BROKEN, STREAM_ERROR)
+        case None:
+            return None
+        case VendorUnreachable():
+            kind = CONNECT
+        case VendorSlow():
+            kind = TIMEOUT
+        case VendorFault():
+            kind = BROKEN
+        case VendorDisabled():
+            kind = STOPPED
+        case _:
+            return None
+    return Failure(kind, error.code.partition(".")[2])
+
+
+def retry_after(headers: Headers) -> float | None:
+    """Return for how many seconds a vendor asks to be left alone; None when it does not say."""
+    said = {name: value.decode("latin-1").strip() for name, value in headers if name in _NAMES}
+    if (millis := _number(said.get(b"retry-after-ms", ""))) is not None:
+        return min(millis / 1000, _LONGEST_WAIT)
+    text = said.get(b"retry-after", "")
+    if (seconds := _number(text)) is not None:
+        return min(seconds, _LONGEST_WAIT)
+    return _until(text) if text else None
+
+
+def _number(text: str) -> float | None:
+    if not text.isascii() or len(text) > 20:
+        return None
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if value >= 0 else None
+
+
+def _until(text: str) -> float | None:
+    try:
+        at: datetime = parsedate_to_datetime(text[:60])
+    except (ValueError, OverflowError):
+        return None
+    at = at if at.tzinfo is not None else at.replace(tzinfo=UTC)
+    return min(max((at - clock.now()).total_seconds(), 0.0), _LONGEST_WAIT)

@@ -1,0 +1,85 @@
+"""How far a route goes for an answer: what makes it go on, for how long, and who is first.
+
+Owns the shape and the bounds that the control plane checks against. What is read here was
+checked when it was written; a value that is not sound is as if it were not said, because a
+route must not stop serving over how it falls back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+# Why an attempt failed, as routes name it: a kind, an exact status, or all of the 5xx.
+CONNECT: Final = "connect"
+TIMEOUT: Final = "timeout"
+BROKEN: Final = "broken"
+KINDS: Final = (CONNECT, TIMEOUT, BROKEN, "5xx")
+FALLS_BACK_ON: Final = (*KINDS, "429")
+MOST_RETRIES: Final = 3
+LONGEST_MS: Final = 3_600_000
+SHORTEST_MS: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Override:
+    """One target put first until a moment."""
+
+    vendor: str
+    model: str
+    region: str
+    until: float  # seconds since the epoch
+
+
+@dataclass(frozen=True, slots=True)
+class RouteOptions:
+    """What a route says about its attempts."""
+
+    fallback_on: frozenset[str] = frozenset(FALLS_BACK_ON)
+    retries: int = 0
+    deadline_ms: int | None = None
+    first_byte_ms: int | None = None
+    sticky: bool = False
+    override: Override | None = None
+
+    def goes_on_after(self, kind: str) -> bool:
+        """Tell whether a failure of this kind is one to go on after."""
+        return kind in self.fallback_on or (
+            len(kind) == 3 and kind[0] == "5" and "5xx" in self.fallback_on
+        )
+
+
+DEFAULTS: Final = RouteOptions()
+
+
+def read_options(said: Mapping[str, Any]) -> RouteOptions:
+    """Return the options that a row says."""
+    if not said:
+        return DEFAULTS
+    listed = said.get("fallback_on")
+    return RouteOptions(
+        fallback_on=frozenset(map(str, listed)) if isinstance(listed, list) else
+        DEFAULTS.fallback_on,
+        retries=_number(said.get("retries"), 0, MOST_RETRIES) or 0,
+        deadline_ms=_number(said.get("deadline_ms"), SHORTEST_MS, LONGEST_MS),
+        first_byte_ms=_number(said.get("first_byte_ms"), SHORTEST_MS, LONGEST_MS),
+        sticky=said.get("sticky") is True,
+        override=_override(said.get("override")),
+    )  # fmt: skip
+
+
+def _number(value: Any, least: int, most: int) -> int | None:
+    return value if type(value) is int and least <= value <= most else None
+
+
+def _override(said: Any) -> Override | None:
+    if not isinstance(said, dict):
+        return None
+    try:
+        until = datetime.fromisoformat(said["until"])
+        named = str(said["vendor"]), str(said["model"]), str(said.get("region") or "")
+    except (KeyError, TypeError, ValueError):
+        return None
+    return Override(*named, until.timestamp()) if until.tzinfo is not None else None
