@@ -3,7 +3,8 @@
 Owns the SQL: entries, payloads and the rows that belong to them go in through one
 statement of data-modifying CTEs over unnested arrays, each joined to the writer's row
 locked FOR SHARE. Closing that row therefore waits for a running commit, and a commit
-after the closing inserts nothing at all.
+after the closing inserts nothing at all. A batch that holds or spends (`holds`) inserts on
+the verdict over its windows instead: all of it, or nothing.
 """
 
 from __future__ import annotations
@@ -13,8 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from ledger import holds
 from ledger.columns import BY_TYPE, Column
 from ledger.entries import Fields, Link
+from ledger.holds import Book, Move
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -43,6 +46,11 @@ class Job:
     rows: Sequence[Row]
     is_first: bool
     committed: asyncio.Future[None]
+    moves: Sequence[Move] = ()
+
+    @property
+    def asks(self) -> bool:
+        return any(move.asks for move in self.moves)
 
     @property
     def size(self) -> int:
@@ -81,27 +89,34 @@ PAYLOADS: Final = Table(
 )
 
 
-_COUNTED: Final = " SELECT count(*) FROM into_ledger_entry"
+_COUNTED: Final = "(SELECT count(*) FROM into_ledger_entry)"
 
 
 class Statement:
-    """The insert of a batch that touches a certain set of tables."""
+    """The insert of a batch that touches a certain set of tables, and moves counters or not."""
 
-    def __init__(self, tables: tuple[Table, ...]) -> None:
+    def __init__(self, tables: tuple[Table, ...], book: Book | None = None) -> None:
         self._tables = tables
         parts = [
             "WITH fence AS MATERIALIZED (SELECT writer FROM ledger_writer"
             " WHERE writer = $1 AND closed_at IS NULL FOR SHARE)"
         ]
         taken = 1
+        if book is not None:
+            parts.append(book.clauses(taken + 1))
+            taken += holds.COLUMNS
+        gate = "fence" if book is None else "verdict"
         for table in (*tables, PAYLOADS, ENTRIES):
-            parts.append(_insert(table, taken + 1))
+            parts.append(_insert(table, taken + 1, gate))
             taken += len(table.columns)
-        self.text = ", ".join(parts) + _COUNTED
+        answers = _COUNTED if book is None else f"{_COUNTED}, {book.answers}"
+        self.text = f"{', '.join(parts)} SELECT {answers}"
 
-    def values(self, writer: str, links: list[Link], jobs: list[Job]) -> list[Any]:
-        """Return the parameters: the writer, then every column of every table as a list."""
-        found: list[Any] = [writer]
+    def values(
+        self, writer: str, links: list[Link], jobs: list[Job], moves: list[Column]
+    ) -> list[Any]:
+        """Return the parameters: the writer, the moves, every column of every table as a list."""
+        found: list[Any] = [writer, *moves]
         for table in self._tables:
             rows = [row.values for job in jobs for row in job.rows if row.table == table]
             # One order everywhere: two gateways that add the same rows never wait in a circle.
@@ -112,7 +127,7 @@ class Statement:
         return found
 
 
-def _insert(table: Table, first: int) -> str:
+def _insert(table: Table, first: int, gate: str) -> str:
     names = ", ".join(name for name, _ in table.columns)
     arrays = ", ".join(
         f"${number}::{kind}[]" for number, (_, kind) in enumerate(table.columns, first)
@@ -120,7 +135,7 @@ def _insert(table: Table, first: int) -> str:
     picked = ", ".join(f"given.{name}" for name, _ in table.columns)
     return (
         f"into_{table.name} AS (INSERT INTO {table.name} ({names}) SELECT {picked}"  # noqa: S608
-        f" FROM fence, unnest({arrays}) AS given ({names}) {table.on_conflict} RETURNING 1)"
+        f" FROM {gate}, unnest({arrays}) AS given ({names}) {table.on_conflict} RETURNING 1)"
     )
 
 

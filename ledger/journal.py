@@ -5,7 +5,9 @@ there is no timer to wait for and no window to tune. A caller's await ends when 
 is durable, or with a refusal: queued is never said to be recorded. Heads move only when a
 commit is known to have happened; when a connection is lost nobody can know, so the writer
 goes on under a new epoch. A writer whose row was closed by somebody else is fenced: the
-insert itself reads that row under a lock, and nothing of it can be added any more.
+insert itself reads that row under a lock, and nothing of it can be added any more. What an
+entry holds or spends is counted in its commit; when a batch as a whole does not fit, its
+entries are judged one by one under the same locks, and those that do not fit are refused.
 """
 
 from __future__ import annotations
@@ -23,11 +25,13 @@ from psycopg.errors import DataError, IntegrityError
 
 from kernel.errors import Unavailable
 from kernel.refs import new_id
+from ledger import holds
 from ledger.batches import Job, Row, Statement, Table
 from ledger.columns import teach
 from ledger.entries import GENESIS, EntryTooLarge, Fields, Link, link
+from ledger.holds import Book, Levels, Move, NoRoom
 
-__all__ = ["Journal", "JournalDown", "JournalFull", "NotRecordable", "Row", "Table"]
+__all__ = ["Journal", "JournalDown", "JournalFull", "NoRoom", "NotRecordable", "Row", "Table"]
 
 logger = structlog.get_logger("unsprawl.journal")
 
@@ -64,6 +68,10 @@ class NotRecordable(JournalDown):
     title = "This entry was refused by the ledger"
 
 
+class _TooFull(Exception):
+    """The batch as a whole does not fit, or a window of it is not there yet."""
+
+
 class _Fenced(Exception):
     """The writer's row was closed by somebody else: this epoch is over."""
 
@@ -74,24 +82,38 @@ class _Head:
     leaf_hash: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """What a statement has written: the heads as they will be, the moves, where those led."""
+
+    heads: dict[str, _Head]
+    moves: list[Move]
+    levels: list[list[int]] | None
+
+
 class Journal:
     """One writer of chains. Not for two event loops, and not for Django (see `ledger.record`)."""
 
-    def __init__(self, address: str, *, process: str, prefix: str = "gw") -> None:
+    def __init__(
+        self, address: str, *, process: str, prefix: str = "gw", book: Book | None = None
+    ) -> None:
         self._address = address
         self._process = process
         self._prefix = prefix
+        self._book = book
         self._waiting: deque[Job] = deque()
         self._wake = asyncio.Event()
         self._heads: OrderedDict[str, _Head] = OrderedDict()
         self._has_forgotten = False
-        self._statements: dict[tuple[Table, ...], Statement] = {}
+        self._statements: dict[tuple[bool, tuple[Table, ...]], Statement] = {}
         self._connection: psycopg.AsyncConnection[Any] | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self.writer = ""
         self.batches = 0
+        self.slow_batches = 0
         self.entries = 0
+        self.levels = Levels()
 
     def __repr__(self) -> str:
         return f"Journal({self.writer or 'down'})"  # the address carries a password
@@ -110,19 +132,25 @@ class Journal:
         self._task = asyncio.create_task(self._keep_writing(), name="journal")
 
     async def append(
-        self, fields: Fields, *, stream: str, rows: Sequence[Row] = (), is_first: bool = False
+        self,
+        fields: Fields,
+        *,
+        stream: str,
+        rows: Sequence[Row] = (),
+        is_first: bool = False,
+        moves: Sequence[Move] = (),
     ) -> None:
-        """Return once the entry and its rows are durable, in one commit.
+        """Return once the entry, its rows and its moves are durable, in one commit.
 
         ``is_first`` says that nobody has written to this stream before, which saves a look
-        at the database. Raises: JournalDown, JournalFull, NotRecordable.
+        at the database. Raises: JournalDown, JournalFull, NotRecordable; NoRoom.
         """
         if not self.is_up:
             raise JournalDown
         if len(self._waiting) >= QUEUE_LIMIT:
             raise JournalFull
         committed = asyncio.get_running_loop().create_future()
-        self._waiting.append(Job(fields, stream, rows, is_first, committed))
+        self._waiting.append(Job(fields, stream, rows, is_first, committed, moves))
         self._wake.set()
         await committed
 
@@ -262,11 +290,19 @@ class Journal:
         return True
 
     async def _commit(self, jobs: list[Job]) -> None:
+        try:
+            written = await self._insert(jobs)
+        except _TooFull:
+            await self._commit_one_by_one(jobs)
+        else:
+            self._conclude(jobs, written)
+
+    async def _insert(self, jobs: list[Job], *, were_judged: bool = False) -> _Written:
         assert self._connection is not None  # noqa: S101
-        moved = await self._heads_of(jobs)
+        heads = await self._heads_of(jobs)
         links: list[Link] = []
         for job in jobs:
-            head = moved.get(job.stream) or self._heads.get(job.stream) or _Head(0, GENESIS)
+            head = heads.get(job.stream) or self._heads.get(job.stream) or _Head(0, GENESIS)
             added = link(
                 job.fields,
                 stream=job.stream,
@@ -274,28 +310,62 @@ class Journal:
                 seq=head.seq + 1,
                 prev_hash=head.leaf_hash,
             )
-            moved[job.stream] = _Head(added.seq, added.leaf_hash)
+            heads[job.stream] = _Head(added.seq, added.leaf_hash)
             links.append(added)
-        statement = self._statement_for(jobs)
+        moves = holds.summed(move for job in jobs for move in job.moves)
+        counts = holds.columns(moves, asking=not were_judged) if moves else []
+        statement = self._statement_for(jobs, has_moves=bool(moves))
         async with asyncio.timeout(COMMIT_SECONDS):
             cursor = await self._connection.execute(
-                statement.text, statement.values(self.writer, links, jobs), prepare=True
+                statement.text, statement.values(self.writer, links, jobs, counts), prepare=True
             )
             row = await cursor.fetchone()
+        if row is not None and moves and row[1] and not row[2]:
+            raise _TooFull
         if row is None or row[0] != len(links):
             raise _Fenced
-        self._move(moved)
+        return _Written(heads, moves, row[3] if moves else None)
+
+    async def _commit_one_by_one(self, jobs: list[Job]) -> None:
+        """Judge the entries in their order under the locks of their windows; write what fits."""
+        assert self._connection is not None  # noqa: S101
+        assert self._book is not None  # noqa: S101  there are moves
+        self.slow_batches += 1
+        asked = sorted({move.window for job in jobs for move in job.moves if move.asks})
+        touched = sorted({move.window for job in jobs for move in job.moves})
+        written: _Written | None = None
+        async with asyncio.timeout(COMMIT_SECONDS):
+            await self._connection.execute(self._book.opening, holds.keys(asked), prepare=True)
+            async with self._connection.transaction():
+                cursor = await self._connection.execute(
+                    self._book.locking, holds.keys(touched), prepare=True
+                )
+                fitting, refused = holds.judged(jobs, await cursor.fetchall())
+                if fitting:
+                    written = await self._insert(fitting, were_judged=True)
+        if written is not None:
+            self._conclude(fitting, written)
+        for job, refusal in refused:
+            self.levels.learn(refusal)
+            _refuse(job, refusal)
+
+    def _conclude(self, jobs: list[Job], written: _Written) -> None:
+        """Take note of a commit that has happened."""
+        self._move(written.heads)
+        if written.levels:
+            self.levels.note(written.moves, written.levels)
         self.batches += 1
-        self.entries += len(links)
+        self.entries += len(jobs)
         for job in jobs:
             if not job.committed.done():
                 job.committed.set_result(None)
 
-    def _statement_for(self, jobs: list[Job]) -> Statement:
+    def _statement_for(self, jobs: list[Job], *, has_moves: bool) -> Statement:
         tables = tuple(sorted({row.table for job in jobs for row in job.rows}))
-        statement = self._statements.get(tables)
+        statement = self._statements.get((has_moves, tables))
         if statement is None:
-            statement = self._statements[tables] = Statement(tables)
+            made = Statement(tables, self._book if has_moves else None)
+            statement = self._statements[has_moves, tables] = made
         return statement
 
     async def _heads_of(self, jobs: list[Job]) -> dict[str, _Head]:
@@ -323,7 +393,7 @@ class Journal:
             self._has_forgotten = True
 
 
-def _refuse(job: Job, error: JournalDown) -> None:
+def _refuse(job: Job, error: JournalDown | NoRoom) -> None:
     if not job.committed.done():
         job.committed.set_exception(error)
         # A caller that was cancelled will not look; asyncio must not complain about that.

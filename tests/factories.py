@@ -22,7 +22,7 @@ from kernel.refs import new_id
 from registry.actors import Actor
 from registry.models import Agent, AgentKey, AgentVersion, Person, PersonToken, SimilarAgent, Team
 from registry.pepper import pepper_ring
-from routing.models import Call, Model, Route, RouteTarget, Run, Vendor
+from routing.models import Budget, Call, Model, Route, RouteTarget, Run, Vendor
 
 LONG = timedelta(days=30)
 STAGES = ("draft", "in_review", "soft_launch", "live", "deprecated", "retired")
@@ -227,6 +227,23 @@ def make_route(name: str = "sandbox", *models: Model, **over: Any) -> Route:
     for priority, model in enumerate(models or (make_model(),)):
         RouteTarget.objects.create(route=route, model=model, priority=priority)
     return route
+
+
+def make_budget(**over: Any) -> Budget:
+    """Make a budget of what everybody may spend in a month."""
+    now = clock.now()
+    given: dict[str, Any] = {
+        "public_id": new_id("bud"),
+        "subject_kind": "organisation",
+        "measure": "cost",
+        "period": "month",
+        "cap": 100_000_000,
+        "currency": "USD",
+        "created_by": "system:test",
+        "created_at": now,
+        "changed_at": now,
+    }
+    return Budget.objects.create(**given | over)
 
 
 def make_run(agent: Agent, label: str = "nightly", **over: Any) -> Run:

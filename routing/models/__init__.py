@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from routing.models.budget import Budget, BudgetNotice, BudgetWindow
 from routing.models.catalogue import CatalogueLoad, LifecycleRow, Price
 from routing.models.route import Route, RouteTarget
 from routing.models.stored import StoredResponse
@@ -18,6 +19,9 @@ from routing.models.usage import (
 from routing.models.vendor import Model, Vendor
 
 __all__ = [
+    "Budget",
+    "BudgetNotice",
+    "BudgetWindow",
     "Call",
     "CatalogueLoad",
     "LifecycleRow",

@@ -19,10 +19,20 @@ from kernel import clock
 from kernel.db import constraint_of
 from kernel.refs import new_id
 from registry.models import SignInLink
-from routing.models import LifecycleRow, ModelUse, Price, StoredResponse, UsageDay, UsageMonth
+from routing.models import (
+    BudgetNotice,
+    BudgetWindow,
+    LifecycleRow,
+    ModelUse,
+    Price,
+    StoredResponse,
+    UsageDay,
+    UsageMonth,
+)
 from tests.architecture.test_errors import PACKAGES
 from tests.factories import (
     make_agent,
+    make_budget,
     make_call,
     make_cast,
     make_key,
@@ -106,6 +116,27 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("routing_run_one_per_label", "routing_run", {"run_id": "'run_x'"}),
     ("routing_call_tokens", "routing_call", {"output_tokens": "-1"}),
     ("routing_storedresponse_once", "routing_storedresponse", {}),
+    ("routing_budget_one_open_per_subject", "routing_budget", {}),
+    ("routing_budget_cap", "routing_budget", {"model": "'x'", "cap": "-1"}),
+    (
+        "routing_budget_period_of_measure",
+        "routing_budget",
+        {"model": "'x'", "period": "'minute'"},
+    ),
+    ("routing_budget_currency_iff_cost", "routing_budget", {"model": "'x'", "currency": "''"}),
+    ("routing_budget_has_subject", "routing_budget", {"model": "'x'", "subject": "'x'"}),
+    ("routing_budgetwindow_one_per_start", "routing_budgetwindow", {}),
+    (
+        "routing_budgetwindow_not_negative",
+        "routing_budgetwindow",
+        {"starts_at": "now()", "held": "-1"},
+    ),
+    ("routing_budgetnotice_once", "routing_budgetnotice", {}),
+    (
+        "routing_budgetnotice_noticed_first",
+        "routing_budgetnotice",
+        {"percent": "1", "mailed_at": "noticed_at - interval '1 second'"},
+    ),
     ("routing_usageday_one_per_key", "routing_usageday", {}),
     ("routing_usagemonth_one_per_agent", "routing_usagemonth", {}),
     ("routing_modeluse_one_per_key", "routing_modeluse", {}),
@@ -147,6 +178,9 @@ def world(db: None) -> None:
     RingRotation.objects.create(
         ring="vendor", ring_key_id="k2", started_by="system:test", started_at=now
     )
+    budget = make_budget()
+    BudgetWindow.objects.create(budget=budget, starts_at=now - timedelta(days=1))
+    BudgetNotice.objects.create(budget=budget, starts_at=now, percent=80, noticed_at=now)
     use = {"agent_id": agent.public_id, "route": "sandbox", "vendor": "v", "model": "m"}
     UsageDay.objects.create(day=now.date(), **use)
     UsageMonth.objects.create(month=now.date().replace(day=1), agent_id=agent.public_id)
