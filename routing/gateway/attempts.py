@@ -36,6 +36,7 @@ from routing.gateway.open_calls import ClientLeft, OpenCall, OpenCalls, Patience
 from routing.gateway.options import DEFAULTS, RouteOptions
 from routing.gateway.ports import Headers, Outgoing, Upstream
 from routing.gateway.recording import Attempt, Outcome, Recorder, Subject, decided_facts
+from routing.gateway.relay import Passage, Withheld
 from routing.gateway.requests import Receive
 from routing.gateway.snapshot import Route, Target
 
@@ -72,6 +73,7 @@ class Ready:
     chosen: Chosen
     target: Target
     decision: Decision
+    passage: Passage
     outgoing: Outgoing
 
 
@@ -122,17 +124,25 @@ class Errand(Protocol):
     async def choose(self) -> Chosen:
         """Choose on what is known now. Raises what keeps the call from being made."""
 
+    async def screen(self, chosen: Chosen) -> None:
+        """Make the call what may leave by this route. Raises: Withheld."""
+
     def facts(self, chosen: Chosen, target: Target) -> dict[str, object]:
         """Return what policy is asked about."""
 
-    def prepare(self, target: Target) -> Outgoing:
-        """Return the request to this target. Raises: VendorNotReady."""
+    def prepare(self, target: Target) -> tuple[Passage, Outgoing]:
+        """Return the way to this target, and the request. Raises: VendorNotReady."""
 
     def attempt(self, ready: Ready, *, is_first: bool) -> Attempt:
         """Return the attempt as its intent records it."""
 
     def exchange(
-        self, attempt: Attempt, open_call: OpenCall, patience: Patience, loop: Attempts
+        self,
+        ready: Ready,
+        attempt: Attempt,
+        open_call: OpenCall,
+        patience: Patience,
+        loop: Attempts,
     ) -> Exchange:
         """Return the exchange that carries an attempt out."""
 
@@ -182,12 +192,27 @@ class Attempts:
             self._deadline = time.monotonic() + options.deadline_ms / 1000
         self._targets, self._listed_on = deque(chosen.targets), chosen.route
         self._passed_over = [*chosen.passed_over]
+        await self._screen(chosen)
         ready = await self._next(chosen)
         if ready is None:
             await self._refuse(chosen)
             raise RouteUnserved
         self._refused = None  # it is on record with the attempt that is made instead
         return ready
+
+    async def _screen(self, chosen: Chosen) -> None:
+        try:
+            await self._errand.screen(chosen)
+        except Withheld as withheld:
+            error, trace = withheld.error, self._errand.trace
+            if chosen.targets:
+                trace.target = chosen.targets[0]
+                trace.entry_id = await self._means.recorder.withhold(
+                    chosen.subject, chosen.route, trace.target, withheld, clock.now(),
+                    after=self._last,
+                )  # fmt: skip
+                error.facts["entry"] = trace.entry_id
+            raise error from None
 
     async def _refuse(self, chosen: Chosen) -> None:
         if self._not_ready is not None:
@@ -234,7 +259,7 @@ class Attempts:
             await means.recorder.intend(attempt, errand.raw)
             trace.entry_id = attempt.entry_id
             open_call.watch_with(partial(_watch, errand.receive, open_call))
-            exchange = errand.exchange(attempt, open_call, self._patience(ready), self)
+            exchange = errand.exchange(ready, attempt, open_call, self._patience(ready), self)
             outcome = await exchange.carry_out(ready.outgoing, means.upstream, means.recorder)
             trace.outcome, failure = outcome, exchange.failure
         finally:
@@ -243,15 +268,16 @@ class Attempts:
         return exchange
 
     def _attempt(self, ready: Ready) -> Attempt:
-        decided: dict[str, Fact] = {**decided_facts(ready.decision)}
+        decided: dict[str, Fact] = {**decided_facts(ready.decision), **ready.passage.facts}
         if self._passed_over:
             decided["passed_over"] = self._passed_over
             self._passed_over = []
         if self._first is None and ready.chosen.choice:
             decided["choice"] = ready.chosen.choice
+        made = self._errand.attempt(ready, is_first=self._first is None)
         made = replace(
-            self._errand.attempt(ready, is_first=self._first is None),
-            decided=decided,
+            made,
+            decided={**made.decided, **decided},
             fallback_reason=self._errand.trace.fallback_reason,
         )
         if self._last is not None and self._first is not None:
@@ -298,6 +324,8 @@ class Attempts:
             chosen = await self._errand.choose()
         except _ROUTE_GONE:
             return None
+        if chosen.route is not self._listed_on:
+            await self._screen(chosen)  # the route may say something else by now
         found = await self._next(chosen)
         if found is None and self._refused is not None:
             target, decision = self._refused
@@ -334,12 +362,12 @@ class Attempts:
             self._pass_over(target, decision.rule)
             return None
         try:
-            outgoing = self._errand.prepare(target)
+            passage, outgoing = self._errand.prepare(target)
         except VendorNotReady as error:
             self._not_ready = self._not_ready or error
             self._pass_over(target, "vendor_not_ready")
             return None
-        ready = Ready(chosen, target, decision, outgoing)
+        ready = Ready(chosen, target, decision, passage, outgoing)
         if self._means.breakers.takes(target.breaker, time.monotonic()):
             return ready
         self._skipped.append(ready)

@@ -3,7 +3,9 @@
 Owns what is true of every ending. The result is durable before the last byte that says
 "complete" leaves; an answer that did not complete ends in an error that says so; what the
 record holds is, byte for byte, what the agent was given. That is what the vendor said, but
-for the vendor's secret, should it repeat it.
+for the vendor's secret, should it repeat it, and for what the stages of a relay make of it.
+The vendor is read by one wire and the agent spoken to by another: the same, but where a
+stage translates.
 """
 
 from __future__ import annotations
@@ -32,6 +34,7 @@ from routing.gateway.open_calls import ClientLeft, OpenCall, Patience
 from routing.gateway.options import BROKEN
 from routing.gateway.ports import Headers, Outgoing, Reply, Upstream
 from routing.gateway.recording import Attempt, Outcome, Recorder
+from routing.gateway.relay import NOTHING, Relay
 from routing.gateway.requests import Answer, Request
 from routing.gateway.sse import Event, EventSplitter
 from routing.gateway.wires.wire import Report, StreamReading, Verdict, Wire, read_json
@@ -52,8 +55,9 @@ class Progress:
     body: bytes = b""
     delivered: list[bytes] = field(default_factory=list)
     delivered_bytes: int = 0
-    terminal: bytes = b""
+    terminal: Event | None = None
     is_mid_event: bool = False
+    was_withheld: bool = False
 
 
 class Exchange:
@@ -66,6 +70,8 @@ class Exchange:
         answer: Answer,
         attempt: Attempt,
         wire: Wire,
+        reader: Wire,
+        relay: Relay | None,
         body: CallBody,
         open_call: OpenCall,
         patience: Patience,
@@ -77,6 +83,8 @@ class Exchange:
         self._answer = answer
         self._attempt = attempt
         self._wire = wire
+        self._reader = reader
+        self._relay = relay
         self._body = body
         self._open_call = open_call
         self._patience = patience
@@ -155,6 +163,8 @@ class Exchange:
                 return "incomplete" if self._came.http_status else "error"
             case VendorFault():
                 return "error"
+            case _ if self._came.was_withheld:
+                return "error"
             case _:  # cut by us
                 return "incomplete"
 
@@ -170,11 +180,13 @@ class Exchange:
         if 300 <= reply.status < 400:
             raise VendorRedirected
         if 200 <= reply.status < 300 and _is_event_stream(reply.headers):
-            await self._relay(reply)
+            await self._stream(reply)
         else:
             self._open_call.expect(self._patience.idle, VendorSlow())
             came.body = without(self._secret, await reply.read(ANSWER_LIMIT))
             self._read_whole(reply.status)
+            if self._relay is not None:
+                await self._pass_whole(self._relay, reply.status)
 
     def _read_whole(self, status: int) -> None:
         came = self._came
@@ -187,44 +199,90 @@ class Exchange:
                 f"The vendor answered {status} with {len(came.body)} bytes that are not a JSON"
                 " object. They are kept in the run's ledger."
             )
-        came.report = self._wire.report_of(document)
+        came.report = self._reader.report_of(document)
         self._mark_substitution()
+
+    async def _pass_whole(self, relay: Relay, status: int) -> None:
+        came = self._came
+        try:
+            came.body = await relay.whole(status, came.body)
+        except DomainError:
+            came.was_withheld = True
+            raise
 
     # --- streams
 
-    async def _relay(self, reply: Reply) -> None:
-        came, splitter = self._came, EventSplitter(self._wire.hold)
+    async def _stream(self, reply: Reply) -> None:
+        came, splitter = self._came, EventSplitter(self._reader.hold)
         came.is_stream = True
-        reading = self._wire.reading(self._body)
+        reading = self._reader.reading(self._body)
         came.report = reading.report
         self._head += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
-        async for chunk in reply.pieces():
-            passed = [
-                without(self._secret, event.raw)
-                for event in splitter.feed(chunk)
-                if self._passes(event, reading)
-            ]
-            came.is_mid_event = splitter.is_inside_fragments
-            if passed:
-                piece = passed[0] if len(passed) == 1 else b"".join(passed)
-                if self._begins_with_error():
-                    came.body = piece
+        is_broken = False
+        try:
+            async for chunk in reply.pieces():
+                events = [
+                    self._cleaned(event)
+                    for event in splitter.feed(chunk)
+                    if self._passes(event, reading)
+                ]
+                came.is_mid_event = splitter.is_inside_fragments
+                if not await self._take(events):
                     return
-                await self._deliver(piece)
-            if came.terminal:
-                return
-        if not came.report.error_code:  # the vendor has not said itself why it ends
+                if came.terminal is not None:
+                    break
+        except VendorCut:
+            is_broken = True
+        if self._relay is not None and not await self._let_go(self._relay):
+            return
+        if is_broken or not (came.terminal or came.report.error_code):
+            # The vendor has not said itself why it ends.
             raise VendorCut
+
+    async def _take(self, events: list[Event]) -> bool:
+        refusal = None
+        if self._relay is not None:
+            events, refusal = _taken(self._relay, events)
+        if events and not await self._hand_on(events):
+            return False
+        if refusal is not None:
+            raise refusal
+        return True
+
+    async def _let_go(self, relay: Relay) -> bool:
+        """Deliver what stages still hold, and make the end what they make of it."""
+        came = self._came
+        if (events := await relay.finish()) and not await self._hand_on(events):
+            return False
+        if came.terminal is not None:
+            ending = [made.raw for made in relay.take(came.terminal)]
+            came.terminal = Event(b"".join(ending), None)
+        return True
+
+    async def _hand_on(self, events: list[Event]) -> bool:
+        """Deliver events; False when the stream gives way instead, having failed at once."""
+        piece = events[0].raw if len(events) == 1 else b"".join([event.raw for event in events])
+        if self._begins_with_error():
+            self._came.body = piece
+            return False
+        await self._deliver(piece)
+        return True
+
+    def _cleaned(self, event: Event) -> Event:
+        raw = without(self._secret, event.raw)
+        if raw is event.raw:
+            return event
+        return Event(raw, None if event.data is None else without(self._secret, event.data))
 
     def _passes(self, event: Event, reading: StreamReading) -> bool:
         """Read an event; keep back the end, what follows it, and a report nobody asked for."""
-        if self._came.terminal:
+        if self._came.terminal is not None:
             return False
         if not event.data:
             return True
         verdict = reading.take(without(self._secret, event.data))
         if verdict is Verdict.END:
-            self._came.terminal = without(self._secret, event.raw)
+            self._came.terminal = self._cleaned(event)
         return verdict is Verdict.PASS
 
     async def _begin(self) -> None:
@@ -257,7 +315,7 @@ class Exchange:
     def _ending(self, error: DomainError | None) -> bytes:
         """Return the last bytes of a stream, decided before they are recorded."""
         if error is None:
-            return self._came.terminal
+            return b"" if self._came.terminal is None else self._came.terminal.raw
         if not self._answer.has_begun:
             return b""
         # Part of an event may have gone out: its line is ended, so that ours is read as one.
@@ -268,6 +326,8 @@ class Exchange:
         is_cut = came.delivered_bytes > STREAM_KEPT
         is_stream = came.is_stream and not came.body
         payload = b"".join([*came.delivered, ending]) if is_stream else came.body
+        if came.was_withheld:
+            payload = b""
         return Outcome(
             status=status,
             http_status=came.http_status,
@@ -281,6 +341,8 @@ class Exchange:
             is_substituted=is_substituted(self._attempt.target, came.report.model),
             response_id=came.report.response_id,
             is_kept=came.report.is_kept,
+            was_withheld=came.was_withheld,
+            facts=NOTHING if self._relay is None else self._relay.facts(),
         )
 
     def _usage(self, error: DomainError | None) -> Usage:
@@ -326,6 +388,20 @@ class Exchange:
     def _hang_up(self) -> None:
         if self._reply is not None:
             self._reply.close()
+
+
+def _taken(relay: Relay, events: list[Event]) -> tuple[list[Event], DomainError | None]:
+    """Return what events come to, and what a stage refused after these, if it did.
+
+    What had passed by then is delivered, however the vendor's bytes were split on the way.
+    """
+    made: list[Event] = []
+    try:
+        for event in events:
+            made += relay.take(event)
+    except DomainError as refusal:
+        return made, refusal
+    return made, None
 
 
 def _is_event_stream(headers: Headers) -> bool:

@@ -45,6 +45,7 @@ from routing.gateway.lend import Lender
 from routing.gateway.open_calls import OpenCall, OpenCalls, Patience
 from routing.gateway.ports import Outgoing, Snapshots, StoredResponse, StoredResponses, Upstream
 from routing.gateway.recording import Attempt, Recorder, Subject
+from routing.gateway.relay import STRAIGHT, Asked, Passage, Relays
 from routing.gateway.requests import Answer, Receive, Request, read_body, stopwatch
 from routing.gateway.resolve import order, resolve
 from routing.gateway.runs import RunName, run_of
@@ -80,6 +81,7 @@ class Pipeline:
     open_calls: OpenCalls
     breakers: Breakers
     stored: StoredResponses
+    relays: Relays = STRAIGHT
 
     async def carry(
         self, wire: Wire, request: Request, receive: Receive, answer: Answer, trace: Trace
@@ -117,9 +119,12 @@ class Pipeline:
         return kept
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Call:
-    """What an agent wants, read and not yet decided: the loop's errand, by way of its wire."""
+    """What an agent wants, read and not yet decided: the loop's errand, by way of its wire.
+
+    ``body`` and ``came`` are the call as it came; ``asked`` is what of it may leave.
+    """
 
     pipeline: Pipeline
     wire: Wire
@@ -127,11 +132,25 @@ class _Call:
     run: RunName
     body: CallBody
     kept: StoredResponse | None
-    raw: bytes
+    came: bytes
     request: Request
     receive: Receive
     answer: Answer
     trace: Trace
+    asked: Asked | None = None
+
+    @property
+    def raw(self) -> bytes:
+        return self._asked.raw
+
+    @property
+    def _asked(self) -> Asked:
+        assert self.asked is not None  # noqa: S101  screened before anything is asked of it
+        return self.asked
+
+    async def screen(self, chosen: Chosen) -> None:
+        asked = Asked(self.wire, chosen.caller.agent, chosen.route, self.body, self.came)
+        self.asked = await self.pipeline.relays.screened(asked)
 
     async def choose(self) -> Chosen:
         """Resolve, on what is known now. Raises: NotGoverned, and whatever refuses the call."""
@@ -152,20 +171,27 @@ class _Call:
 
     def facts(self, chosen: Chosen, target: Target) -> dict[str, object]:
         return {
-            "call": {"route": chosen.route.name, "operation": self.wire.operation, "region": ""},
+            "call": {
+                "route": chosen.route.name,
+                "operation": self.wire.operation,
+                "region": "",
+                **self._asked.told,
+            },
             "agent": chosen.caller.agent.described(),
             "target": target.described(),
             "route": chosen.route.described(),
         }
 
-    def prepare(self, target: Target) -> Outgoing:
-        wire, vendor, request = self.wire, target.vendor, self.request
+    def prepare(self, target: Target) -> tuple[Passage, Outgoing]:
+        vendor, request = target.vendor, self.request
         secret = self.pipeline.lender.lend(vendor)
-        return Outgoing(
+        passage = self.pipeline.relays.passage(self._asked, target)
+        wire = passage.wire
+        return passage, Outgoing(
             method=wire.method,
             address=address_of(wire, vendor, request.query),
             headers=to_vendor(request, wire.dialect, vendor.auth_scheme, secret),
-            body=wire.for_vendor(self.body, target.model.name),
+            body=passage.body,
         )
 
     def attempt(self, ready: Ready, *, is_first: bool) -> Attempt:
@@ -176,20 +202,27 @@ class _Call:
             requested_model=self.body.model or ready.target.model.name,
             target=ready.target,
             streamed=self.body.streams,
-            decided={},
+            decided=self._asked.facts,
             started_at=self.request.received_at if is_first else clock.now(),
             operation=self.wire.operation,
         )
 
     def exchange(
-        self, attempt: Attempt, open_call: OpenCall, patience: Patience, loop: Attempts
+        self,
+        ready: Ready,
+        attempt: Attempt,
+        open_call: OpenCall,
+        patience: Patience,
+        loop: Attempts,
     ) -> Exchange:
         return Exchange(
             request=self.request,
             answer=self.answer,
             attempt=attempt,
             wire=self.wire,
-            body=self.body,
+            reader=ready.passage.wire,
+            relay=self.pipeline.relays.relay(self._asked, ready.target, ready.passage),
+            body=self._asked.body,
             open_call=open_call,
             patience=patience,
             marks=[*self.trace.headers(), *lifecycle.headers(attempt.target)],

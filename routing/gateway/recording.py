@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -23,6 +23,7 @@ from policy.decision import Decision
 from routing.gateway.authenticate import Caller
 from routing.gateway.metering import Usage
 from routing.gateway.ports import DataKeys, Ledger
+from routing.gateway.relay import Withheld
 from routing.gateway.runs import RunName
 from routing.gateway.snapshot import Route, Target
 
@@ -167,6 +168,7 @@ class Outcome:
     is_substituted: bool = False
     response_id: str = ""
     is_kept: bool = False
+    facts: Mapping[str, Fact] = field(default_factory=dict)  # of the stages it went through
 
 
 def highest(data_classes: tuple[str, ...]) -> str:
@@ -273,6 +275,7 @@ class Recorder:
             "currency": target.model.currency,
             "duration_ms": outcome.duration_ms,
             "streamed": attempt.streamed,
+            **outcome.facts,
         }
         if outcome.first_byte_ms is not None:
             facts["first_byte_ms"] = outcome.first_byte_ms
@@ -319,10 +322,43 @@ class Recorder:
 
         After an attempt it says only that the call could not go on: the call has its row.
         """
+        facts = {**decided_facts(decision), "answer": "ask" if decision.ask else "deny"}
+        code = "approval_required" if decision.ask else "call_denied"
+        return await self._refuse(
+            subject, route, target, facts, told=(403, code), at=at, after=after
+        )
+
+    async def withhold(
+        self,
+        subject: Subject,
+        route: Route,
+        target: Target,
+        withheld: Withheld,
+        at: datetime,
+        *,
+        after: Attempt | None = None,
+    ) -> str:
+        """Record that a screen let nothing of a call leave; return the entry's id."""
+        error = withheld.error
+        code = error.code.partition(".")[2]
+        facts: dict[str, Fact] = {**withheld.facts, "answer": "deny", "error": code}
+        told = error.status, code
+        return await self._refuse(subject, route, target, facts, told=told, at=at, after=after)
+
+    async def _refuse(  # noqa: PLR0913  what an entry and its call's row say
+        self,
+        subject: Subject,
+        route: Route,
+        target: Target,
+        why: dict[str, Fact],
+        *,
+        told: tuple[int, str],
+        at: datetime,
+        after: Attempt | None,
+    ) -> str:
         entry_id = new_id("ent")
         facts: dict[str, Fact] = {
-            **decided_facts(decision),
-            "answer": "ask" if decision.ask else "deny",
+            **why,
             "route": route.name,
             "vendor": target.vendor.name,
             "model": target.model.name,
@@ -354,8 +390,7 @@ class Recorder:
             decided={},
             started_at=at,
         )
-        code = "approval_required" if decision.ask else "call_denied"
-        outcome = Outcome("denied", 403, Usage(), b"", 0, error_code=code)
+        outcome = Outcome("denied", told[0], Usage(), b"", 0, error_code=told[1])
         rows = [*self._run_rows(subject, at), _call_row(attempt, outcome, None)]
         await self._append(fields, subject, rows, None, is_first=True)
         return entry_id
