@@ -31,6 +31,7 @@ LONGEST_CALL: Final = timedelta(hours=2)
 MARK: Final = "lost-calls"
 BATCH: Final = 500
 _BYTES_PER_TOKEN: Final = 4
+_NUMBERED: Final = ("call", "attempt", "shadow", "fallback_reason")
 
 
 def reap_lost_calls(*, actor: Actor) -> int:
@@ -94,6 +95,7 @@ def _result(header: Header, actor: Actor) -> Fields:
         agent_id=header.agent_id,
         intent_id=header.entry_id,
         facts={
+            **{name: facts[name] for name in _NUMBERED if name in facts},
             "status": "unknown",
             "error": "gateway_lost",
             "route": facts.get("route"),
@@ -106,9 +108,15 @@ def _result(header: Header, actor: Actor) -> Fields:
 def _call(header: Header) -> Call:
     """The call as far as its intent tells; it may have cost something, and nobody knows what."""
     facts = {name: str(value) for name, value in header.facts.items()}
+    attempt = 0 if header.facts.get("shadow") is True else int(facts.get("attempt", 1))
     size = header.payload.size if header.payload is not None else 0
     return Call(
         intent_id=header.entry_id,
+        call_id=facts.get("call", "") if attempt != 1 else "",
+        attempt=attempt,
+        fallback_reason=facts.get("fallback_reason", ""),
+        choice=facts.get("choice", ""),
+        is_shadow=attempt == 0,
         run_id=header.stream,
         agent_id=header.agent_id,
         key_id=facts.get("key", ""),

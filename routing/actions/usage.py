@@ -19,57 +19,88 @@ from kernel import clock
 from registry.actors import Actor
 from registry.models import Role
 from routing.models import UsageMark, UsageRecent
+from routing.models.usage import SUMS
 
 logger = logging.getLogger("unsprawl.usage")
 
 MARK: Final = "calls"
 BATCH: Final = 5000
 
-_SUMS: Final = """
-    count(*) FILTER (WHERE status <> 'denied'),
-    count(*) FILTER (WHERE status IN ('error', 'incomplete', 'unknown')),
-    count(*) FILTER (WHERE status = 'denied'),
-    sum(input_tokens), sum(output_tokens), coalesce(sum(cost_micros), 0),
-    count(*) FILTER (WHERE status <> 'denied' AND cost_micros IS NULL),
-    sum(duration_ms)"""
-_ADDED: Final = ", ".join(
-    f"{name} = kept.{name} + excluded.{name}"
-    for name in (
-        "calls", "errors", "denied", "input_tokens", "output_tokens",
-        "cost_micros", "unpriced_calls", "duration_ms",
-    )
-)  # fmt: skip
-_COUNT: Final = """
+_NAMES: Final = ", ".join(SUMS)
+_SUMS: Final = ", ".join(f"sum({name})" for name in SUMS)
+_ADDED: Final = ", ".join(f"{name} = kept.{name} + excluded.{name}" for name in SUMS)
+_FAILED: Final = "'error', 'incomplete', 'unknown'"
+_COUNT: Final = (
+    """
 WITH fresh AS MATERIALIZED (
     SELECT *, (started_at AT TIME ZONE 'UTC')::date AS day FROM routing_call
     WHERE (xid, id) > (%(xid)s::text::xid8, %(call_id)s)
       AND xid < pg_snapshot_xmin(pg_current_snapshot())
     ORDER BY xid, id LIMIT %(batch)s
+), followed AS MATERIALIZED (
+    SELECT before.*, (before.started_at AT TIME ZONE 'UTC')::date AS day,
+           fresh.fallback_reason AS why
+    FROM fresh JOIN routing_call AS before ON before.intent_id = fresh.call_id
+    WHERE fresh.attempt = 2
+    UNION ALL
+    SELECT before.*, (before.started_at AT TIME ZONE 'UTC')::date, fresh.fallback_reason
+    FROM fresh JOIN routing_call AS before
+      ON before.call_id = fresh.call_id AND before.attempt = fresh.attempt - 1
+    WHERE fresh.attempt > 2
+), counted AS MATERIALIZED (
+    SELECT day, agent_id, route, vendor, model,
+           (status <> 'denied' AND NOT is_shadow)::int AS calls,
+           (status IN ({failed}) AND NOT is_shadow)::int AS errors,
+           (status = 'denied')::int AS denied,
+           input_tokens, output_tokens, coalesce(cost_micros, 0) AS cost_micros,
+           (status <> 'denied' AND cost_micros IS NULL)::int AS unpriced_calls,
+           CASE WHEN is_shadow THEN 0 ELSE duration_ms END AS duration_ms,
+           (status <> 'denied')::int AS attempts
+    FROM fresh
+    UNION ALL
+    SELECT day, agent_id, route, vendor, model, -1, -(status IN ({failed}))::int,
+           0, 0, 0, 0, 0, 0, 0
+    FROM followed
 ), days AS (
-    INSERT INTO routing_usageday AS kept (
-        day, agent_id, route, vendor, model, calls, errors, denied,
-        input_tokens, output_tokens, cost_micros, unpriced_calls, duration_ms)
+    INSERT INTO routing_usageday AS kept (day, agent_id, route, vendor, model, {names})
     SELECT day, agent_id, route, vendor, model, {sums}
-    FROM fresh GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+    FROM counted GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
     ON CONFLICT (day, agent_id, route, vendor, model) DO UPDATE SET {added}
+), routes AS (
+    INSERT INTO routing_usageroute AS kept (day, route, vendor, model, {names}, attempts)
+    SELECT day, route, vendor, model, {sums}, sum(attempts)
+    FROM counted GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
+    ON CONFLICT (day, route, vendor, model) DO UPDATE SET
+        {added}, attempts = kept.attempts + excluded.attempts
+), fallbacks AS (
+    INSERT INTO routing_usagefallback AS kept (day, route, vendor, model, reason, calls)
+    SELECT day, route, vendor, model, reason, count(*) FROM (
+        SELECT day, route, vendor, model, CASE
+            WHEN http_status >= 400 THEN 'http_' || http_status
+            WHEN why <> 'breaker_open' THEN why
+            ELSE left(error_code, 60) END
+        FROM followed
+        UNION ALL
+        SELECT day, route, '', '', fallback_reason FROM fresh
+        WHERE attempt = 1 AND fallback_reason <> ''
+    ) AS gone_on (day, route, vendor, model, reason)
+    GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+    ON CONFLICT (route, day, vendor, model, reason) DO UPDATE SET
+        calls = kept.calls + excluded.calls
 ), totals AS (
-    INSERT INTO routing_usagetotal AS kept (
-        day, calls, errors, denied,
-        input_tokens, output_tokens, cost_micros, unpriced_calls, duration_ms)
-    SELECT day, {sums} FROM fresh GROUP BY 1 ORDER BY 1
+    INSERT INTO routing_usagetotal AS kept (day, {names})
+    SELECT day, {sums} FROM counted GROUP BY 1 ORDER BY 1
     ON CONFLICT (day) DO UPDATE SET {added}
 ), months AS (
-    INSERT INTO routing_usagemonth AS kept (
-        month, agent_id, calls, errors, denied,
-        input_tokens, output_tokens, cost_micros, unpriced_calls, duration_ms)
-    SELECT date_trunc('month', day)::date, agent_id, {sums} FROM fresh
+    INSERT INTO routing_usagemonth AS kept (month, agent_id, {names})
+    SELECT date_trunc('month', day)::date, agent_id, {sums} FROM counted
     GROUP BY 1, 2 ORDER BY 1, 2
     ON CONFLICT (month, agent_id) DO UPDATE SET {added}
 ), recent AS (
     INSERT INTO routing_usagerecent AS kept (agent_id, calls_week, cost_month)
-    SELECT agent_id, count(*) FILTER (WHERE status <> 'denied' AND day >= %(calls_since)s),
+    SELECT agent_id, coalesce(sum(calls) FILTER (WHERE day >= %(calls_since)s), 0),
            coalesce(sum(cost_micros) FILTER (WHERE day >= %(cost_since)s), 0)
-    FROM fresh WHERE agent_id <> '' AND day >= least(%(calls_since)s, %(cost_since)s)
+    FROM counted WHERE agent_id <> '' AND day >= least(%(calls_since)s, %(cost_since)s)
     GROUP BY 1 ORDER BY 1
     ON CONFLICT (agent_id) DO UPDATE SET
         calls_week = kept.calls_week + excluded.calls_week,
@@ -91,7 +122,11 @@ UPDATE routing_usagemark AS mark
 SET xid = last.xid::text::bigint, call_id = last.id, counted_at = %(now)s
 FROM last WHERE mark.name = %(name)s
 RETURNING (SELECT count(*) FROM fresh)
-""".replace("{sums}", _SUMS).replace("{added}", _ADDED)
+""".replace("{names}", _NAMES)
+    .replace("{sums}", _SUMS)
+    .replace("{added}", _ADDED)
+    .replace("{failed}", _FAILED)
+)
 _SUM_RECENT: Final = """
 INSERT INTO routing_usagerecent (agent_id, calls_week, cost_month)
 SELECT agent_id, coalesce(sum(calls) FILTER (WHERE day >= %(calls_since)s), 0),

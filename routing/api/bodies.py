@@ -233,6 +233,8 @@ class CallsQuery(RunsQuery):
     """The query of the list of calls."""
 
     run = Text(required=False, max_length=200)
+    call = Text(required=False, max_length=40, help_text="The attempts of one call.")
+    is_substituted = serializers.BooleanField(required=False, allow_null=True, default=None)
     route = Text(required=False, max_length=100)
     vendor = Text(required=False, max_length=63)
     model = Text(required=False, max_length=200)

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.http import StreamingHttpResponse
 from django.urls import path
 from drf_spectacular.utils import extend_schema
@@ -110,6 +110,10 @@ def _filtered(rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
     for name in ("route", "vendor", "model", "status"):
         if name in asked:
             rows = rows.filter(**{name: asked[name]})
+    if "call" in asked:
+        rows = rows.filter(Q(intent_id=asked["call"]) | Q(call_id=asked["call"]))
+    if asked["is_substituted"] is not None:
+        rows = rows.filter(is_substituted=asked["is_substituted"])
     if "since" in asked:
         rows = rows.filter(started_at__gte=asked["since"])
     if "until" in asked:

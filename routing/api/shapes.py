@@ -168,14 +168,26 @@ class RunOutput(serializers.Serializer[Any]):
     started_at = serializers.DateTimeField()
     calls = serializers.IntegerField(source="call_count", allow_null=True)
     failed = serializers.IntegerField(source="failed_count", allow_null=True)
+    attempts = serializers.IntegerField(source="attempt_count", allow_null=True)
+    shadows = serializers.IntegerField(source="shadow_count", allow_null=True)
+    substituted = serializers.IntegerField(source="substituted_count", allow_null=True)
     cost_micros = serializers.IntegerField(allow_null=True)
     last_call_at = serializers.DateTimeField(allow_null=True)
 
 
 class CallOutput(serializers.Serializer[Any]):
-    """One governed call; a cost of null means that the price is unknown."""
+    """One governed attempt of a call; a cost of null means that the price is unknown.
+
+    The attempts of one call have the same `call`; a shadow is none of them, its attempt is 0.
+    """
 
     id = serializers.CharField(source="intent_id")
+    call = serializers.CharField()
+    attempt = serializers.IntegerField()
+    fallback_reason = serializers.CharField()
+    choice = serializers.CharField()
+    is_shadow = serializers.BooleanField()
+    is_substituted = serializers.BooleanField()
     run = serializers.CharField(source="run_id")
     agent = serializers.CharField(source="agent_name", allow_null=True)
     agent_id = serializers.CharField()

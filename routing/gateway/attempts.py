@@ -272,13 +272,12 @@ class Attempts:
         if self._passed_over:
             decided["passed_over"] = self._passed_over
             self._passed_over = []
-        if self._first is None and ready.chosen.choice:
-            decided["choice"] = ready.chosen.choice
         made = self._errand.attempt(ready, is_first=self._first is None)
         made = replace(
             made,
             decided={**made.decided, **decided},
             fallback_reason=self._errand.trace.fallback_reason,
+            choice=ready.chosen.choice if self._first is None else "",
         )
         if self._last is not None and self._first is not None:
             made = replace(made, call_id=self._first.entry_id, number=self._last.number + 1)

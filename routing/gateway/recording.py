@@ -42,6 +42,12 @@ CALLS: Final = Table(
     "routing_call",
     (
         ("intent_id", "text"),
+        ("call_id", "text"),
+        ("attempt", "int"),
+        ("fallback_reason", "text"),
+        ("choice", "text"),
+        ("is_shadow", "boolean"),
+        ("is_substituted", "boolean"),
         ("run_id", "text"),
         ("agent_id", "text"),
         ("key_id", "text"),
@@ -140,12 +146,21 @@ class Attempt:
     started_at: datetime
     operation: str = "chat"
     call_id: str = ""  # the first attempt's entry: what the attempts of one call share
-    number: int = 1
+    number: int = 1  # 0 for a shadow
     fallback_reason: str = ""
+    choice: str = ""  # the rule that put this target first
+
+    @property
+    def is_shadow(self) -> bool:
+        return self.number == 0
 
     def numbered(self) -> dict[str, Fact]:
         """Say which attempt of which call this is, and why the one before did not serve."""
-        facts: dict[str, Fact] = {"call": self.call_id or self.entry_id, "attempt": self.number}
+        facts: dict[str, Fact] = {"call": self.call_id or self.entry_id}
+        if self.number:
+            facts["attempt"] = self.number
+        else:
+            facts["shadow"] = True
         if self.fallback_reason:
             facts["fallback_reason"] = self.fallback_reason
         return facts
@@ -213,6 +228,8 @@ class Recorder:
             "key": subject.key_id,
             "streamed": attempt.streamed,
         }
+        if attempt.choice:
+            facts["choice"] = attempt.choice
         sealed, data_key = await self._seal(body, subject, attempt.entry_id)
         fields = Fields(
             kind="intent",
@@ -471,6 +488,12 @@ def _call_row(attempt: Attempt, outcome: Outcome, cost: int | None) -> Row:
     assert subject.run is not None  # noqa: S101  callers have looked
     values = (
         attempt.entry_id,
+        attempt.call_id,
+        attempt.number,
+        attempt.fallback_reason,
+        attempt.choice,
+        attempt.is_shadow,
+        outcome.is_substituted,
         subject.run.run_id,
         subject.agent_id,
         subject.key_id,

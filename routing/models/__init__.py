@@ -5,15 +5,16 @@ from __future__ import annotations
 from routing.models.budget import Budget, BudgetNotice, BudgetWindow
 from routing.models.catalogue import CatalogueLoad, LifecycleRow, Price
 from routing.models.route import Route, RouteTarget
+from routing.models.runs import Call, Run
 from routing.models.stored import StoredResponse
 from routing.models.usage import (
-    Call,
     ModelUse,
-    Run,
     UsageDay,
+    UsageFallback,
     UsageMark,
     UsageMonth,
     UsageRecent,
+    UsageRoute,
     UsageTotal,
 )
 from routing.models.vendor import Model, Vendor
@@ -33,9 +34,11 @@ __all__ = [
     "Run",
     "StoredResponse",
     "UsageDay",
+    "UsageFallback",
     "UsageMark",
     "UsageMonth",
     "UsageRecent",
+    "UsageRoute",
     "UsageTotal",
     "Vendor",
 ]

@@ -1,4 +1,8 @@
-"""Runs and calls as pages and charts read them. The ledger is the evidence; these are its index."""
+"""Sums of calls that charts and lists read: each call is counted into them once.
+
+A call counts where it was answered, or where it failed last; what its other attempts and
+its shadow cost counts where they were made.
+"""
 
 from __future__ import annotations
 
@@ -6,94 +10,18 @@ from typing import Final
 
 from django.db import models
 from django.db.models import Q
-from django.db.models.expressions import RawSQL
 
-from ledger.models import Xid8Field
 from registry.models import Agent
 
-
-class Run(models.Model):
-    """One unit of an agent's work. A label is the agent's own name for it."""
-
-    run_id = models.TextField(primary_key=True)  # run_…
-    agent_id = models.TextField()  # agt_…
-    label = models.TextField()
-    started_at = models.DateTimeField()
-
-    class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["agent_id", "label"], name="routing_run_one_per_label")
-        ]
-        indexes = [
-            models.Index(fields=["-started_at"], name="routing_run_started_idx"),
-            models.Index(fields=["agent_id", "-started_at"], name="routing_run_agent_idx"),
-        ]
-
-    def __str__(self) -> str:
-        return self.run_id
+SUMS: Final = (
+    "calls", "errors", "denied", "input_tokens", "output_tokens",
+    "cost_micros", "unpriced_calls", "duration_ms",
+)  # fmt: skip
 
 
-class Call(models.Model):
-    """One governed call, written in the commit of its result."""
+class UsageSums(models.Model):
+    """What calls come to; of which calls, the tables say."""
 
-    class Status(models.TextChoices):
-        OK = "ok"
-        ERROR = "error"
-        DENIED = "denied"
-        INCOMPLETE = "incomplete"
-        CANCELLED = "cancelled"
-        UNKNOWN = "unknown"
-
-    id = models.BigAutoField(primary_key=True)
-    xid = Xid8Field(db_default=RawSQL("pg_current_xact_id()", ()), editable=False)
-    intent_id = models.TextField(unique=True)  # ent_… of the intent, or of the denial
-    run_id = models.TextField()
-    agent_id = models.TextField()
-    key_id = models.TextField(blank=True, default="")
-    route = models.TextField()
-    requested_model = models.TextField()
-    vendor = models.TextField(blank=True, default="")
-    model = models.TextField(blank=True, default="")  # the target that served
-    reported_model = models.TextField(blank=True, default="")  # what the vendor said it was
-    status = models.TextField(choices=Status.choices)
-    http_status = models.PositiveSmallIntegerField(default=0)
-    error_code = models.TextField(blank=True, default="")
-    streamed = models.BooleanField(default=False)
-    input_tokens = models.BigIntegerField(default=0)
-    output_tokens = models.BigIntegerField(default=0)
-    cached_tokens = models.BigIntegerField(default=0)
-    usage_estimated = models.BooleanField(default=False)
-    cost_micros = models.BigIntegerField(null=True, blank=True)  # null: the price is unknown
-    currency = models.CharField(max_length=3, default="USD")
-    started_at = models.DateTimeField()
-    first_byte_ms = models.PositiveIntegerField(null=True, blank=True)
-    duration_ms = models.PositiveIntegerField()
-
-    class Meta:
-        constraints = [
-            models.CheckConstraint(
-                condition=Q(input_tokens__gte=0, output_tokens__gte=0), name="routing_call_tokens"
-            )
-        ]
-        indexes = [
-            models.Index(fields=["agent_id", "-started_at"], name="routing_call_agent_idx"),
-            models.Index(fields=["run_id", "started_at"], name="routing_call_run_idx"),
-            models.Index(fields=["-started_at"], name="routing_call_started_idx"),
-            models.Index(fields=["xid", "id"], name="routing_call_sequence_idx"),
-        ]
-
-    def __str__(self) -> str:
-        return self.intent_id
-
-
-class UsageDay(models.Model):
-    """Calls, tokens and cost of one agent on one route and model in one UTC day."""
-
-    day = models.DateField()
-    agent_id = models.TextField()
-    route = models.TextField()
-    vendor = models.TextField()
-    model = models.TextField()
     calls = models.BigIntegerField(default=0)
     errors = models.BigIntegerField(default=0)
     denied = models.BigIntegerField(default=0)
@@ -102,6 +30,19 @@ class UsageDay(models.Model):
     cost_micros = models.BigIntegerField(default=0)
     unpriced_calls = models.BigIntegerField(default=0)
     duration_ms = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class UsageDay(UsageSums):
+    """Calls, tokens and cost of one agent on one route and model in one UTC day."""
+
+    day = models.DateField()
+    agent_id = models.TextField()
+    route = models.TextField()
+    vendor = models.TextField()
+    model = models.TextField()
 
     class Meta:
         constraints = [
@@ -123,36 +64,20 @@ class UsageDay(models.Model):
         return f"{self.day} {self.agent_id}"
 
 
-class UsageTotal(models.Model):
+class UsageTotal(UsageSums):
     """Calls, tokens and cost of everybody in one UTC day: what a chart of the fleet reads."""
 
     day = models.DateField(primary_key=True)
-    calls = models.BigIntegerField(default=0)
-    errors = models.BigIntegerField(default=0)
-    denied = models.BigIntegerField(default=0)
-    input_tokens = models.BigIntegerField(default=0)
-    output_tokens = models.BigIntegerField(default=0)
-    cost_micros = models.BigIntegerField(default=0)
-    unpriced_calls = models.BigIntegerField(default=0)
-    duration_ms = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:
         return str(self.day)
 
 
-class UsageMonth(models.Model):
+class UsageMonth(UsageSums):
     """Calls, tokens and cost of one agent in one calendar month (UTC): who costs most."""
 
     month = models.DateField()  # its first day
     agent_id = models.TextField()
-    calls = models.BigIntegerField(default=0)
-    errors = models.BigIntegerField(default=0)
-    denied = models.BigIntegerField(default=0)
-    input_tokens = models.BigIntegerField(default=0)
-    output_tokens = models.BigIntegerField(default=0)
-    cost_micros = models.BigIntegerField(default=0)
-    unpriced_calls = models.BigIntegerField(default=0)
-    duration_ms = models.BigIntegerField(default=0)
 
     class Meta:
         constraints = [
@@ -166,6 +91,52 @@ class UsageMonth(models.Model):
 
     def __str__(self) -> str:
         return f"{self.month:%Y-%m} {self.agent_id}"
+
+
+class UsageRoute(UsageSums):
+    """What one route asked of one model in one UTC day, whoever called it."""
+
+    day = models.DateField()
+    route = models.TextField()
+    vendor = models.TextField()
+    model = models.TextField()
+    attempts = models.BigIntegerField(default=0)  # sent there, whoever answered; shadows too
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "route", "vendor", "model"], name="routing_usageroute_one_per_key"
+            )
+        ]
+        indexes = [models.Index(fields=["route", "day"], name="routing_usageroute_route_idx")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.route}"
+
+
+class UsageFallback(models.Model):
+    """How often calls of a route went on from one model in one UTC day, and after what.
+
+    Without a model: the first target was left alone, and it was not sent anything.
+    """
+
+    day = models.DateField()
+    route = models.TextField()
+    vendor = models.TextField()
+    model = models.TextField()
+    reason = models.TextField()
+    calls = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["route", "day", "vendor", "model", "reason"],
+                name="routing_usagefallback_one_per_key",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.route} {self.reason}"
 
 
 class UsageRecent(models.Model):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Sum
+from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, NullIf
 
 from ledger.models import Entry
 from registry.actors import Actor
@@ -19,6 +20,15 @@ from routing.models import Call, Run
 
 _Row = TypeVar("_Row", Run, Call)
 FAILED = (Call.Status.ERROR, Call.Status.INCOMPLETE, Call.Status.UNKNOWN)
+# Of rows, each of which is one attempt: an attempt after the first followed one that failed,
+# so a call failed when one more of its attempts failed than were followed.
+CALLS = Count("id", filter=Q(attempt=1))
+ATTEMPTS = Count("id", filter=~Q(status=Call.Status.DENIED) & Q(is_shadow=False))
+SHADOWS = Count("id", filter=Q(is_shadow=True))
+SUBSTITUTED = Count("id", filter=Q(is_substituted=True))
+FAILED_CALLS = Count("id", filter=Q(status__in=FAILED, is_shadow=False)) - Count(
+    "id", filter=Q(attempt__gt=1)
+)
 
 
 def seen_agents(actor: Actor) -> QuerySet[Agent] | None:
@@ -46,10 +56,11 @@ def runs_for(actor: Actor, agent: Agent | None = None) -> QuerySet[Run]:
     calls = Call.objects.filter(run_id=OuterRef("run_id")).values("run_id").order_by()
     return runs.annotate(
         agent_name=_agent_name(),
-        call_count=Subquery(calls.annotate(value=Count("id")).values("value")),
-        failed_count=Subquery(
-            calls.annotate(value=Count("id", filter=Q(status__in=FAILED))).values("value")
-        ),
+        call_count=Subquery(calls.annotate(value=CALLS).values("value")),
+        failed_count=Subquery(calls.annotate(value=FAILED_CALLS).values("value")),
+        attempt_count=Subquery(calls.annotate(value=ATTEMPTS).values("value")),
+        shadow_count=Subquery(calls.annotate(value=SHADOWS).values("value")),
+        substituted_count=Subquery(calls.annotate(value=SUBSTITUTED).values("value")),
         cost_micros=Subquery(calls.annotate(value=Sum("cost_micros")).values("value")),
         last_call_at=Subquery(calls.annotate(value=Max("started_at")).values("value")),
     ).order_by("-started_at", "-run_id")
@@ -83,6 +94,13 @@ def calls_of(run: Run) -> QuerySet[Call]:
 def entries_of(run: Run) -> QuerySet[Entry]:
     """Return what the ledger holds of one run, as it is committed at this moment."""
     return Entry.objects.filter(stream=run.run_id).order_by("id")
+
+
+def failed_last(rows: QuerySet[Call]) -> QuerySet[Call]:
+    """Return the rows that failed and that no other attempt followed."""
+    named = Coalesce(NullIf(OuterRef("call_id"), Value("")), OuterRef("intent_id"))
+    next_one = Call.objects.filter(call_id=named, attempt=OuterRef("attempt") + 1)
+    return rows.filter(~Exists(next_one), status__in=FAILED, is_shadow=False)
 
 
 def _of_seen(rows: QuerySet[_Row], actor: Actor, agent: Agent | None) -> QuerySet[_Row]:

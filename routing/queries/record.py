@@ -31,7 +31,16 @@ from registry.actors import Actor
 from registry.models import Agent
 from routing.errors import RunNotFound
 from routing.models import Call, Model, Run
-from routing.queries.calls import FAILED, runs_for, seen_agents
+from routing.queries.calls import (
+    ATTEMPTS,
+    CALLS,
+    FAILED_CALLS,
+    SHADOWS,
+    SUBSTITUTED,
+    failed_last,
+    runs_for,
+    seen_agents,
+)
 
 OPEN_SHOWN: Final = 50
 _TALKED: Final = (Entry.Kind.INTENT, Entry.Kind.RESULT)
@@ -44,12 +53,20 @@ class RunSums:
     calls: int
     failed: int
     denied: int
+    attempts: int
+    shadows: int
+    substituted: int
+    estimated: int
     input_tokens: int
     output_tokens: int
     cost_micros: int
     unpriced: int
     first_at: datetime | None
     last_at: datetime | None
+
+    @property
+    def fallbacks(self) -> int:
+        return self.attempts + self.denied - self.calls
 
     @property
     def length_ms(self) -> int | None:
@@ -82,8 +99,12 @@ def sums_of(run: Run) -> RunSums:
         F("started_at") + ExpressionWrapper(F("duration_ms") * millisecond, Length()), Moment()
     )
     row = Call.objects.filter(run_id=run.run_id).aggregate(
-        calls=Count("id"),
-        failed=Count("id", filter=Q(status__in=FAILED)),
+        calls=CALLS,
+        failed=FAILED_CALLS,
+        attempts=ATTEMPTS,
+        shadows=SHADOWS,
+        substituted=SUBSTITUTED,
+        estimated=Count("id", filter=Q(usage_estimated=True)),
         denied=Count("id", filter=Q(status=Call.Status.DENIED)),
         tokens_in=Sum("input_tokens", default=0),
         tokens_out=Sum("output_tokens", default=0),
@@ -93,7 +114,8 @@ def sums_of(run: Run) -> RunSums:
         last=Max(ended),
     )
     return RunSums(
-        row["calls"], row["failed"], row["denied"], int(row["tokens_in"]), int(row["tokens_out"]),
+        row["calls"], row["failed"], row["denied"], row["attempts"], row["shadows"],
+        row["substituted"], row["estimated"], int(row["tokens_in"]), int(row["tokens_out"]),
         int(row["cost"]), row["unpriced"], row["first"], row["last"],
     )  # fmt: skip
 
@@ -149,12 +171,13 @@ def narrowed_runs(
     if model:
         runs = runs.filter(Exists(calls.filter(Q(model=model) | Q(requested_model=model))))
     if outcome == "failed":
-        runs = runs.filter(Exists(calls.filter(status__in=FAILED)))
+        runs = runs.filter(Exists(failed_last(calls)))
     elif outcome == "denied":
         runs = runs.filter(Exists(calls.filter(status=Call.Status.DENIED)))
     elif outcome == "clean":
-        wrong = calls.filter(status__in=[*FAILED, Call.Status.DENIED])
-        runs = runs.filter(~Exists(wrong))
+        runs = runs.filter(
+            ~Exists(failed_last(calls)), ~Exists(calls.filter(status=Call.Status.DENIED))
+        )
     return runs
 
 

@@ -18,14 +18,11 @@ from kernel import clock
 from registry.actors import Actor
 from registry.models import Agent
 from routing.models import UsageDay, UsageMark, UsageMonth, UsageTotal
+from routing.models.usage import SUMS
 from routing.queries.calls import seen_agents
 
 LONGEST_DAYS: Final = 400
 GROUPS: Final = ("day", "agent", "team", "route", "model", "vendor")
-_SUMS: Final = (
-    "calls", "errors", "denied", "input_tokens", "output_tokens",
-    "cost_micros", "unpriced_calls", "duration_ms",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +103,7 @@ def dearest_agents(actor: Actor, *, limit: int = 10) -> list[UsedBy]:
 def total(parts: Iterable[Used]) -> Used:
     """Add sums up."""
     listed = [asdict(part) for part in parts]
-    return Used(**{name: sum(part[name] for part in listed) for name in _SUMS})
+    return Used(**{name: sum(part[name] for part in listed) for name in SUMS})
 
 
 def counted_at() -> Any:
@@ -137,11 +134,11 @@ def _seen(actor: Actor, agent: Agent | None) -> QuerySet[UsageDay]:
 
 
 def _summed(rows: Any) -> Any:
-    return rows.annotate(**{name: Sum(F(name)) for name in _SUMS})
+    return rows.annotate(**{name: Sum(F(name)) for name in SUMS})
 
 
 def _used(row: Mapping[str, Any]) -> Used:
-    return Used(**{name: int(row[name] or 0) for name in _SUMS})
+    return Used(**{name: int(row[name] or 0) for name in SUMS})
 
 
 def _named(by_agent: dict[str, Used], group: str) -> list[UsedBy]:

@@ -27,7 +27,9 @@ from routing.models import (
     Price,
     StoredResponse,
     UsageDay,
+    UsageFallback,
     UsageMonth,
+    UsageRoute,
 )
 from tests.architecture.test_errors import PACKAGES
 from tests.factories import (
@@ -115,6 +117,9 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ),
     ("routing_run_one_per_label", "routing_run", {"run_id": "'run_x'"}),
     ("routing_call_tokens", "routing_call", {"output_tokens": "-1"}),
+    ("routing_call_attempt_of_call", "routing_call", {"attempt": "2"}),
+    ("routing_usageroute_one_per_key", "routing_usageroute", {}),
+    ("routing_usagefallback_one_per_key", "routing_usagefallback", {}),
     ("routing_storedresponse_once", "routing_storedresponse", {}),
     ("routing_budget_one_open_per_subject", "routing_budget", {}),
     ("routing_budget_cap", "routing_budget", {"model": "'x'", "cap": "-1"}),
@@ -183,6 +188,8 @@ def world(db: None) -> None:
     BudgetNotice.objects.create(budget=budget, starts_at=now, percent=80, noticed_at=now)
     use = {"agent_id": agent.public_id, "route": "sandbox", "vendor": "v", "model": "m"}
     UsageDay.objects.create(day=now.date(), **use)
+    UsageRoute.objects.create(day=now.date(), route="r", vendor="v", model="m")
+    UsageFallback.objects.create(day=now.date(), route="r", vendor="v", model="m", reason="x")
     UsageMonth.objects.create(month=now.date().replace(day=1), agent_id=agent.public_id)
     ModelUse.objects.create(first_called_at=now, last_called_at=now, **use)
     LifecycleRow.objects.create(platform="p", model_id="m", loaded_at=now)

@@ -40,7 +40,9 @@ def make_writer(
     )
 
 
-def make_intent(writer: Writer, *, stream: str = "", agent_id: str = "agt_1") -> Entry:
+def make_intent(
+    writer: Writer, *, stream: str = "", agent_id: str = "agt_1", **more: Fact
+) -> Entry:
     fields = Fields(
         kind="intent",
         verb="call.intended",
@@ -48,7 +50,7 @@ def make_intent(writer: Writer, *, stream: str = "", agent_id: str = "agt_1") ->
         subject=Ref("model", "mod_1"),
         recorded_at=clock.now(),
         agent_id=agent_id,
-        facts=FACTS,
+        facts=FACTS | more,
     )
     return insert(fields, writer, stream or new_id("run"))
 
@@ -131,3 +133,13 @@ def test_a_lost_try_of_a_vendor_is_concluded_without_a_call():
     assert reap_lost_calls(actor=REAPER) == 1
     assert Entry.objects.filter(intent_id=intent.entry_id, verb="call.lost").exists()
     assert not Call.objects.exists()
+
+
+def test_a_lost_attempt_stays_with_its_call():
+    writer = make_writer(beat_ago=60)
+    second = make_intent(writer, call="ent_1", attempt=2, fallback_reason="http_503")
+    shadow = make_intent(writer, call="ent_1", shadow=True)
+    assert reap_lost_calls(actor=REAPER) == 2
+    rows = Call.objects.values_list("intent_id", "call_id", "attempt", "is_shadow")
+    assert set(rows) == {(second.entry_id, "ent_1", 2, False), (shadow.entry_id, "ent_1", 0, True)}
+    assert Call.objects.get(attempt=2).fallback_reason == "http_503"

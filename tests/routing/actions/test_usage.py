@@ -19,9 +19,11 @@ from routing.models import (
     Call,
     ModelUse,
     UsageDay,
+    UsageFallback,
     UsageMark,
     UsageMonth,
     UsageRecent,
+    UsageRoute,
     UsageTotal,
 )
 from routing.tasks import count_usage as sweep
@@ -72,6 +74,37 @@ def test_calls_become_days_with_tokens_cost_errors_and_denials(agent):
     assert (refused.calls, refused.denied, refused.unpriced_calls) == (0, 1, 0)
     use = ModelUse.objects.get()
     assert (use.model, use.calls, use.last_called_at) == ("acme-1", 3, MORNING)
+
+
+def test_a_call_that_went_on_is_one_call_and_every_attempt_costs(agent):
+    first = make_call(agent, started_at=MORNING, status="error", http_status=429, vendor="a")
+    later = {"started_at": MORNING, "call_id": first.intent_id, "fallback_reason": "http_429"}
+    make_call(agent, attempt=2, status="incomplete", error_code="vendor_slow", vendor="b", **later)
+    count_usage(actor=operator())
+    assert UsageTotal.objects.values_list("calls", "errors").get() == (1, 1)
+    later["fallback_reason"] = "vendor_slow"
+    make_call(agent, attempt=3, vendor="c", **later)
+    make_call(agent, attempt=0, is_shadow=True, status="error", vendor="d", **later)
+    count_usage(actor=operator())
+    sums = UsageTotal.objects.values_list("calls", "errors", "cost_micros", "input_tokens")
+    assert sums.get() == (1, 0, 400, 40)
+    routes = UsageRoute.objects.order_by("vendor").values_list("vendor", "calls", "attempts")
+    assert list(routes) == [("a", 0, 1), ("b", 0, 1), ("c", 1, 1), ("d", 0, 1)]
+    gone_on = UsageFallback.objects.order_by("vendor").values_list("vendor", "reason", "calls")
+    assert list(gone_on) == [("a", "http_429", 1), ("b", "vendor_slow", 1)]
+    assert sorted(UsageDay.objects.values_list("vendor", "calls", "errors")) == [
+        ("a", 0, 0),
+        ("b", 0, 0),
+        ("c", 1, 0),
+        ("d", 0, 0),
+    ]
+
+
+def test_a_target_that_was_left_alone_is_counted_without_an_attempt(agent):
+    make_call(agent, started_at=MORNING, fallback_reason="breaker_open")
+    count_usage(actor=operator())
+    gone_on = UsageFallback.objects.values_list("vendor", "reason", "calls")
+    assert gone_on.get() == ("", "breaker_open", 1)
 
 
 def test_days_add_up_to_the_fleets_and_to_each_agents_month(agent):

@@ -184,6 +184,26 @@ def test_calls_are_filtered(cast, run, agent):
     assert client.get("/api/v1/calls?since=yesterday").status_code == 422
 
 
+def test_attempts_of_a_call_are_found_together_and_count_as_one_call(cast, agent):
+    run = make_run(agent, "fell-back")
+    first = make_call(agent, run_id=run.run_id, status="error", http_status=429, cost_micros=None)
+    given = {"run_id": run.run_id, "call_id": first.intent_id}
+    make_call(agent, attempt=2, fallback_reason="http_429", is_substituted=True, **given)
+    make_call(agent, attempt=0, is_shadow=True, status="error", **given)
+    client = client_of(cast.alice)
+    shown = client.get(f"/api/v1/runs/{run.run_id}").json()
+    assert (shown["calls"], shown["failed"], shown["attempts"]) == (1, 0, 2)
+    assert (shown["shadows"], shown["substituted"]) == (1, 1)
+    found = client.get(f"/api/v1/calls?call={first.intent_id}&ordering=started_at").json()
+    assert [(row["call"], row["attempt"]) for row in found["results"]] == [
+        (first.intent_id, 1),
+        (first.intent_id, 2),
+        (first.intent_id, 0),
+    ]
+    changed = client.get("/api/v1/calls?is_substituted=true").json()["results"]
+    assert [row["fallback_reason"] for row in changed] == ["http_429"]
+
+
 def test_pages_of_calls_miss_and_repeat_nothing(cast, agent):
     for _ in range(7):
         make_call(agent)

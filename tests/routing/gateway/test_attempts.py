@@ -151,10 +151,13 @@ def test_each_attempt_has_its_own_intent_and_result(make_pair, vendor):
     assert [each.get("fallback_reason") for each in facts] == [None, None, *["http_503"] * 2]
     assert [each.get("rule") for each in facts[::2]] == ["calls.allowed"] * 2
     assert got.headers["x-unsprawl-entry"] == entries[2]["id"] == entries[3]["intent"]
-    assert [(row["model"], row["status"]) for row in pair.calls()] == [
+    rows = pair.calls()
+    assert [(row["model"], row["status"]) for row in rows] == [
         ("first-1", "error"),
         ("second-1", "ok"),
     ]
+    assert [(row["call_id"], row["attempt"]) for row in rows] == [("", 1), (entries[0]["id"], 2)]
+    assert [row["fallback_reason"] for row in rows] == ["", "http_503"]
 
 
 def test_a_call_that_the_first_target_serves_says_nothing_of_falling_back(make_pair, other):
