@@ -27,6 +27,9 @@ def settings_from(env: Env) -> Settings:
         keys_dir=env.path("UNSPRAWL_KEYS_DIR", places.keys),
         bundle_dir=env.path("UNSPRAWL_POLICY_DIR", BASE),
         opa_url=env.url("OPA_URL", "http://opa") if env.text("OPA_URL") else "",
+        door_bind=env.text("UNSPRAWL_DOOR_BIND", "127.0.0.1"),
+        door_port=env.integer("UNSPRAWL_DOOR_PORT", 0, maximum=65535),
+        door_host=env.text("UNSPRAWL_DOOR_HOST"),
         patience=Patience(
             first_byte=env.integer("UNSPRAWL_FIRST_BYTE_SECONDS", first_byte, minimum=1),
             idle=env.integer("UNSPRAWL_STREAM_IDLE_SECONDS", idle, minimum=1),

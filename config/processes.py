@@ -71,6 +71,9 @@ GATEWAY: Final = Process(
         "UNSPRAWL_POLICY_DIR",
         "UNSPRAWL_FIRST_BYTE_SECONDS",
         "UNSPRAWL_STREAM_IDLE_SECONDS",
+        "UNSPRAWL_DOOR_BIND",
+        "UNSPRAWL_DOOR_HOST",
+        "UNSPRAWL_DOOR_PORT",
     ),
     opens="vendor",
 )

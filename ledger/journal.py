@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections import OrderedDict, deque
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -95,12 +95,19 @@ class Journal:
     """One writer of chains. Not for two event loops, and not for Django (see `ledger.record`)."""
 
     def __init__(
-        self, address: str, *, process: str, prefix: str = "gw", book: Book | None = None
+        self,
+        address: str,
+        *,
+        process: str,
+        prefix: str = "gw",
+        book: Book | None = None,
+        before_epoch: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._address = address
         self._process = process
         self._prefix = prefix
         self._book = book
+        self._before_epoch = before_epoch  # awaited before every epoch but the first
         self._waiting: deque[Job] = deque()
         self._wake = asyncio.Event()
         self._heads: OrderedDict[str, _Head] = OrderedDict()
@@ -175,6 +182,8 @@ class Journal:
         while True:
             try:
                 if not self.writer:
+                    if self._before_epoch is not None:
+                        await self._before_epoch()
                     await self._begin_epoch()
                 pause = 0.05
                 await self._write_until_closed()

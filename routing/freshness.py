@@ -74,6 +74,12 @@ class FreshSnapshots:
                     self._rung.set()
                     await self._looked.wait()
 
+    async def known_since(self, moment: float) -> None:
+        """Wait for as long as it takes until what is known is true for after a moment."""
+        while self._confirmed < moment:
+            self._rung.set()
+            await self._looked.wait()
+
     async def fresh(self) -> Snapshot:
         """Return what is known, waiting for the next look if need be. Raises: NotGoverned."""
         if self.age_seconds > STALE_SECONDS:

@@ -29,10 +29,13 @@ from ledger.journal import Journal
 from policy.bundle import BASE
 from policy.engine import Judge
 from policy.remote import RemoteJudge
+from routing.announcing import Announcing
+from routing.door import Door
 from routing.freshness import FreshSnapshots
 from routing.gateway.access_log import AccessLog
 from routing.gateway.app import Gateway, Parts
 from routing.gateway.breaker import STATES, Breakers, Name, State
+from routing.gateway.containment import Containment
 from routing.gateway.decide import Decider
 from routing.gateway.forward import AiohttpUpstream
 from routing.gateway.lend import Lender
@@ -61,6 +64,9 @@ class Settings:
     opa_url: str = ""
     patience: Patience = field(default_factory=Patience)
     logs_requests: bool = True
+    door_bind: str = "127.0.0.1"
+    door_port: int = 0
+    door_host: str = ""  # under which other processes reach it; empty: as it is bound
 
     def judge(self) -> Judge | RemoteJudge:
         """Build the bundle, unless a server elsewhere decides. Raises: BundleUnusable."""
@@ -93,7 +99,10 @@ class GatewayProcess:
         self._lender = Lender(SecretOpener(settings.keys_dir, VENDOR_RING))
         self._open_calls = OpenCalls(settings.patience)
         self._breakers = Breakers(on_change=_tell_of_breaker)
-        self._journal = Journal(settings.database_url, process=process_name())
+        self._name = process_name()
+        self._journal = Journal(
+            settings.database_url, process=self._name, before_epoch=self._know_again
+        )
         self._snapshots = FreshSnapshots(settings.database_url, on_change=self._take)
         self._recorder = Recorder(
             self._journal, DataKeySource(RingFile(settings.keys_dir, PAYLOAD_RING).current)
@@ -104,6 +113,8 @@ class GatewayProcess:
         self._upstream: AiohttpUpstream | None = None
         self._parts: Parts | None = None
         self._sweeper: asyncio.Task[None] | None = None
+        self._announcing = Announcing(settings.database_url, self._name)
+        self._door: Door | None = None
         metrics.watch("open_calls", "Calls in flight", lambda: len(self._open_calls))
         metrics.watch("journal_waiting", "Entries not durable yet", lambda: self._journal.depth)
         metrics.watch("journal_batches", "Commits of the ledger", lambda: self._journal.batches)
@@ -148,6 +159,7 @@ class GatewayProcess:
             upstream=upstream,
             open_calls=self._open_calls,
         )
+        await self._open_door(probe.internal_keys)
         self._parts = Parts(pipeline, probe)
         self._sweeper = asyncio.create_task(self._keep_sweeping(), name="sweeper")
         logger.info("gateway.ready", bundle=judge.bundle_digest)
@@ -160,6 +172,9 @@ class GatewayProcess:
                 await self._sweeper
         await self._recorder.pay_debts()
         await self._journal.close()
+        await self._announcing.close()
+        if self._door is not None:
+            await self._door.close()
         await self._snapshots.close()
         await self._stored.close()
         if self._upstream is not None:
@@ -182,6 +197,25 @@ class GatewayProcess:
     def parts(self) -> Parts:
         assert self._parts is not None  # noqa: S101  no request comes before the start
         return self._parts
+
+    async def _open_door(self, keys: InternalKeys) -> None:
+        """Listen for questions of the installation, and say where, before anything is served."""
+        told = self._settings
+        answers = Containment(
+            gateway=self._name,
+            writer=lambda: self._journal.writer,
+            snapshots=self._snapshots,
+            age_seconds=lambda: self._snapshots.age_seconds,
+            open_calls=self._open_calls,
+        )
+        self._door = Door(keys, answers.answer)
+        port = await self._door.open(told.door_bind, told.door_port)
+        await self._announcing.open(f"{told.door_host or told.door_bind}:{port}")
+
+    async def _know_again(self) -> None:
+        # A writer that was closed by somebody else was closed for a reason: what was decided
+        # before may not be recorded by its successor.
+        await self._snapshots.known_since(time.monotonic())
 
     def _take(self, snapshot: Snapshot) -> None:
         self._peppers.keep_up(snapshot)

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
+from sys import intern
 from typing import Any, Final
 
 from psycopg import AsyncConnection
@@ -29,6 +30,7 @@ from routing.gateway.snapshot import (
     Target,
     Vendor,
 )
+from routing.gateway.stops import NO_STOPS, Stop, Stops
 
 SLICE: Final = 100
 
@@ -44,7 +46,10 @@ _TABLES: Final = (
     "routing_route",
     "routing_routetarget",
     "credentials_secret",
+    "routing_stop",
 )
+# What is not read together with vendors, models and routes.
+_APART: Final = frozenset({"registry_agent", "registry_agentkey", "registry_team", "routing_stop"})
 _MARKS: Final = " UNION ALL ".join(
     f"SELECT '{table}', count(*), coalesce(sum(xmin::text::bigint), 0)::bigint,"  # noqa: S608
     " pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
@@ -53,8 +58,10 @@ _MARKS: Final = " UNION ALL ".join(
 )
 _AGENTS: Final = """
     SELECT a.id, a.public_id, a.name, a.stage, a.suspended_at IS NOT NULL,
-           a.killed_at IS NOT NULL, a.data_classes, a.routes, coalesce(t.slug, '')
+           a.killed_at IS NOT NULL, a.data_classes, a.routes, coalesce(t.slug, ''),
+           coalesce(t.public_id, ''), p.public_id
     FROM registry_agent a LEFT JOIN registry_team t ON t.id = a.team_id
+    JOIN registry_person p ON p.id = a.owner_id
 """
 _KEYS: Final = """
     SELECT a.id, a.public_id, a.key_id, a.agent_id, a.pepper_id, a.digest,
@@ -80,6 +87,10 @@ _ROUTES: Final = """
     SELECT id, public_id, name, constraints, disabled_at IS NULL,
            extract(epoch FROM created_at)::float8, options
     FROM routing_route
+"""
+_STOPS: Final = """
+    SELECT scope, subject, public_id, placed_as, extract(epoch FROM placed_at)::float8
+    FROM routing_stop WHERE lifted_at IS NULL
 """
 _TARGETS: Final = """
     SELECT route_id, model_id, region, weight, priority, canary_percent, first_byte_ms
@@ -107,6 +118,7 @@ class SnapshotReading:
         self._routes: dict[str, Route] = {}
         self._vendors: dict[str, Vendor] = {}
         self._models: dict[tuple[str, str], Model] = {}
+        self._stops = NO_STOPS
 
     def forget(self) -> None:
         """Read everything next time: the database may be another one now."""
@@ -137,7 +149,9 @@ class SnapshotReading:
             await _renew(connection, self._agents, 0 if all_agents else since, count)
         if "registry_agentkey" in changed:
             await _renew(connection, self._keys, since, marks["registry_agentkey"][0])
-        if changed - {"registry_agent", "registry_agentkey", "registry_team"}:
+        if "routing_stop" in changed:
+            self._stops = _stops(await _all(connection, _STOPS))
+        if changed - _APART:
             self._vendors, self._models, self._routes = await _read_routing(connection)
         self._marks, self._horizon = marks, horizon
         return Snapshot(
@@ -146,6 +160,7 @@ class SnapshotReading:
             routes=self._routes,
             vendors=self._vendors,
             models=self._models,
+            stops=self._stops,
         )
 
 
@@ -188,6 +203,8 @@ def _agent(row: Row) -> tuple[int, Agent]:
         data_classes=tuple(sorted(row[6])),
         routes=tuple(sorted(row[7])),
         team=row[8],
+        team_id=intern(row[9]),
+        owner=intern(row[10]),
     )
 
 
@@ -225,6 +242,18 @@ async def _read_routing(
         {(vendor.public_id, model.name): model for vendor, model in models.values()},
         routes,
     )
+
+
+def _stops(rows: list[Row]) -> Stops:
+    fleet: Stop | None = None
+    found: dict[str, dict[str, Stop]] = {}
+    for scope, subject, public_id, placed_as, placed_at in rows:
+        stop = Stop(public_id, scope, placed_as, placed_at)
+        if scope == "fleet":
+            fleet = stop
+        else:
+            found.setdefault(scope, {})[subject] = stop
+    return Stops(fleet, found)
 
 
 async def _all(connection: AsyncConnection[Any], query: str) -> list[Row]:

@@ -39,6 +39,7 @@ from routing.gateway.recording import Attempt, Outcome, Recorder, Subject, decid
 from routing.gateway.relay import Passage, Withheld
 from routing.gateway.requests import Receive
 from routing.gateway.snapshot import Route, Target
+from routing.gateway.stops import NO_STOPS, Stopped, Stops
 
 # A vendor that wants to be left alone for longer than this is not waited for.
 LONGEST_PAUSE: Final = 2.0
@@ -64,6 +65,7 @@ class Chosen:
     targets: list[Target]
     choice: str = ""
     passed_over: list[str] = field(default_factory=list)
+    stops: Stops = NO_STOPS
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,10 +254,12 @@ class Attempts:
         trace.fallbacks = len(self._unserved)
         trace.fallback_reason = self._unserved[-1][1] if self._unserved else ""
         attempt = self._attempt(ready)
-        open_call = means.open_calls.add(ready.chosen.caller, target.vendor, until=self._deadline)
+        open_call = self._open(ready)
         begun = time.monotonic()
         outcome, failure = None, None
         try:
+            if open_call.cause is not None:
+                raise open_call.cause  # taken back while policy was asked
             await means.recorder.intend(attempt, errand.raw)
             trace.entry_id = attempt.entry_id
             open_call.watch_with(partial(_watch, errand.receive, open_call))
@@ -266,6 +270,15 @@ class Attempts:
             means.open_calls.remove(open_call)
             self._learn(target, outcome, failure, begun)
         return exchange
+
+    def _open(self, ready: Ready) -> OpenCall:
+        return self._means.open_calls.add(
+            ready.chosen.caller,
+            ready.target.vendor,
+            model=ready.target.model.public_id,
+            route=ready.chosen.route.public_id,
+            until=self._deadline,
+        )
 
     def _attempt(self, ready: Ready) -> Attempt:
         decided: dict[str, Fact] = {**decided_facts(ready.decision), **ready.passage.facts}
@@ -348,6 +361,8 @@ class Attempts:
         return None
 
     def _as_it_is(self, chosen: Chosen, target: Target) -> Target | None:
+        if chosen.stops and chosen.stops.of_target(target):
+            return None
         if chosen.route is self._listed_on:
             return target
         now = (*chosen.targets, *chosen.route.targets)
@@ -410,14 +425,14 @@ class Attempts:
     async def _wait(self, ready: Ready, seconds: float) -> bool:
         """Wait between two attempts; False when the client left meanwhile."""
         calls = self._means.open_calls
-        open_call = calls.add(ready.chosen.caller, ready.target.vendor, until=self._deadline)
+        open_call = self._open(ready)
         open_call.watch_with(partial(_watch, self._errand.receive, open_call))
         try:
             with open_call:
                 await asyncio.sleep(seconds)
         except ClientLeft:
             return False
-        except VendorDisabled:
+        except (VendorDisabled, Stopped):
             pass  # the next look finds that, and goes on to another
         finally:
             calls.remove(open_call)

@@ -29,6 +29,7 @@ from routing.gateway.errors import (
 )
 from routing.gateway.requests import Request
 from routing.gateway.snapshot import Agent, Key, Snapshot
+from routing.gateway.stops import Stops
 
 CALLABLE: Final = frozenset({"soft_launch", "live", "deprecated"})
 _NOBODY: Final = bytes(32)
@@ -57,7 +58,7 @@ def authenticate(request: Request, snapshot: Snapshot, peppers: PepperRing) -> C
     agent = snapshot.agents.get(key.agent)
     if agent is None:
         raise NotGoverned
-    if refusal := key_refusal(key) or agent_refusal(agent):
+    if refusal := caller_refusal(key, agent, snapshot.stops):
         raise refusal
     return Caller(key, agent)
 
@@ -78,6 +79,14 @@ def presented(request: Request) -> str:
     if not bearer and not api_key:
         raise KeyMissing
     return bearer or api_key
+
+
+def caller_refusal(key: Key, agent: Agent, stops: Stops) -> DomainError | None:
+    """Say why a key and its agent may call nothing now, whatever policy says."""
+    refusal = key_refusal(key) or agent_refusal(agent)
+    if refusal is None and stops:
+        return stops.of_caller(key, agent)
+    return refusal
 
 
 def key_refusal(key: Key) -> DomainError | None:

@@ -13,6 +13,7 @@ from routing.gateway.body import CallBody
 from routing.gateway.errors import DialectMismatch
 from routing.gateway.ports import StoredResponse
 from routing.gateway.snapshot import Route, Snapshot, Target
+from routing.gateway.stops import Stopped, Stops
 from routing.gateway.wires.wire import Wire
 
 
@@ -32,7 +33,38 @@ def eligible_targets(
     kept: StoredResponse | None,
     snapshot: Snapshot,
 ) -> Eligible:
-    """Choose among a route's targets in order. Raises: DialectMismatch, the wire's refusal."""
+    """Choose among a route's targets. Raises: Stopped, DialectMismatch, the wire's refusal."""
+    if not snapshot.stops:
+        return _able(wire, body, route, ordered, kept, snapshot)
+    if refusal := snapshot.stops.of_aim("", "", route.public_id):
+        raise refusal
+    found = _able(wire, body, route, ordered, kept, snapshot)
+    return _not_stopped(found, snapshot.stops)
+
+
+def _not_stopped(found: Eligible, stops: Stops) -> Eligible:
+    targets: list[Target] = []
+    refusal: Stopped | None = None
+    passed_over = [*found.passed_over]
+    for target in found.targets:
+        if stopped := stops.of_target(target):
+            refusal = refusal or stopped
+            passed_over.append(f"{target}: {Stopped.code}")
+        else:
+            targets.append(target)
+    if refusal is not None and not targets:
+        raise refusal
+    return Eligible(targets, passed_over)
+
+
+def _able(
+    wire: Wire,
+    body: CallBody,
+    route: Route,
+    ordered: list[Target],
+    kept: StoredResponse | None,
+    snapshot: Snapshot,
+) -> Eligible:
     if kept is not None:
         return _where_kept(wire, body, route, kept, snapshot)
     targets: list[Target] = []

@@ -13,6 +13,7 @@ from routing.gateway.errors import VendorFault, VendorSlow, VendorUnreachable
 from routing.gateway.open_calls import VendorDisabled
 from routing.gateway.options import BROKEN, CONNECT, TIMEOUT
 from routing.gateway.ports import Headers
+from routing.gateway.stops import Stopped
 
 STOPPED: Final = "stopped"
 STREAM_ERROR: Final = "stream_error"
@@ -51,7 +52,7 @@ def failure_of(
             kind = TIMEOUT
         case VendorFault():
             kind = BROKEN
-        case VendorDisabled():
+        case VendorDisabled() | Stopped(leaves_others=True):
             kind = STOPPED
         case _:
             return None

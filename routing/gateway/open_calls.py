@@ -60,7 +60,9 @@ class OpenCall:
         "cause",
         "deadline",
         "last_deadline",
+        "model",
         "overdue",
+        "route",
         "vendor",
     )
 
@@ -69,6 +71,8 @@ class OpenCall:
         caller: Caller | None,
         vendor: Vendor,
         patience: Patience,
+        model: str = "",
+        route: str = "",
         until: float | None = None,
     ) -> None:
         task = asyncio.current_task()
@@ -77,6 +81,7 @@ class OpenCall:
         self._cancelling: int | None = None
         self.caller = caller
         self.vendor = vendor
+        self.model, self.route = model, route  # public ids
         self.cause: BaseException | None = None
         total = time.monotonic() + patience.total
         self.last_deadline = total if until is None else min(total, until)
@@ -154,6 +159,7 @@ class OpenCalls:
     def __init__(self, patience: Patience) -> None:
         self.patience = patience
         self._calls: set[OpenCall] = set()
+        self._reviewed: Snapshot | None = None
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -161,10 +167,24 @@ class OpenCalls:
     def __iter__(self) -> Iterator[OpenCall]:
         return iter(tuple(self._calls))
 
-    def add(self, caller: Caller | None, vendor: Vendor, *, until: float | None = None) -> OpenCall:
-        """Begin a call, to be over by a moment of the monotonic clock where one is given."""
-        call = OpenCall(caller, vendor, self.patience, until)
+    def add(
+        self,
+        caller: Caller | None,
+        vendor: Vendor,
+        *,
+        model: str = "",
+        route: str = "",
+        until: float | None = None,
+    ) -> OpenCall:
+        """Begin a call, to be over by a moment of the monotonic clock where one is given.
+
+        It was let through a moment ago; what was taken back since then cuts it here, because
+        the review that this came with has not seen it.
+        """
+        call = OpenCall(caller, vendor, self.patience, model, route, until)
         self._calls.add(call)
+        if self._reviewed is not None and (refusal := _refusal(call, self._reviewed)):
+            call.cut(refusal)
         return call
 
     def remove(self, call: OpenCall) -> None:
@@ -173,6 +193,7 @@ class OpenCalls:
 
     def review(self, snapshot: Snapshot) -> None:
         """Cut every call that would not be let through now."""
+        self._reviewed = snapshot
         for call in self:
             if refusal := _refusal(call, snapshot):
                 call.cut(refusal)
@@ -191,6 +212,10 @@ def _refusal(call: OpenCall, snapshot: Snapshot) -> DomainError | None:
     vendor = snapshot.vendors.get(call.vendor.public_id)
     if vendor is None or not vendor.is_enabled:
         return VendorDisabled()
+    if snapshot.stops and (
+        stopped := snapshot.stops.of_aim(vendor.public_id, call.model, call.route)
+    ):
+        return stopped
     if call.caller is None:
         return None
     key = snapshot.keys.get(call.caller.key.key_id)
@@ -198,4 +223,7 @@ def _refusal(call: OpenCall, snapshot: Snapshot) -> DomainError | None:
     if key is None or agent is None:
         return KeyUnknown()
     # A key that merely expires meanwhile was good when the call began.
-    return (key_refusal(key) if key.is_revoked else None) or agent_refusal(agent)
+    refusal = (key_refusal(key) if key.is_revoked else None) or agent_refusal(agent)
+    if refusal is None and snapshot.stops:
+        return snapshot.stops.of_caller(key, agent)
+    return refusal

@@ -23,7 +23,7 @@ from kernel.keys import PepperRing
 from kernel.refs import new_id
 from routing.gateway import lifecycle
 from routing.gateway.attempts import Attempts, Chosen, Ready, Trace
-from routing.gateway.authenticate import Caller, agent_refusal, authenticate, key_refusal
+from routing.gateway.authenticate import Caller, authenticate, caller_refusal
 from routing.gateway.body import CallBody
 from routing.gateway.breaker import Breakers
 from routing.gateway.decide import Decider
@@ -50,6 +50,7 @@ from routing.gateway.requests import Answer, Receive, Request, read_body, stopwa
 from routing.gateway.resolve import order, resolve
 from routing.gateway.runs import RunName, run_of
 from routing.gateway.snapshot import Snapshot, Target
+from routing.gateway.stops import Stopped
 from routing.gateway.wires.wire import Wire
 
 _OFFLOAD_BYTES: Final = 256 * 1024
@@ -65,6 +66,7 @@ _PERHAPS_NO_MORE: Final = (
     DialectMismatch,
     RouteUnserved,
     VendorNotReady,
+    Stopped,
 )
 
 
@@ -167,6 +169,7 @@ class _Call:
             found.targets,
             ordered.choice if found.targets[:1] == ordered.targets[:1] else "",
             found.passed_over,
+            snapshot.stops,
         )
 
     def facts(self, chosen: Chosen, target: Target) -> dict[str, object]:
@@ -243,6 +246,6 @@ def _still(caller: Caller, snapshot: Snapshot) -> Caller:
     agent = snapshot.agents.get(caller.key.agent)
     if key is None or agent is None:
         raise KeyUnknown
-    if refusal := key_refusal(key) or agent_refusal(agent):
+    if refusal := caller_refusal(key, agent, snapshot.stops):
         raise refusal
     return Caller(key, agent)

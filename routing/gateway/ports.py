@@ -25,6 +25,9 @@ Headers = list[tuple[bytes, bytes]]
 class Snapshots(Protocol):
     """The state that calls are decided on."""
 
+    def current(self) -> Snapshot:
+        """Return it at once. Raises: NotGoverned when it may be stale."""
+
     async def fresh(self) -> Snapshot:
         """Return it. Raises: NotGoverned when it may be stale."""
 

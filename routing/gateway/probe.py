@@ -80,6 +80,8 @@ class VendorProbe:
         vendor = snapshot.vendors.get(vendor_id)
         if vendor is None or not vendor.is_enabled:
             raise NoSuchVendor
+        if refusal := snapshot.stops.of_aim(vendor.public_id, ""):
+            raise refusal
         listing = _Try("list_models", "GET", "/models", _target(snapshot, vendor, ""))
         listed, document = await self._try(listing)
         found: dict[str, Any] = {"ok": listed["ok"], "models": _names(document), "list": listed}

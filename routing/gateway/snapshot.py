@@ -16,6 +16,7 @@ from yarl import URL
 from credentials.broker import SealedRow
 from routing.gateway.breaker import Name
 from routing.gateway.options import DEFAULTS, RouteOptions
+from routing.gateway.stops import NO_STOPS, Stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,8 @@ class Agent:
     data_classes: tuple[str, ...]
     routes: tuple[str, ...]
     team: str
+    owner: str = ""  # per_…
+    team_id: str = ""  # team_…
 
     def described(self) -> dict[str, object]:
         """What policy is told of an agent."""
@@ -161,3 +164,4 @@ class Snapshot:
     routes: Mapping[str, Route]  # by name
     vendors: Mapping[str, Vendor]  # by public id
     models: Mapping[tuple[str, str], Model]  # by the vendor's public id and the wire's name
+    stops: Stops = NO_STOPS

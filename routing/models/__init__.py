@@ -6,6 +6,7 @@ from routing.models.budget import Budget, BudgetNotice, BudgetWindow
 from routing.models.catalogue import CatalogueLoad, LifecycleRow, Price
 from routing.models.route import Route, RouteTarget
 from routing.models.runs import Call, Run
+from routing.models.stop import EVERYTHING, LiveGateway, Stop
 from routing.models.stored import StoredResponse
 from routing.models.usage import (
     ModelUse,
@@ -20,18 +21,21 @@ from routing.models.usage import (
 from routing.models.vendor import Model, Vendor
 
 __all__ = [
+    "EVERYTHING",
     "Budget",
     "BudgetNotice",
     "BudgetWindow",
     "Call",
     "CatalogueLoad",
     "LifecycleRow",
+    "LiveGateway",
     "Model",
     "ModelUse",
     "Price",
     "Route",
     "RouteTarget",
     "Run",
+    "Stop",
     "StoredResponse",
     "UsageDay",
     "UsageFallback",

@@ -25,6 +25,7 @@ from routing.models import (
     LifecycleRow,
     ModelUse,
     Price,
+    Stop,
     StoredResponse,
     UsageDay,
     UsageFallback,
@@ -142,6 +143,10 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         "routing_budgetnotice",
         {"percent": "1", "mailed_at": "noticed_at - interval '1 second'"},
     ),
+    ("routing_stop_one_in_force", "routing_stop", {}),
+    ("routing_stop_lifted_iff_signed", "routing_stop", {"lifted_by": "'person:per_x'"}),
+    ("routing_stop_has_reason", "routing_stop", {"subject": "'x'", "reason": "''"}),
+    ("routing_stop_fleet_is_all", "routing_stop", {"scope": "'fleet'"}),
     ("routing_usageday_one_per_key", "routing_usageday", {}),
     ("routing_usagemonth_one_per_agent", "routing_usagemonth", {}),
     ("routing_modeluse_one_per_key", "routing_modeluse", {}),
@@ -167,6 +172,10 @@ def world(db: None) -> None:
     StoredResponse.objects.create(
         response_id="resp_1", agent_id=agent.public_id, vendor_id="ven_x", model="m",
         route="sandbox", intent_id="ent_x", created_at=now,
+    )  # fmt: skip
+    Stop.objects.create(
+        public_id=new_id("stp"), scope="agent", subject=agent.public_id, subject_name="a",
+        reason="It runs wild.", placed_by="system:test", placed_as="security", placed_at=now,
     )  # fmt: skip
     review = Review.objects.create(
         public_id=new_id("rev"), kind="registration", subject=str(agent.ref), subject_name="a",
