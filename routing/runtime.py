@@ -41,9 +41,11 @@ from routing.gateway.forward import AiohttpUpstream
 from routing.gateway.lend import Lender
 from routing.gateway.metrics import Figure, Metrics
 from routing.gateway.open_calls import SWEEP_SECONDS, OpenCalls, Patience
+from routing.gateway.passages import passage_to
 from routing.gateway.pipeline import Pipeline
 from routing.gateway.probe import VendorProbe
 from routing.gateway.recording import Recorder
+from routing.gateway.relay import Relays
 from routing.gateway.snapshot import Snapshot
 from routing.internal import InternalKeys
 from routing.stored import StoredResponseIndex
@@ -150,6 +152,7 @@ class GatewayProcess:
             open_calls=self._open_calls,
             breakers=self._breakers,
             stored=self._stored,
+            relays=Relays(passage=passage_to),
         )
         probe = VendorProbe(
             snapshots=self._snapshots,

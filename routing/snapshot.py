@@ -80,7 +80,8 @@ _SECRETS: Final = (
 _MODELS: Final = """
     SELECT id, vendor_id, public_id, name, currency, input_micros_per_mtok,
            output_micros_per_mtok, cached_input_micros_per_mtok, deprecated_on, retires_on,
-           replacement, disabled_at IS NULL, extract(epoch FROM created_at)::float8
+           replacement, disabled_at IS NULL, extract(epoch FROM created_at)::float8,
+           max_output_tokens
     FROM routing_model
 """
 _ROUTES: Final = """
@@ -292,6 +293,7 @@ def _model(row: Row) -> Model:
         replacement=row[10],
         is_enabled=row[11],
         created_at=row[12],
+        max_output_tokens=row[13],
     )
 
 

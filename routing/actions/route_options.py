@@ -17,17 +17,20 @@ from routing.gateway.options import KINDS, LONGEST_MS, MOST_RETRIES, SHORTEST_MS
 
 OPTIONS: Final = (
     "deadline_ms",
+    "drop_hints",
     "fallback_on",
     "first_byte_ms",
     "override",
     "retries",
     "sticky",
+    "translate",
 )
 LONGEST_OVERRIDE: Final = timedelta(days=30)
 _UNTIL: Final = "options.override.until"
 _STATUS: Final = re.compile(r"[45]\d\d")
 _OVERRIDE: Final = frozenset({"vendor", "model", "region", "until", "reason"})
-_OFF_BY_DEFAULT: Final = frozenset({"retries", "sticky"})
+_OFF_BY_DEFAULT: Final = frozenset({"drop_hints", "retries", "sticky"})
+_ON_BY_DEFAULT: Final = frozenset({"translate"})
 Named = tuple[str, str, str]  # vendor, model, region
 
 
@@ -45,7 +48,9 @@ def checked_options(
     kept = {
         key: check(said[key])
         for key, check in _CHECKS.items()
-        if said.get(key) is not None and (key not in _OFF_BY_DEFAULT or said[key])
+        if said.get(key) is not None
+        and (key not in _OFF_BY_DEFAULT or said[key])
+        and (key not in _ON_BY_DEFAULT or said[key] is not True)
     }
     if said.get("override") is not None:
         override = _override(said["override"])
@@ -82,10 +87,10 @@ def _fallback_on(said: Any) -> list[str]:
     return sorted(set(words))
 
 
-def _sticky(said: Any) -> bool:
-    if said is not True:
-        raise _wrong("options.sticky", "sticky is true or false.")
-    return True
+def _flag(said: Any, *, name: str) -> bool:
+    if not isinstance(said, bool):
+        raise _wrong(f"options.{name}", f"{name} is true or false.")
+    return said
 
 
 def _retries(said: Any) -> int:
@@ -144,8 +149,10 @@ def _wrong(field: str, detail: str) -> RouteInvalid:
 
 _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     "deadline_ms": partial(checked_millis, field="options.deadline_ms"),
+    "drop_hints": partial(_flag, name="drop_hints"),
     "fallback_on": _fallback_on,
     "first_byte_ms": partial(checked_millis, field="options.first_byte_ms"),
     "retries": _retries,
-    "sticky": _sticky,
+    "sticky": partial(_flag, name="sticky"),
+    "translate": partial(_flag, name="translate"),
 }

@@ -191,6 +191,14 @@ class OptionsInput(Input):
     sticky = serializers.BooleanField(
         required=False, help_text="Keep a run on one of the targets that share by weight."
     )
+    translate = serializers.BooleanField(
+        required=False,
+        help_text="Say calls in the words of targets in the other dialect. Not said: yes.",
+    )
+    drop_hints = serializers.BooleanField(
+        required=False,
+        help_text="Leave out hints that a target does not know, and record it. Not said: refuse.",
+    )
     override = OverrideInput(required=False, allow_null=True)
 
 

@@ -32,6 +32,7 @@ from routing.gateway.errors import (
 )
 from routing.gateway.exchange import Exchange
 from routing.gateway.failure import STOPPED, Failure
+from routing.gateway.mapping.losses import CannotTranslate
 from routing.gateway.open_calls import ClientLeft, OpenCall, OpenCalls, Patience, VendorDisabled
 from routing.gateway.options import DEFAULTS, RouteOptions
 from routing.gateway.ports import Headers, Outgoing, Upstream
@@ -133,7 +134,10 @@ class Errand(Protocol):
         """Return what policy is asked about."""
 
     def prepare(self, target: Target) -> tuple[Passage, Outgoing]:
-        """Return the way to this target, and the request. Raises: VendorNotReady."""
+        """Return the way to this target, and the request.
+
+        Raises: VendorNotReady, CannotTranslate.
+        """
 
     def attempt(self, ready: Ready, *, is_first: bool) -> Attempt:
         """Return the attempt as its intent records it."""
@@ -176,6 +180,7 @@ class Attempts:
         self._skipped: list[Ready] = []
         self._refused: tuple[Target, Decision] | None = None
         self._not_ready: VendorNotReady | None = None
+        self._unsaid: CannotTranslate | None = None
         self._first: Attempt | None = None
         self._last: Attempt | None = None
         self._repeats = 0
@@ -220,6 +225,8 @@ class Attempts:
         if self._not_ready is not None:
             raise self._not_ready
         if self._refused is None:
+            if self._unsaid is not None:
+                raise self._unsaid
             return
         trace, (target, decision) = self._errand.trace, self._refused
         trace.target = target
@@ -380,6 +387,10 @@ class Attempts:
         except VendorNotReady as error:
             self._not_ready = self._not_ready or error
             self._pass_over(target, "vendor_not_ready")
+            return None
+        except CannotTranslate as error:
+            self._unsaid = self._unsaid or error
+            self._pass_over(target, f"cannot_translate {error.facts.get('param')}")
             return None
         ready = Ready(chosen, target, decision, passage, outgoing)
         if self._means.breakers.takes(target.breaker, time.monotonic()):

@@ -1,8 +1,8 @@
 """Which targets of a route could serve a call at all, before policy is asked about any.
 
-A target that speaks another dialect could not: nothing translates between the two yet, and
-a call is never sent where it would be misread. A call about something that a vendor keeps
-goes to that vendor or to nobody.
+A target that speaks another dialect can where there is a translation and the route has not
+turned it off; whether this call can be said there is found out when it is tried. A call about
+something that a vendor keeps goes to that vendor or to nobody.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from routing.gateway.body import CallBody
 from routing.gateway.errors import DialectMismatch
+from routing.gateway.passages import is_spoken, way_to
 from routing.gateway.ports import StoredResponse
 from routing.gateway.snapshot import Route, Snapshot, Target
 from routing.gateway.stops import Stopped, Stops
@@ -70,19 +71,31 @@ def _able(
     targets: list[Target] = []
     others: list[Target] = []
     for target in ordered:
-        (targets if target.vendor.dialect == wire.dialect.name else others).append(target)
+        (targets if _takes(target, wire, route) else others).append(target)
     if not targets and others:
-        raise DialectMismatch(
-            f"{route.name!r} is served by {others[0].vendor.name}, which speaks the"
-            f" {others[0].vendor.dialect} dialect, and this call is in the {wire.dialect.name}"
-            " dialect. The gateway does not translate between them yet: use the other client,"
-            " or ask the platform team for a target that speaks this one.",
-            param="model",
-        )
+        raise _mismatch(wire, route, others[0])
     if wire.operation == "embeddings":
         # Vectors of two models cannot be compared: another model would spoil an index unseen.
         targets = [target for target in targets if target.model.name == targets[0].model.name]
     return Eligible(targets, [_passed_over(target) for target in others])
+
+
+def _takes(target: Target, wire: Wire, route: Route) -> bool:
+    if is_spoken(wire, target):
+        return True
+    return route.options.translate and way_to(wire, target) is not None
+
+
+def _mismatch(wire: Wire, route: Route, target: Target) -> DialectMismatch:
+    is_off = way_to(wire, target) is not None
+    why = "This route does not translate" if is_off else f"No {wire.operation} can be translated"
+    return DialectMismatch(
+        f"{route.name!r} is served by {target.vendor.name}, which speaks the"
+        f" {target.vendor.dialect} dialect, and this call is in the {wire.dialect.name}"
+        f" dialect. {why}: use the other client, or ask the platform team for a target that"
+        " speaks this one.",
+        param="model",
+    )
 
 
 def _where_kept(

@@ -73,7 +73,7 @@ class CallUnreadable(Malformed):
 
 
 class DialectMismatch(Malformed):
-    """Raised when all that could serve a call speaks the other dialect: nothing translates yet."""
+    """Raised when all that could serve a call speaks another dialect and none translates it."""
 
     code = "routing.dialect_mismatch"
     title = "What serves this route speaks another dialect"

@@ -382,7 +382,9 @@ class Exchange:
     def _with_request_id(self, headers: Headers) -> Headers:
         wanted = self._wire.dialect.request_id
         if not any(name == wanted for name, _ in headers):
-            headers.append((wanted, self._attempt.entry_id.encode()))
+            theirs = self._reader.dialect.request_id
+            given = next((value for name, value in headers if name == theirs), None)
+            headers.append((wanted, given or self._attempt.entry_id.encode()))
         return headers
 
     def _hang_up(self) -> None:

@@ -23,7 +23,7 @@ from routing.gateway.snapshot import Vendor
 from routing.gateway.wires.wire import Wire
 
 CONNECT_SECONDS: Final = 5.0
-ANTHROPIC_VERSION: Final = "2023-06-01"  # of calls of our own; an agent's own is passed on
+ANTHROPIC_VERSION: Final = "2023-06-01"  # where the agent names none: it speaks the other dialect
 KEEP_ALIVE_SECONDS: Final = 30.0
 CONNECTIONS: Final = 4096
 _WRITTEN_AT_ONCE: Final = 512 * 1024
@@ -62,8 +62,8 @@ def to_vendor(
         for name in (*dialect.names, *_prefixed(request, dialect.prefixes)):
             if (value := request.header(name)) is not None:
                 headers[name] = value
-    elif dialect is ANTHROPIC:
-        headers["anthropic-version"] = ANTHROPIC_VERSION
+    if dialect is ANTHROPIC:
+        headers.setdefault("anthropic-version", ANTHROPIC_VERSION)
     if auth_scheme in _CREDENTIAL:
         header, prefix = _CREDENTIAL[auth_scheme]
         headers[header] = prefix + secret

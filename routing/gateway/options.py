@@ -42,6 +42,8 @@ class RouteOptions:
     deadline_ms: int | None = None
     first_byte_ms: int | None = None
     sticky: bool = False
+    translate: bool = True  # for targets in the other dialect
+    drop_hints: bool = False  # that another vendor does not know
     override: Override | None = None
 
     def goes_on_after(self, kind: str) -> bool:
@@ -66,6 +68,8 @@ def read_options(said: Mapping[str, Any]) -> RouteOptions:
         deadline_ms=_number(said.get("deadline_ms"), SHORTEST_MS, LONGEST_MS),
         first_byte_ms=_number(said.get("first_byte_ms"), SHORTEST_MS, LONGEST_MS),
         sticky=said.get("sticky") is True,
+        translate=said.get("translate") is not False,
+        drop_hints=said.get("drop_hints") is True,
         override=_override(said.get("override")),
     )  # fmt: skip
 

@@ -43,6 +43,7 @@ from routing.gateway.exchange import Exchange
 from routing.gateway.forward import address_of, to_vendor
 from routing.gateway.lend import Lender
 from routing.gateway.open_calls import OpenCall, OpenCalls, Patience
+from routing.gateway.passages import marks, noting_headers
 from routing.gateway.ports import Outgoing, Snapshots, StoredResponse, StoredResponses, Upstream
 from routing.gateway.recording import Attempt, Recorder, Subject
 from routing.gateway.relay import STRAIGHT, Asked, Passage, Relays
@@ -188,7 +189,7 @@ class _Call:
     def prepare(self, target: Target) -> tuple[Passage, Outgoing]:
         vendor, request = target.vendor, self.request
         secret = self.pipeline.lender.lend(vendor)
-        passage = self.pipeline.relays.passage(self._asked, target)
+        passage = noting_headers(self.pipeline.relays.passage(self._asked, target), request)
         wire = passage.wire
         return passage, Outgoing(
             method=wire.method,
@@ -228,7 +229,11 @@ class _Call:
             body=self._asked.body,
             open_call=open_call,
             patience=patience,
-            marks=[*self.trace.headers(), *lifecycle.headers(attempt.target)],
+            marks=[
+                *self.trace.headers(),
+                *lifecycle.headers(attempt.target),
+                *marks(ready.passage),
+            ],
             elapsed_ms=self.request.elapsed_ms if attempt.number == 1 else stopwatch(),
             goes_on_after=loop.goes_on_after,
         )

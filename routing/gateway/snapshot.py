@@ -101,6 +101,7 @@ class Model:
     replacement: str
     is_enabled: bool
     created_at: float
+    max_output_tokens: int | None = None
 
 
 @dataclass(frozen=True)

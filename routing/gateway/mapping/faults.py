@@ -23,7 +23,7 @@ def fault_in(document: Any) -> tuple[str, str]:
     return said, kind if isinstance(kind, str) else ""
 
 
-def fault_for_chat(document: Any, status: int, said: str = "") -> Shape:
+def fault_for_chat(document: Any, said: str = "") -> Shape:
     """Return an error as OpenAI's clients read it."""
     message, kind = fault_in(document)
     code = None

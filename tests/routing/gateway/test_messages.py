@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.routing.gateway.conftest import Client, eventually
+from tests.routing.gateway.conftest import Client
 from tests.routing.gateway.scripted import SECRET, answer, stream
 from tests.routing.gateway.shapes import MESSAGE, MESSAGE_STREAM, PING, message_event
 
@@ -210,40 +210,3 @@ def test_a_path_that_is_not_served_is_a_404_in_the_shape_of_who_asks(claude):
     got = claude.ask("POST", "/v1/complete", b"{}", **VERSION)
     assert (got.status, got.json["error"]["type"]) == (404, "not_found_error")
     assert claude.ask("POST", "/v1/messages/batches", b"{}").json["type"] == "error"
-
-
-def test_a_route_in_the_other_dialect_is_refused_clearly(claude, agent, vendor):
-    got = claude.chat()
-    assert (got.status, got.code) == (400, "dialect_mismatch")
-    assert "anthropic dialect" in got.json["error"]["message"]
-    for path in ("/v1/responses", "/v1/embeddings"):
-        assert claude.post(path, {"input": "Hi"}).code == "dialect_mismatch"
-    got = messages(agent)
-    assert (got.status, got.json["error"]["code"]) == (400, "dialect_mismatch")
-    assert got.headers["x-unsprawl-error"] == "routing.dialect_mismatch"
-    assert not vendor.seen
-    assert claude.entries() == agent.entries() == []
-
-
-def test_a_target_in_the_other_dialect_is_passed_over_and_that_is_recorded(
-    claude, vendor, world, served
-):
-    other, other_id = world.add_vendor(vendor.base_url)
-    route = f"both-{claude.route}"
-    ((of_claude,),) = world.query(
-        "SELECT m.id FROM routing_model m JOIN routing_vendor v ON v.id = m.vendor_id"
-        " WHERE v.public_id = %s",
-        claude.vendor_id,
-    )
-    world.add_route(route, world.add_model(other), of_claude)
-    row = world.add_agent(routes=[route])
-    client = Client(served.port, row.key)
-    eventually(lambda: client.ask("GET", "/v1/models").status == 200)
-    raw = json.dumps(ASK | {"model": route}).encode()
-    assert client.ask("POST", "/v1/messages", raw).status == 200
-    ((header,),) = world.query(
-        "SELECT header FROM ledger_entry WHERE agent_id = %s AND kind = 'intent'", row.public_id
-    )
-    facts = json.loads(bytes(header))["facts"]
-    name = other_id.replace("_", "-")
-    assert facts["passed_over"] == [f"{name}/vendor-model-1: routing.dialect_mismatch"]
