@@ -46,6 +46,7 @@ from routing.gateway.pipeline import Pipeline
 from routing.gateway.probe import VendorProbe
 from routing.gateway.recording import Recorder
 from routing.gateway.relay import Relays
+from routing.gateway.shadow import ShadowRunner
 from routing.gateway.snapshot import Snapshot
 from routing.internal import InternalKeys
 from routing.stored import StoredResponseIndex
@@ -107,8 +108,11 @@ class GatewayProcess:
         )
         self._snapshots = FreshSnapshots(settings.database_url, on_change=self._take)
         self._recorder = Recorder(
-            self._journal, DataKeySource(RingFile(settings.keys_dir, PAYLOAD_RING).current)
+            self._journal,
+            DataKeySource(RingFile(settings.keys_dir, PAYLOAD_RING).current),
+            on_outcome=metrics.note_outcome,
         )
+        self._shadows = ShadowRunner(told=metrics.note_shadow)
         self._stored = StoredResponseIndex(settings.database_url)
         self._judge: Judge | RemoteJudge | None = None
         self._decider: Decider | None = None
@@ -118,6 +122,7 @@ class GatewayProcess:
         self._announcing = Announcing(settings.database_url, self._name)
         self._door: Door | None = None
         metrics.watch("open_calls", "Calls in flight", lambda: len(self._open_calls))
+        metrics.watch("open_shadows", "Shadows in flight", lambda: len(self._shadows))
         metrics.watch("journal_waiting", "Entries not durable yet", lambda: self._journal.depth)
         metrics.watch("journal_batches", "Commits of the ledger", lambda: self._journal.batches)
         metrics.watch("journal_entries", "Entries recorded", lambda: self._journal.entries)
@@ -151,6 +156,7 @@ class GatewayProcess:
             upstream=upstream,
             open_calls=self._open_calls,
             breakers=self._breakers,
+            shadows=self._shadows,
             stored=self._stored,
             relays=Relays(passage=passage_to),
         )
@@ -173,6 +179,7 @@ class GatewayProcess:
             self._sweeper.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._sweeper
+        await self._shadows.close()
         await self._recorder.pay_debts()
         await self._journal.close()
         await self._announcing.close()
@@ -225,7 +232,10 @@ class GatewayProcess:
         self._lender.keep_only(snapshot)
         self._open_calls.review(snapshot)
         self._breakers.keep_only(
-            target.breaker for route in snapshot.routes.values() for target in route.targets
+            target.breaker
+            for route in snapshot.routes.values()
+            for target in (*route.targets, route.shadow)
+            if target is not None
         )
 
     def _breaker_figures(self) -> Iterator[Figure]:

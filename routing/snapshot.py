@@ -20,7 +20,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 
 from credentials.broker import COLUMNS, SealedRow
-from routing.gateway.options import read_options
+from routing.gateway.options import Shadow, read_options
 from routing.gateway.snapshot import (
     Agent,
     Key,
@@ -235,8 +235,10 @@ async def _read_routing(
         route: tuple(_target(row, *models[row[1]]) for row in rows)
         for route, rows in groupby(await _all(connection, _TARGETS), itemgetter(0))
     }
+    named = {(vendor.name, model.name): (vendor, model) for vendor, model in models.values()}
     routes = {
-        row[2]: _route(row, targets.get(row[0], ())) for row in await _all(connection, _ROUTES)
+        row[2]: _route(row, targets.get(row[0], ()), named)
+        for row in await _all(connection, _ROUTES)
     }
     return (
         {vendor.public_id: vendor for vendor in vendors.values()},
@@ -309,7 +311,10 @@ def _target(row: Row, vendor: Vendor, model: Model) -> Target:
     )
 
 
-def _route(row: Row, targets: tuple[Target, ...]) -> Route:
+def _route(
+    row: Row, targets: tuple[Target, ...], named: dict[tuple[str, str], tuple[Vendor, Model]]
+) -> Route:
+    options = read_options(row[6])
     return Route(
         public_id=row[1],
         name=row[2],
@@ -317,5 +322,15 @@ def _route(row: Row, targets: tuple[Target, ...]) -> Route:
         is_enabled=row[4],
         targets=targets,
         created_at=row[5],
-        options=read_options(row[6]),
+        options=options,
+        shadow=_shadow(options.shadow, named),
     )
+
+
+def _shadow(
+    wanted: Shadow | None, named: dict[tuple[str, str], tuple[Vendor, Model]]
+) -> Target | None:
+    found = named.get((wanted.vendor, wanted.model)) if wanted is not None else None
+    if wanted is None or found is None:
+        return None
+    return Target(*found, region=wanted.region, weight=1, priority=0)

@@ -46,7 +46,8 @@ from registry.actors import Actor
 from registry.manifest.reading import manifest_of
 from registry.models import Agent, Person, Role, Team
 from routing.actions.models import ModelDraft, add_models
-from routing.actions.routes import TargetDraft, put_route
+from routing.actions.route_targets import TargetDraft
+from routing.actions.routes import put_route
 from routing.actions.vendors import VendorDraft, connect_vendor
 from routing.models import Vendor
 

@@ -22,6 +22,7 @@ OPTIONS: Final = (
     "first_byte_ms",
     "override",
     "retries",
+    "shadow",
     "sticky",
     "translate",
 )
@@ -143,6 +144,21 @@ def _is_aimed(override: dict[str, Any], targets: Iterable[Named]) -> bool:
     )
 
 
+def _shadow(said: Any) -> dict[str, Any]:
+    field = "options.shadow"
+    if not isinstance(said, dict) or said.keys() - {"vendor", "model", "region", "percent"}:
+        raise _wrong(field, "shadow says vendor, model and percent, and region where one is meant.")
+    kept = {name: said.get(name, "") for name in ("vendor", "model", "region")}
+    if not all(isinstance(one, str) for one in kept.values()):
+        raise _wrong(field, "shadow says vendor, model and region each as a text.")
+    if not (kept["vendor"] and kept["model"]):
+        raise _wrong(field, "shadow names the vendor and the model that calls are sent to as well.")
+    percent = said.get("percent")
+    if type(percent) is not int or not 1 <= percent <= 100:
+        raise _wrong(f"{field}.percent", "percent is a whole number from 1 to 100.")
+    return kept | {"percent": percent}
+
+
 def _wrong(field: str, detail: str) -> RouteInvalid:
     return RouteInvalid(detail, field=field)
 
@@ -153,6 +169,7 @@ _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     "fallback_on": _fallback_on,
     "first_byte_ms": partial(checked_millis, field="options.first_byte_ms"),
     "retries": _retries,
+    "shadow": _shadow,
     "sticky": partial(_flag, name="sticky"),
     "translate": partial(_flag, name="translate"),
 }

@@ -22,37 +22,25 @@ from ledger.record import record
 from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Role
-from routing.actions.route_options import checked_millis, checked_options, is_over
+from routing.actions.route_options import checked_options, is_over
+from routing.actions.route_targets import (
+    Known,
+    TargetDraft,
+    check_shadow,
+    drafts_of,
+    in_order,
+    models_of,
+    rows_of,
+)
 from routing.actions.vendors import DATA_CLASSES
 from routing.errors import AlreadyDisabled, NotDisabled, ReasonMissing, RouteInvalid, RouteMoved
-from routing.models import Model, Route, RouteTarget, Vendor
+from routing.models import Route, RouteTarget
 from routing.queries.routes import route_for
 
-MAX_TARGETS: Final = 50
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
 _RECEIPTS: Final = ("L0", "L1", "L2", "L3")
 _LISTS: Final = ("data_classes", "regions", "vendors")
 CONSTRAINTS: Final = (*_LISTS, "max_cost_micros", "receipt_level")
-
-
-@dataclass(frozen=True, slots=True)
-class TargetDraft:
-    """One model that may serve a route, by the names people know it by."""
-
-    vendor: str
-    model: str
-    weight: int = 100
-    priority: int = 0
-    region: str = ""
-    canary_percent: int | None = None
-    first_byte_ms: int | None = None
-
-    def __str__(self) -> str:
-        region = f"@{self.region}" if self.region else ""
-        said = f"{self.vendor}/{self.model}{region} priority {self.priority} weight {self.weight}"
-        if self.canary_percent is not None:
-            said += f" canary {self.canary_percent}%"
-        return said if self.first_byte_ms is None else f"{said} first byte {self.first_byte_ms} ms"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,19 +73,19 @@ def put_route(  # noqa: PLR0913  a whole document, named
     actor.require(Role.PLATFORM)
     listed, limits = list(targets), _constraints(constraints or {})
     _check_name(name, title)
-    chosen = _models(listed)
+    chosen = models_of(listed)
     route = Route.objects.select_for_update().filter(name=name).first()
     _check_revision(route, expected_revision)
     wanted = _options(options or {}, listed, route)
     notes = _notes(listed, chosen, limits, wanted)
-    if route is not None and _says(route) == (title, limits, wanted, _sorted(listed)):
+    if route is not None and _says(route) == (title, limits, wanted, in_order(listed)):
         was_stopped = route.disabled_at is not None
         if was_stopped:
             _enable(route, actor)
         return RouteResult(route_for(actor, name), created=False, changed=was_stopped, notes=notes)
     created = route is None
     route = _store(route, name, title, limits, wanted)
-    RouteTarget.objects.bulk_create(_rows(route, listed, chosen))
+    RouteTarget.objects.bulk_create(rows_of(route, listed, chosen))
     if route.disabled_at is not None:
         _enable(route, actor)
     record(Verb.ROUTE_SET, route.ref, actor=actor.ref, facts=_facts(route, listed))
@@ -120,7 +108,7 @@ def check_route(
     actor.require(Role.PLATFORM)
     listed, limits = list(targets), _constraints(constraints or {})
     _check_name(name, title)
-    chosen = _models(listed)
+    chosen = models_of(listed)
     wanted = _options(options or {}, listed, Route.objects.filter(name=name).first())
     return _notes(listed, chosen, limits, wanted)
 
@@ -189,66 +177,18 @@ def _check_revision(route: Route | None, expected: int | None) -> None:
         )
 
 
-def _models(targets: list[TargetDraft]) -> dict[tuple[str, str], Model]:
-    if not 1 <= len(targets) <= MAX_TARGETS:
-        raise RouteInvalid(f"A route has 1 to {MAX_TARGETS} targets.", field="targets")
-    known = {
-        (model.vendor.name, model.name): model
-        for model in Model.objects.select_related("vendor").filter(
-            vendor__name__in={target.vendor for target in targets}
-        )
-    }
-    seen: set[tuple[str, str, str]] = set()
-    for number, target in enumerate(targets):
-        _check_target(number, target, known)
-        key = (target.vendor, target.model, target.region)
-        if key in seen:
-            raise _wrong(number, f"{target.vendor}/{target.model} is named twice")
-        seen.add(key)
-    shares = [target.canary_percent for target in targets]
-    if None not in shares:
-        raise RouteInvalid(
-            "Every target is a canary: at least one has to serve everybody else.", field="targets"
-        )
-    if sum(share or 0 for share in shares) > 100:
-        raise RouteInvalid("The canaries' shares add up to more than 100 %.", field="targets")
-    return known
-
-
-def _check_target(number: int, target: TargetDraft, known: dict[tuple[str, str], Model]) -> None:
-    model = known.get((target.vendor, target.model))
-    if model is None:
-        raise _wrong(number, _missing(target, known))
-    if not (1 <= target.weight <= 10000 and 0 <= target.priority <= 1000):
-        raise _wrong(number, "weight is 1 to 10000, priority 0 to 1000")
-    if target.canary_percent is not None and not 0 <= target.canary_percent <= 100:
-        raise _wrong(number, "canary_percent is 0 to 100")
-    if target.first_byte_ms is not None:
-        checked_millis(target.first_byte_ms, f"targets[{number}].first_byte_ms")
-    if target.region and target.region not in model.vendor.regions:
-        regions = ", ".join(model.vendor.regions) or "none"
-        raise _wrong(number, f"{target.vendor} has no region {target.region!r}; it has: {regions}")
-
-
-def _missing(target: TargetDraft, known: dict[tuple[str, str], Model]) -> str:
-    served = sorted(model for vendor, model in known if vendor == target.vendor)[:20]
-    if served:
-        return f"{target.vendor} serves no model {target.model!r}; it serves: {', '.join(served)}"
-    vendors = list(Vendor.objects.order_by("name").values_list("name", flat=True)[:50])
-    if target.vendor in vendors:
-        return f"{target.vendor} serves no models yet; add {target.model!r} to it first"
-    return f"there is no vendor {target.vendor!r}; there are: {', '.join(vendors) or 'none'}"
-
-
-def _wrong(number: int, what: str) -> RouteInvalid:
-    return RouteInvalid(f"Target {number + 1}: {what}.", field=f"targets[{number}]")
-
-
 def _options(
     said: Mapping[str, Any], targets: list[TargetDraft], route: Route | None
 ) -> dict[str, Any]:
     named = [(target.vendor, target.model, target.region) for target in targets]
-    return checked_options(said, named, stored=route.options if route else {})
+    wanted = checked_options(said, named, stored=_stored(route))
+    if (shadow := wanted.get("shadow")) is not None and shadow != _stored(route).get("shadow"):
+        check_shadow(shadow)
+    return wanted
+
+
+def _stored(route: Route | None) -> dict[str, Any]:
+    return route.options if route is not None else {}
 
 
 def _constraints(given: Mapping[str, Any]) -> dict[str, Any]:
@@ -276,7 +216,7 @@ def _is_sound(key: str, value: Any) -> bool:
 
 def _notes(
     targets: list[TargetDraft],
-    models: dict[tuple[str, str], Model],
+    models: Known,
     limits: dict[str, Any],
     options: dict[str, Any],
 ) -> list[str]:
@@ -301,27 +241,7 @@ Said = tuple[str, dict[str, Any], dict[str, Any], list[TargetDraft]]
 
 
 def _says(route: Route) -> Said:
-    return route.title, route.constraints, route.options, _sorted(drafts_of(route))
-
-
-def drafts_of(route: Route) -> list[TargetDraft]:
-    """Return a route's targets as they would be written to say the same again."""
-    return [
-        TargetDraft(
-            row.model.vendor.name,
-            row.model.name,
-            row.weight,
-            row.priority,
-            row.region,
-            row.canary_percent,
-            row.first_byte_ms,
-        )
-        for row in route.targets.select_related("model__vendor")
-    ]
-
-
-def _sorted(targets: list[TargetDraft]) -> list[TargetDraft]:
-    return sorted(targets, key=lambda one: (one.vendor, one.model, one.region))
+    return route.title, route.constraints, route.options, in_order(drafts_of(route))
 
 
 def _store(
@@ -345,32 +265,17 @@ def _store(
     return route
 
 
-def _rows(
-    route: Route, targets: list[TargetDraft], models: dict[tuple[str, str], Model]
-) -> list[RouteTarget]:
-    return [
-        RouteTarget(
-            route=route,
-            model=models[target.vendor, target.model],
-            region=target.region,
-            weight=target.weight,
-            priority=target.priority,
-            canary_percent=target.canary_percent,
-            first_byte_ms=target.first_byte_ms,
-        )
-        for target in targets
-    ]
-
-
 def _facts(route: Route, targets: list[TargetDraft]) -> dict[str, Fact]:
     facts: dict[str, Fact] = {
         "route": route.name,
         "revision": route.revision,
-        "targets": [str(target) for target in _sorted(targets)],
+        "targets": [str(target) for target in in_order(targets)],
         "constraints": digest(route.constraints),
         "options": digest(route.options),
     }
     if override := route.options.get("override"):
         facts["override"] = f"{override['vendor']}/{override['model']} until {override['until']}"
         facts["override_reason"] = override["reason"]
+    if shadow := route.options.get("shadow"):
+        facts["shadow"] = f"{shadow['percent']}% to {shadow['vendor']}/{shadow['model']}"
     return facts

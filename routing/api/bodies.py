@@ -168,6 +168,15 @@ class OverrideInput(Input):
     reason = Text(max_length=500)
 
 
+class ShadowInput(Input):
+    """A target that a share of calls is sent to as well; what it answers goes nowhere."""
+
+    vendor = Text(max_length=63)
+    model = Text(max_length=200)
+    region = Text(required=False, allow_blank=True, max_length=63, default="")
+    percent = serializers.IntegerField(min_value=1, max_value=100)
+
+
 class OptionsInput(Input):
     """How far a route goes for an answer."""
 
@@ -200,6 +209,7 @@ class OptionsInput(Input):
         help_text="Leave out hints that a target does not know, and record it. Not said: refuse.",
     )
     override = OverrideInput(required=False, allow_null=True)
+    shadow = ShadowInput(required=False, allow_null=True)
 
 
 class RouteInput(Input):

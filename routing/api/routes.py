@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from kernel.api import Listing, ListQuery, page_of
 from registry.authentication import actor_of
 from routing.actions import routes as act
+from routing.actions.route_targets import TargetDraft
 from routing.api.bodies import NoInput, RouteInput, StopInput, said
 from routing.api.shapes import NotedRouteOutput, RouteOutput, route_shown
 from routing.errors import RouteInvalid
@@ -54,7 +55,7 @@ class OneRoute(APIView):
         given = said(RouteInput, request)
         result = act.put_route(
             name,
-            [act.TargetDraft(**target) for target in given["targets"]],
+            [TargetDraft(**target) for target in given["targets"]],
             given.get("constraints"),
             actor=actor_of(request),
             title=given["title"],

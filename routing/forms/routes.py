@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from django import forms
 
-from routing.actions.routes import MAX_TARGETS
+from routing.actions.route_targets import MAX_TARGETS
 from routing.forms.vendors import CLASS_WORDS, WordsField
 from routing.models import Model, Route
 from routing.outlook import Way

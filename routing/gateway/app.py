@@ -218,19 +218,12 @@ class Gateway:
         trace: Trace,
         error: DomainError | None,
     ) -> None:
-        outcome, target = trace.outcome, trace.target
+        outcome = trace.outcome
         code = error.code if error is not None else ""
         if not code and outcome is not None and outcome.status != "ok":
             code = outcome.error_code or outcome.status
         elapsed = request.elapsed_ms()
         self._metrics.note(operation, answer.status, code, elapsed / 1000)
-        if outcome is not None and target is not None:
-            self._metrics.note_tokens(
-                target.vendor.name,
-                target.model.name,
-                outcome.usage.input_tokens,
-                outcome.usage.output_tokens,
-            )
         if trace.fallbacks:
             self._metrics.note_fallback(trace.route, trace.fallback_reason)
         if operation in _QUIET:

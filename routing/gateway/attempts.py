@@ -152,6 +152,19 @@ class Errand(Protocol):
     ) -> Exchange:
         """Return the exchange that carries an attempt out."""
 
+    async def can_shadow(self, chosen: Chosen, target: Target) -> bool:
+        """Tell whether this call could be sent to a target for comparison."""
+
+    def shadow_exchange(self, ready: Ready, attempt: Attempt, open_call: OpenCall) -> Exchange:
+        """Return the exchange that carries a shadow out, and tells nobody."""
+
+
+class Shadows(Protocol):
+    """Calls that are made beside others, for comparison."""
+
+    def offer(self, means: Means, errand: Errand, chosen: Chosen, first: Attempt) -> None:
+        """Begin a shadow of a call, if its route wants one of this call. Never waits."""
+
 
 class Means(Protocol):
     """What attempts are made with."""
@@ -166,6 +179,8 @@ class Means(Protocol):
     def open_calls(self) -> OpenCalls: ...
     @property
     def breakers(self) -> Breakers: ...
+    @property
+    def shadows(self) -> Shadows: ...
 
 
 class Attempts:
@@ -269,13 +284,15 @@ class Attempts:
                 raise open_call.cause  # taken back while policy was asked
             await means.recorder.intend(attempt, errand.raw)
             trace.entry_id = attempt.entry_id
+            if ready.chosen.route.shadow is not None and attempt.number == 1:
+                means.shadows.offer(means, errand, ready.chosen, attempt)
             open_call.watch_with(partial(_watch, errand.receive, open_call))
             exchange = errand.exchange(ready, attempt, open_call, self._patience(ready), self)
             outcome = await exchange.carry_out(ready.outgoing, means.upstream, means.recorder)
             trace.outcome, failure = outcome, exchange.failure
         finally:
             means.open_calls.remove(open_call)
-            self._learn(target, outcome, failure, begun)
+            learn(means.breakers, target, outcome, failure, begun)
         return exchange
 
     def _open(self, ready: Ready) -> OpenCall:
@@ -308,19 +325,6 @@ class Attempts:
         patience = self._means.open_calls.patience
         wanted = ready.target.first_byte_ms or ready.chosen.route.options.first_byte_ms
         return patience if wanted is None else replace(patience, first_byte=wanted / 1000)
-
-    def _learn(
-        self, target: Target, outcome: Outcome | None, failure: Failure | None, begun: float
-    ) -> None:
-        """Tell the breaker; what we or the agent ended says nothing about the target."""
-        breakers, name = self._means.breakers, target.breaker
-        was_ours = failure is None and (outcome is None or outcome.status != "ok")
-        if was_ours or (failure is not None and failure.kind == STOPPED):
-            breakers.let_go(name)
-            return
-        failed = failure is not None and failure.blames_target
-        rest = (failure.retry_after or 0.0) if failure is not None else 0.0
-        breakers.note(name, failed=failed, begun=begun, now=time.monotonic(), rest=rest)
 
     # --- and the next
 
@@ -448,6 +452,24 @@ class Attempts:
         finally:
             calls.remove(open_call)
         return True
+
+
+def learn(
+    breakers: Breakers,
+    target: Target,
+    outcome: Outcome | None,
+    failure: Failure | None,
+    begun: float,
+) -> None:
+    """Tell the breaker; what we or the agent ended says nothing about the target."""
+    name = target.breaker
+    was_ours = failure is None and (outcome is None or outcome.status != "ok")
+    if was_ours or (failure is not None and failure.kind == STOPPED):
+        breakers.let_go(name)
+        return
+    failed = failure is not None and failure.blames_target
+    rest = (failure.retry_after or 0.0) if failure is not None else 0.0
+    breakers.note(name, failed=failed, begun=begun, now=time.monotonic(), rest=rest)
 
 
 async def _watch(receive: Receive, open_call: OpenCall) -> None:

@@ -10,6 +10,9 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
+from routing.gateway.recording import Outcome
+from routing.gateway.snapshot import Target
+
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _BUCKETS: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300)
 
@@ -52,7 +55,7 @@ class Metrics:
         )
         self._tokens = Counter(
             "unsprawl_gateway_tokens_total",
-            "Tokens by vendor, model and direction",
+            "Tokens by vendor, model and direction, of every attempt and shadow",
             ["vendor", "model", "direction"],
             registry=self.registry,
         )
@@ -60,6 +63,12 @@ class Metrics:
             "unsprawl_gateway_fallbacks_total",
             "Calls whose first target did not serve, by route and the last reason to go on",
             ["route", "reason"],
+            registry=self.registry,
+        )
+        self._shadows = Counter(
+            "unsprawl_gateway_shadows_total",
+            "Calls chosen to be sent to another target as well, by route and what became of that",
+            ["route", "result"],
             registry=self.registry,
         )
         self._request = lru_cache(4096)(self._requests.labels)
@@ -80,9 +89,14 @@ class Metrics:
         self._request(operation, str(status), error).inc()
         self._second(operation).observe(seconds)
 
-    def note_tokens(self, vendor: str, model: str, given: int, made: int) -> None:
-        self._token(vendor, model, "input").inc(given)
-        self._token(vendor, model, "output").inc(made)
+    def note_outcome(self, target: Target, outcome: Outcome) -> None:
+        """Count what one attempt used, whether or not it was the one that served."""
+        vendor, model = target.vendor.name, target.model.name
+        self._token(vendor, model, "input").inc(outcome.usage.input_tokens)
+        self._token(vendor, model, "output").inc(outcome.usage.output_tokens)
+
+    def note_shadow(self, route: str, result: str) -> None:
+        self._shadows.labels(route, result).inc()
 
     def note_fallback(self, route: str, reason: str) -> None:
         self._fallbacks.labels(route, reason).inc()

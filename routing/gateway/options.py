@@ -34,6 +34,16 @@ class Override:
 
 
 @dataclass(frozen=True, slots=True)
+class Shadow:
+    """A target that a share of calls is sent to as well."""
+
+    vendor: str
+    model: str
+    region: str
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
 class RouteOptions:
     """What a route says about its attempts."""
 
@@ -45,6 +55,7 @@ class RouteOptions:
     translate: bool = True  # for targets in the other dialect
     drop_hints: bool = False  # that another vendor does not know
     override: Override | None = None
+    shadow: Shadow | None = None
 
     def goes_on_after(self, kind: str) -> bool:
         """Tell whether a failure of this kind is one to go on after."""
@@ -71,6 +82,7 @@ def read_options(said: Mapping[str, Any]) -> RouteOptions:
         translate=said.get("translate") is not False,
         drop_hints=said.get("drop_hints") is True,
         override=_override(said.get("override")),
+        shadow=_shadow(said.get("shadow")),
     )  # fmt: skip
 
 
@@ -87,3 +99,12 @@ def _override(said: Any) -> Override | None:
     except (KeyError, TypeError, ValueError):
         return None
     return Override(*named, until.timestamp()) if until.tzinfo is not None else None
+
+
+def _shadow(said: Any) -> Shadow | None:
+    if not isinstance(said, dict) or not (percent := _number(said.get("percent"), 1, 100)):
+        return None
+    named = [said.get(name) for name in ("vendor", "model", "region")]
+    if not (isinstance(named[0], str) and isinstance(named[1], str)):
+        return None
+    return Shadow(named[0], named[1], str(named[2] or ""), percent)

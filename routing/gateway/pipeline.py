@@ -14,15 +14,16 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 from kernel import clock
+from kernel.errors import DomainError
 from kernel.keys import PepperRing
 from kernel.refs import new_id
 from routing.gateway import lifecycle
-from routing.gateway.attempts import Attempts, Chosen, Ready, Trace
+from routing.gateway.attempts import Attempts, Chosen, Ready, Shadows, Trace
 from routing.gateway.authenticate import Caller, authenticate, caller_refusal
 from routing.gateway.body import CallBody
 from routing.gateway.breaker import Breakers
@@ -40,6 +41,7 @@ from routing.gateway.errors import (
     VendorNotReady,
 )
 from routing.gateway.exchange import Exchange
+from routing.gateway.failure import Failure
 from routing.gateway.forward import address_of, to_vendor
 from routing.gateway.lend import Lender
 from routing.gateway.open_calls import OpenCall, OpenCalls, Patience
@@ -83,6 +85,7 @@ class Pipeline:
     upstream: Upstream
     open_calls: OpenCalls
     breakers: Breakers
+    shadows: Shadows
     stored: StoredResponses
     relays: Relays = STRAIGHT
 
@@ -237,6 +240,40 @@ class _Call:
             elapsed_ms=self.request.elapsed_ms if attempt.number == 1 else stopwatch(),
             goes_on_after=loop.goes_on_after,
         )
+
+    async def can_shadow(self, chosen: Chosen, target: Target) -> bool:
+        if self.kept is not None or not self.wire.is_metered:
+            return False
+        snapshot = await self.pipeline.snapshots.fresh()
+        try:
+            eligible_targets(self.wire, self.body, chosen.route, [target], None, snapshot)
+        except DomainError:
+            return False
+        return True
+
+    def shadow_exchange(self, ready: Ready, attempt: Attempt, open_call: OpenCall) -> Exchange:
+        return Exchange(
+            request=self.request,
+            answer=Answer(_to_nobody, self.receive),
+            attempt=attempt,
+            wire=self.wire,
+            reader=ready.passage.wire,
+            relay=self.pipeline.relays.relay(self._asked, ready.target, ready.passage),
+            body=self._asked.body,
+            open_call=open_call,
+            patience=self.pipeline.open_calls.patience,
+            marks=[],
+            elapsed_ms=stopwatch(),
+            goes_on_after=_never,
+        )
+
+
+async def _to_nobody(message: Mapping[str, Any]) -> None:
+    """Send nothing: what a shadow is answered is on record, and nowhere else."""
+
+
+def _never(failure: Failure) -> bool:
+    return False
 
 
 async def _read(wire: Wire, request: Request, receive: Receive) -> tuple[CallBody, bytes]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -207,7 +207,13 @@ def decided_facts(decision: Decision) -> dict[str, Fact]:
 class Recorder:
     """Writes the gateway's entries. Each method returns when its entry is durable."""
 
-    def __init__(self, ledger: Ledger, keys: DataKeys) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        keys: DataKeys,
+        on_outcome: Callable[[Target, Outcome], None] = lambda target, outcome: None,
+    ) -> None:
+        self._on_outcome = on_outcome
         self._ledger = ledger
         self._keys = keys
         self._runs: OrderedDict[str, None] = OrderedDict()
@@ -252,6 +258,7 @@ class Recorder:
         What could not be recorded now was refused to the agent, and still happened: it is
         owed to the record.
         """
+        self._on_outcome(attempt.target, outcome)
         try:
             await self._conclude(attempt, outcome)
         except NotRecordable:
@@ -321,7 +328,7 @@ class Recorder:
             entry_id=entry_id,
         )
         rows = [_call_row(attempt, outcome, cost)] if subject.run is not None else []
-        if outcome.is_kept:
+        if outcome.is_kept and not attempt.is_shadow:
             rows.append(_stored_row(attempt, outcome))
         await self._append(fields, subject, rows, data_key)
 

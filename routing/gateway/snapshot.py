@@ -150,6 +150,7 @@ class Route:
     targets: tuple[Target, ...]
     created_at: float
     options: RouteOptions = DEFAULTS
+    shadow: Target | None = None  # what some calls are sent to as well
 
     def described(self) -> dict[str, object]:
         """What policy is told of a route."""

@@ -19,7 +19,8 @@ from credentials.queries import secret_of
 from kernel.sealing import write_private
 from registry.actors import Actor
 from routing.actions.models import ModelDraft, add_model
-from routing.actions.routes import TargetDraft, put_route
+from routing.actions.route_targets import TargetDraft
+from routing.actions.routes import put_route
 from routing.actions.vendors import (
     DATA_CLASSES,
     VendorDraft,

@@ -21,7 +21,8 @@ from registry.models import Role
 from registry.portal import sentence, signed_in
 from routing.actions.models import ModelDraft
 from routing.actions.models import add_models as add
-from routing.actions.routes import TargetDraft, put_route
+from routing.actions.route_targets import TargetDraft
+from routing.actions.routes import put_route
 from routing.actions.vendors import VendorDraft, connect_vendor
 from routing.forms.presets import PRESETS, Preset, preset_named
 from routing.forms.vendors import ConnectForm, FirstRouteForm, ModelsForm, SecretForm

@@ -18,7 +18,8 @@ from kernel.errors import Conflict, DomainError, Invalid
 from registry.actors import Actor
 from registry.models import Role
 from registry.portal import sentence, signed_in
-from routing.actions.routes import TargetDraft, check_route, drafts_of, put_route
+from routing.actions.route_targets import TargetDraft, drafts_of
+from routing.actions.routes import check_route, put_route
 from routing.forms.routes import RouteForm, TargetRows, rows_of, target_rows
 from routing.models import Model, Route
 from routing.outlook import Way, outlook

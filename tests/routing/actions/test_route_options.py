@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kernel import clock
@@ -67,6 +67,9 @@ def test_what_is_not_said_is_not_kept():
         ({"override": override(reason="x" * 501)}, "options.override.reason"),
         ({"override": override(model="a-2")}, "options.override"),
         ({"override": override(who="me")}, "options.override"),
+        ({"shadow": "acme/a-1"}, "options.shadow"),
+        ({"shadow": {"vendor": "acme", "percent": 5}}, "options.shadow"),
+        ({"shadow": {"vendor": "acme", "model": "a-1", "percent": 0}}, "options.shadow.percent"),
     ],
 )
 def test_what_would_not_work_is_refused_by_name(said, field):
@@ -85,6 +88,7 @@ def test_an_override_that_time_went_by_does_not_keep_a_route_from_being_said_aga
             checked(**kept)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from(["fallback_on", "retries", "deadline_ms", "sticky"]),
                        st.recursive(st.none() | st.booleans() | st.integers() | st.text(),
                                     lambda inner: st.lists(inner, max_size=3))))  # fmt: skip

@@ -12,7 +12,8 @@ from django.db import connection
 from kernel import clock
 from ledger.models import Entry
 from registry.actors import RoleMissing
-from routing.actions.routes import TargetDraft, disable_route, enable_route, put_route
+from routing.actions.route_targets import TargetDraft
+from routing.actions.routes import disable_route, enable_route, put_route
 from routing.errors import (
     AlreadyDisabled,
     NotDisabled,

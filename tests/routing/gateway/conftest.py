@@ -197,6 +197,20 @@ class Agent(Client):
         return [row[0] for row in rows]
 
 
+@pytest.fixture(scope="module")
+def other_scripted() -> Iterator[ScriptedVendor]:
+    vendor = ScriptedVendor()
+    vendor.start()
+    yield vendor
+    vendor.stop()
+
+
+@pytest.fixture
+def other(other_scripted: ScriptedVendor) -> ScriptedVendor:
+    other_scripted.reset()
+    return other_scripted
+
+
 @pytest.fixture
 def make_agent(served: ServedGateway, world: World, vendor: ScriptedVendor) -> Callable[..., Agent]:
     def make(

@@ -7,7 +7,7 @@ import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -48,20 +48,6 @@ def saying(*scripts: Script) -> Script:
         await (left.pop(0) if len(left) > 1 else left[0])(seen, writer)
 
     return script
-
-
-@pytest.fixture(scope="module")
-def other_scripted() -> Iterator[ScriptedVendor]:
-    vendor = ScriptedVendor()
-    vendor.start()
-    yield vendor
-    vendor.stop()
-
-
-@pytest.fixture
-def other(other_scripted: ScriptedVendor) -> ScriptedVendor:
-    other_scripted.reset()
-    return other_scripted
 
 
 @dataclass
