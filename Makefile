@@ -24,6 +24,7 @@ demo: venv  ## the same with a demo company in it (its own data directory)
 
 test: check  ## everything CI runs: checks, then all tests
 	@$(GO) scripts/chromium
+	@$(GO) $(PY) -m tests.clients.installed
 	@echo "== tests"
 	@$(GO) exec $(PY) -m pytest -n 2 --dist loadgroup --no-loadscope-reorder -q $(ARGS)
 
@@ -45,10 +46,11 @@ fix: venv-dev  ## mend what lint and format can mend
 bench: venv-dev  ## measure; prints a table and writes JSON
 	@$(GO) exec $(PY) -m bench $(ARGS)
 
-lock: venv-dev  ## resolve requirements*.in again, with hashes
-	@$(GO) for name in requirements requirements-dev; do \
+lock: venv-dev  ## resolve requirements*.in and the tests' clients again, with hashes
+	@$(GO) for name in requirements requirements-dev tests/clients/python/openai2 tests/clients/python/openai3; do \
 	  $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --custom-compile-command "make lock" $(ARGS) "$$name.in" -o "$$name.txt" || exit 1; done
+	@$(GO) cd tests/clients/node && npm install --package-lock-only --no-fund --no-audit --ignore-scripts
 
 css:  ## build static/css/unsprawl.css again (needs Node; nothing else does)
 	@$(GO) cd frontend && { [ -d node_modules ] || npm ci --silent; } && node build.mjs

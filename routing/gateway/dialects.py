@@ -80,6 +80,9 @@ class Dialect:
         if error.status in {429, 503}:
             wait = error.facts.get("retry_after_seconds", 1)
             headers.append((b"retry-after", str(wait).encode()))
+        elif error.status < 500:
+            # Without this Claude Code tries a wrong key for minutes before it says a word.
+            headers.append((b"x-should-retry", b"false"))
         return error.status, headers, self.error_body(error, request_id)
 
 
