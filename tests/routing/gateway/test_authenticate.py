@@ -49,6 +49,7 @@ def test_what_is_not_a_whole_agent_key_is_refused_and_not_repeated(agent, strang
     assert (got.status, got.code) == (401, "key_malformed")
     assert got.headers["x-unsprawl-error"] == "routing.key_malformed"
     assert got.headers["www-authenticate"].startswith("Bearer")
+    assert got.headers["x-should-retry"] == "false"
     assert text not in got.body.decode() or len(text) < 10
 
 
