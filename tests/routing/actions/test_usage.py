@@ -201,7 +201,7 @@ def test_a_call_that_commits_late_is_not_left_out(agent, owner_address):
             " 1, 1, 0, false, 'USD', now(), 1)"
         )
         make_call(agent)
-        count_usage(actor=operator())
+        count_at_once(actor=operator())
         assert total() == 0
     assert count_usage(actor=operator()) == 2
     assert total() == 2
