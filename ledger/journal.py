@@ -120,7 +120,7 @@ class Journal:
         self.batches = 0
         self.slow_batches = 0
         self.entries = 0
-        self.levels = Levels()
+        self.levels: Levels = Levels()
 
     def __repr__(self) -> str:
         return f"Journal({self.writer or 'down'})"  # the address carries a password

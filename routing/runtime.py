@@ -25,6 +25,7 @@ from credentials.broker import SecretOpener
 from kernel.keys import PepperRing
 from kernel.sealing import RingFile
 from ledger.datakeys import DataKeySource
+from ledger.holds import Book
 from ledger.journal import Journal
 from policy.bundle import BASE
 from policy.engine import Judge
@@ -55,6 +56,7 @@ logger = structlog.get_logger("unsprawl.gateway")
 
 PAYLOAD_RING: Final = "payload"
 VENDOR_RING: Final = "vendor"
+BUDGETS: Final = Book(windows="routing_budgetwindow", limits="routing_budget")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,10 @@ class GatewayProcess:
         self._breakers = Breakers(on_change=_tell_of_breaker)
         self._name = process_name()
         self._journal = Journal(
-            settings.database_url, process=self._name, before_epoch=self._know_again
+            settings.database_url,
+            process=self._name,
+            book=BUDGETS,
+            before_epoch=self._know_again,
         )
         self._snapshots = FreshSnapshots(settings.database_url, on_change=self._take)
         self._recorder = Recorder(
@@ -126,6 +131,11 @@ class GatewayProcess:
         metrics.watch("journal_waiting", "Entries not durable yet", lambda: self._journal.depth)
         metrics.watch("journal_batches", "Commits of the ledger", lambda: self._journal.batches)
         metrics.watch("journal_entries", "Entries recorded", lambda: self._journal.entries)
+        metrics.watch(
+            "journal_slow_batches",
+            "Commits judged entry by entry, because a budget had no room for all",
+            lambda: self._journal.slow_batches,
+        )
         metrics.watch(
             "snapshot_age_seconds",
             "Time since the rules were known to be fresh",

@@ -20,6 +20,7 @@ from typing import Any, Final
 from psycopg import AsyncConnection
 
 from credentials.broker import COLUMNS, SealedRow
+from routing.gateway.budgets import NO_BUDGETS, Budgets, Limit
 from routing.gateway.options import Shadow, read_options
 from routing.gateway.snapshot import (
     Agent,
@@ -45,11 +46,14 @@ _TABLES: Final = (
     "routing_model",
     "routing_route",
     "routing_routetarget",
+    "routing_budget",
     "credentials_secret",
     "routing_stop",
 )
 # What is not read together with vendors, models and routes.
-_APART: Final = frozenset({"registry_agent", "registry_agentkey", "registry_team", "routing_stop"})
+_APART: Final = frozenset(
+    {"registry_agent", "registry_agentkey", "registry_team", "routing_stop", "routing_budget"}
+)
 _MARKS: Final = " UNION ALL ".join(
     f"SELECT '{table}', count(*), coalesce(sum(xmin::text::bigint), 0)::bigint,"  # noqa: S608
     " pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
@@ -81,7 +85,7 @@ _MODELS: Final = """
     SELECT id, vendor_id, public_id, name, currency, input_micros_per_mtok,
            output_micros_per_mtok, cached_input_micros_per_mtok, deprecated_on, retires_on,
            replacement, disabled_at IS NULL, extract(epoch FROM created_at)::float8,
-           max_output_tokens
+           context_tokens, max_output_tokens
     FROM routing_model
 """
 _ROUTES: Final = """
@@ -96,6 +100,11 @@ _STOPS: Final = """
 _TARGETS: Final = """
     SELECT route_id, model_id, region, weight, priority, canary_percent, first_byte_ms
     FROM routing_routetarget ORDER BY route_id, priority, id
+"""
+_BUDGETS: Final = """
+    SELECT id, public_id, subject_kind, subject, model, measure, period, cap, currency,
+           time_zone, lets_unpriced
+    FROM routing_budget WHERE ended_at IS NULL ORDER BY id
 """
 
 
@@ -120,6 +129,7 @@ class SnapshotReading:
         self._vendors: dict[str, Vendor] = {}
         self._models: dict[tuple[str, str], Model] = {}
         self._stops = NO_STOPS
+        self._budgets = NO_BUDGETS
 
     def forget(self) -> None:
         """Read everything next time: the database may be another one now."""
@@ -152,6 +162,9 @@ class SnapshotReading:
             await _renew(connection, self._keys, since, marks["registry_agentkey"][0])
         if "routing_stop" in changed:
             self._stops = _stops(await _all(connection, _STOPS))
+        if "routing_budget" in changed:
+            rows = await _all(connection, _BUDGETS)
+            self._budgets = Budgets(Limit(*row) for row in rows)
         if changed - _APART:
             self._vendors, self._models, self._routes = await _read_routing(connection)
         self._marks, self._horizon = marks, horizon
@@ -162,6 +175,7 @@ class SnapshotReading:
             vendors=self._vendors,
             models=self._models,
             stops=self._stops,
+            budgets=self._budgets,
         )
 
 
@@ -295,7 +309,8 @@ def _model(row: Row) -> Model:
         replacement=row[10],
         is_enabled=row[11],
         created_at=row[12],
-        max_output_tokens=row[13],
+        context_tokens=row[13],
+        max_output_tokens=row[14],
     )
 
 

@@ -313,6 +313,35 @@ class World:
             )
         return route
 
+    def add_budget(self, cap: int, **over: Any) -> tuple[int, str]:
+        """Cap what everybody may spend in a month, but for what is named."""
+        public_id = new_id("bud")
+        now = clock.now()
+        given: dict[str, Any] = {
+            "public_id": public_id,
+            "subject_kind": "organisation",
+            "measure": "cost",
+            "period": "month",
+            "cap": cap,
+            "time_zone": "UTC",
+            "thresholds": [50, 80, 95],
+            "source": "people",
+            "created_by": "system:test",
+            "created_at": now,
+            "changed_at": now,
+        } | over
+        given.setdefault("currency", "USD" if given["measure"] == "cost" else "")
+        return self.insert("routing_budget", **given), public_id
+
+    def level_of(self, budget: int) -> tuple[int, int]:
+        """Return what was spent and what is held of a budget, in all its windows."""
+        ((spent, held),) = self.query(
+            "SELECT coalesce(sum(spent), 0)::bigint, coalesce(sum(held), 0)::bigint"
+            " FROM routing_budgetwindow WHERE budget_id = %s",
+            budget,
+        )
+        return spent, held
+
 
 _BLANK: Final[dict[str, Any]] = {
     "text": "",

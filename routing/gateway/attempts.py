@@ -12,16 +12,19 @@ import random
 import time
 from collections import deque
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cache, partial
 from typing import Final, Protocol
 
 from kernel import clock
-from kernel.errors import NotFound, Unavailable
+from kernel.errors import DomainError, NotFound, Unavailable
 from ledger.entries import Fact
+from ledger.holds import NoRoom
 from policy.decision import Decision
 from routing.gateway.authenticate import Caller
 from routing.gateway.breaker import Breakers, Name
+from routing.gateway.budgets import NO_BUDGETS, Budgets
 from routing.gateway.decide import Decider
+from routing.gateway.dialects import wire_code
 from routing.gateway.errors import (
     ApprovalRequired,
     CallDenied,
@@ -39,6 +42,7 @@ from routing.gateway.ports import Headers, Outgoing, Upstream
 from routing.gateway.recording import Attempt, Outcome, Recorder, Subject, decided_facts
 from routing.gateway.relay import Passage, Withheld
 from routing.gateway.requests import Receive
+from routing.gateway.reserving import NOTHING, Reserved, Unaffordable, WorstCase, reserve
 from routing.gateway.snapshot import Route, Target
 from routing.gateway.stops import NO_STOPS, Stopped, Stops
 
@@ -67,6 +71,7 @@ class Chosen:
     choice: str = ""
     passed_over: list[str] = field(default_factory=list)
     stops: Stops = NO_STOPS
+    budgets: Budgets = NO_BUDGETS
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +144,9 @@ class Errand(Protocol):
         Raises: VendorNotReady, CannotTranslate.
         """
 
+    def worst_case(self, target: Target) -> WorstCase:
+        """Return the most that the call can use on this target."""
+
     def attempt(self, ready: Ready, *, is_first: bool) -> Attempt:
         """Return the attempt as its intent records it."""
 
@@ -202,6 +210,7 @@ class Attempts:
         self._chosen: Chosen | None = None
         self._listed_on: Route | None = None
         self._deadline: float | None = None
+        self._unaffordable: tuple[Ready, Unaffordable] | None = None
 
     # --- the first
 
@@ -257,15 +266,26 @@ class Attempts:
 
     async def carry_out(self, ready: Ready) -> None:
         """Make attempts until one serves or none is left. Raises: whatever refuses the call now."""
-        while True:
-            exchange = await self._make(ready)
-            if exchange.failure is None or not exchange.gave_way:
-                return
-            after = await self._go_on(ready, exchange.failure)
-            if after is None:
-                await exchange.pass_on()
-                return
-            ready = after
+        last: Exchange | None = None
+        following: Ready | None = ready
+        while following is not None:
+            ready = following
+            try:
+                exchange = await self._make(ready)
+            except Unaffordable as refusal:
+                following = await self._instead_of(ready, refusal)
+            else:
+                if exchange.failure is None or not exchange.gave_way:
+                    return
+                last, following = exchange, await self._go_on(ready, exchange.failure)
+        await self._give_up(last)
+
+    async def _give_up(self, last: Exchange | None) -> None:
+        unafforded = await self._unafforded() if self._unaffordable is not None else None
+        if last is not None:
+            await last.pass_on()
+        elif unafforded is not None:
+            raise unafforded
 
     async def _make(self, ready: Ready) -> Exchange:
         means, errand, target = self._means, self._errand, ready.target
@@ -275,14 +295,13 @@ class Attempts:
         trace.target = target
         trace.fallbacks = len(self._unserved)
         trace.fallback_reason = self._unserved[-1][1] if self._unserved else ""
-        attempt = self._attempt(ready)
         open_call = self._open(ready)
         begun = time.monotonic()
         outcome, failure = None, None
         try:
             if open_call.cause is not None:
                 raise open_call.cause  # taken back while policy was asked
-            await means.recorder.intend(attempt, errand.raw)
+            attempt = await self._intend(ready)
             trace.entry_id = attempt.entry_id
             if ready.chosen.route.shadow is not None and attempt.number == 1:
                 means.shadows.offer(means, errand, ready.chosen, attempt)
@@ -303,6 +322,46 @@ class Attempts:
             route=ready.chosen.route.public_id,
             until=self._deadline,
         )
+
+    async def _intend(self, ready: Ready) -> Attempt:
+        """Record that the attempt is about to leave, and hold what it may cost.
+
+        Raises: Unaffordable, and then nothing is on record and nothing has changed.
+        """
+        reserved = reserved_for(
+            self._means, self._errand, ready.chosen, ready.target, is_first=self._first is None
+        )
+        before = self._first, self._last, self._passed_over
+        attempt = replace(self._attempt(ready), reserved=reserved)
+        try:
+            await self._means.recorder.intend(attempt, self._errand.raw)
+        except NoRoom as full:
+            self._first, self._last, self._passed_over = before
+            raise Unaffordable.of(full, reserved.holds) from None
+        self._unaffordable = None  # it is on record with this one, as passed over
+        return attempt
+
+    async def _instead_of(self, ready: Ready, refusal: Unaffordable) -> Ready | None:
+        """Return another target to try in place of one that a budget does not let pass."""
+        self._unaffordable = self._unaffordable or (ready, refusal)
+        self._skipped = [each for each in self._skipped if each is not ready]
+        self._pass_over(ready.target, f"budget {refusal.limit.public_id}")
+        return await self._next(ready.chosen)
+
+    async def _unafforded(self) -> DomainError:
+        """Record that no target could be afforded; return what the agent is told."""
+        assert self._unaffordable is not None  # noqa: S101  callers have looked
+        (ready, refusal), trace = self._unaffordable, self._errand.trace
+        chosen, target, now = ready.chosen, ready.target, clock.now()
+        error = refusal.error(chosen.caller.agent, target, now)
+        told = error.status, wire_code(error)
+        entry_id = await self._means.recorder.deny_spending(
+            chosen.subject, chosen.route, target, refusal, now, told=told, after=self._last
+        )
+        if self._last is None:
+            trace.target, trace.entry_id = target, entry_id
+            error.facts["entry"] = entry_id
+        return error
 
     def _attempt(self, ready: Ready) -> Attempt:
         decided: dict[str, Fact] = {**decided_facts(ready.decision), **ready.passage.facts}
@@ -470,6 +529,22 @@ def learn(
     failed = failure is not None and failure.blames_target
     rest = (failure.retry_after or 0.0) if failure is not None else 0.0
     breakers.note(name, failed=failed, begun=begun, now=time.monotonic(), rest=rest)
+
+
+def reserved_for(
+    means: Means, errand: Errand, chosen: Chosen, target: Target, *, is_first: bool
+) -> Reserved:
+    """Return what an attempt has to hold before it may leave. Raises: Unaffordable."""
+    if not chosen.budgets:
+        return NOTHING
+    agent, model = chosen.caller.agent, target.model
+    limits = chosen.budgets.of(
+        agent.public_id, agent.team, chosen.route.name, target.vendor.public_id, model.name
+    )
+    if not limits:
+        return NOTHING
+    worst = cache(partial(errand.worst_case, target))
+    return reserve(limits, worst, model, means.recorder.levels, clock.now(), is_first=is_first)
 
 
 async def _watch(receive: Receive, open_call: OpenCall) -> None:

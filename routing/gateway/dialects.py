@@ -57,7 +57,7 @@ class Dialect:
             "param": error.facts.get("param"),
             "code": wire_code(error),
         }
-        for name in ("rule", "entry"):
+        for name in ("rule", "entry", "budget", "resets_at"):
             if name in error.facts:
                 rendered[name] = error.facts[name]
         return rendered
@@ -80,6 +80,8 @@ class Dialect:
         if error.status in {429, 503}:
             wait = error.facts.get("retry_after_seconds", 1)
             headers.append((b"retry-after", str(wait).encode()))
+            if "retry_after_ms" in error.facts:
+                headers.append((b"retry-after-ms", str(error.facts["retry_after_ms"]).encode()))
         elif error.status < 500:
             # Without this Claude Code tries a wrong key for minutes before it says a word.
             headers.append((b"x-should-retry", b"false"))

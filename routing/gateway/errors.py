@@ -6,11 +6,13 @@
     │                         ConversationNotServed, RunLabelUnusable (runs)
     ├── Unauthenticated  401  KeyMissing, KeyMalformed, KeyUnknown, KeyExpired, KeyRevoked,
     │                         NotInternal
+    ├── OverBudget       402  BudgetSpent, BudgetUnpriced, CallOverLimit
     ├── Denied           403  AgentNotApproved, AgentSuspended, AgentKilled, AgentRetired,
     │                         RouteNotDeclared, CallDenied, ApprovalRequired
     ├── NotFound         404  ModelNotFound, ModelRetired, ResponseNotFound, NoSuchPath,
     │                         NoSuchVendor
     ├── MethodNotTaken   405
+    ├── Throttled        429  LimitReached
     ├── Unavailable      503  NotGoverned, RouteUnserved, VendorNotReady, ShuttingDown
     └── VendorFault      502  VendorUnreachable, VendorCut, VendorGarbage, VendorRedirected,
                          504  VendorSlow
@@ -25,6 +27,8 @@ from kernel.errors import (
     DomainError,
     Malformed,
     NotFound,
+    OverBudget,
+    Throttled,
     Unauthenticated,
     Unavailable,
 )
@@ -129,6 +133,34 @@ class NotInternal(Unauthenticated):
 
     code = "routing.not_internal"
     title = "This address is for the processes of this installation."
+
+
+class BudgetSpent(OverBudget):
+    """Raised when what a call may cost does not fit into a budget any more."""
+
+    code = "routing.budget_spent"
+    title = "A budget has no room for this call"
+
+
+class BudgetUnpriced(OverBudget):
+    """Raised when a budget on cost holds and nobody knows what the call would cost."""
+
+    code = "routing.budget_unpriced"
+    title = "A budget holds, and the model's price is not known"
+
+
+class CallOverLimit(OverBudget):
+    """Raised for a call that no window of a limit could ever take: waiting does not help."""
+
+    code = "routing.call_over_limit"
+    title = "This call alone is above a limit"
+
+
+class LimitReached(Throttled):
+    """Raised when a limit on requests, tokens or open calls is reached; says how long to wait."""
+
+    code = "routing.limit_reached"
+    title = "A limit is reached"
 
 
 class AgentNotApproved(Denied):

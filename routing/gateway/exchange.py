@@ -33,6 +33,7 @@ from routing.gateway.metering import Usage, reported_error
 from routing.gateway.open_calls import ClientLeft, OpenCall, Patience
 from routing.gateway.options import BROKEN
 from routing.gateway.ports import Headers, Outgoing, Reply, Upstream
+from routing.gateway.rates import but_ours
 from routing.gateway.recording import Attempt, Outcome, Recorder
 from routing.gateway.relay import NOTHING, Relay
 from routing.gateway.requests import Answer, Request
@@ -176,7 +177,8 @@ class Exchange:
         self._reply = reply = await upstream.send(outgoing)
         came.http_status = reply.status
         came.first_byte_ms = self._elapsed_ms()
-        self._head = self._marks + self._with_request_id(to_agent(reply.headers, self._secret))
+        vendors = but_ours(to_agent(reply.headers, self._secret), self._marks)
+        self._head = self._marks + self._with_request_id(vendors)
         if 300 <= reply.status < 400:
             raise VendorRedirected
         if 200 <= reply.status < 300 and _is_event_stream(reply.headers):

@@ -7,7 +7,7 @@ From resolve on it is an attempt, and `Attempts` makes another one when a target
 forward on it is an `Exchange`. Every step takes what the one before it made and raises a
 DomainError to end the call; nothing leaves before its intent is durable, and nothing is
 said to be complete before its result is. Budgets are reserved with the intent and settled
-with the result, in the same two commits, once there are any.
+with the result, in the same two commits.
 """
 
 from __future__ import annotations
@@ -46,10 +46,19 @@ from routing.gateway.forward import address_of, to_vendor
 from routing.gateway.lend import Lender
 from routing.gateway.open_calls import OpenCall, OpenCalls, Patience
 from routing.gateway.passages import marks, noting_headers
-from routing.gateway.ports import Outgoing, Snapshots, StoredResponse, StoredResponses, Upstream
+from routing.gateway.ports import (
+    Headers,
+    Outgoing,
+    Snapshots,
+    StoredResponse,
+    StoredResponses,
+    Upstream,
+)
+from routing.gateway.rates import rate_headers
 from routing.gateway.recording import Attempt, Recorder, Subject
 from routing.gateway.relay import STRAIGHT, Asked, Passage, Relays
 from routing.gateway.requests import Answer, Receive, Request, read_body, stopwatch
+from routing.gateway.reserving import WorstCase, worst_case
 from routing.gateway.resolve import order, resolve
 from routing.gateway.runs import RunName, run_of
 from routing.gateway.snapshot import Snapshot, Target
@@ -174,6 +183,7 @@ class _Call:
             ordered.choice if found.targets[:1] == ordered.targets[:1] else "",
             found.passed_over,
             snapshot.stops,
+            snapshot.budgets,
         )
 
     def facts(self, chosen: Chosen, target: Target) -> dict[str, object]:
@@ -200,6 +210,11 @@ class _Call:
             headers=to_vendor(request, wire.dialect, vendor.auth_scheme, secret),
             body=passage.body,
         )
+
+    def worst_case(self, target: Target) -> WorstCase:
+        if not self.wire.is_metered:
+            return WorstCase(0, 0)
+        return worst_case(self._asked.body, target.model, has_output=self.wire.has_output)
 
     def attempt(self, ready: Ready, *, is_first: bool) -> Attempt:
         return Attempt(
@@ -236,6 +251,7 @@ class _Call:
                 *self.trace.headers(),
                 *lifecycle.headers(attempt.target),
                 *marks(ready.passage),
+                *self._rates(attempt),
             ],
             elapsed_ms=self.request.elapsed_ms if attempt.number == 1 else stopwatch(),
             goes_on_after=loop.goes_on_after,
@@ -266,6 +282,12 @@ class _Call:
             elapsed_ms=stopwatch(),
             goes_on_after=_never,
         )
+
+    def _rates(self, attempt: Attempt) -> Headers:
+        if not (holds := attempt.reserved.holds):
+            return []
+        levels = self.pipeline.recorder.levels
+        return rate_headers(holds, levels, self.wire.dialect.name, clock.now())
 
 
 async def _to_nobody(message: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from yarl import URL
 from credentials.broker import SealedRow, SecretText
 from ledger.datakeys import DataKeyRow
 from ledger.entries import DataKeyInUse, Fields
+from ledger.holds import Levels, Move
 from ledger.journal import Row
 from policy.decision import Decision
 from routing.gateway.snapshot import Snapshot
@@ -61,10 +62,20 @@ class Judge(Protocol):
 
 
 class Ledger(Protocol):
-    """The record. Returns when an entry and its rows are durable."""
+    """The record. Returns when an entry, its rows and its moves are durable."""
+
+    @property
+    def levels(self) -> Levels:
+        """How the windows of budgets stood when they were last written here."""
 
     async def append(
-        self, fields: Fields, *, stream: str, rows: Sequence[Row] = (), is_first: bool = False
+        self,
+        fields: Fields,
+        *,
+        stream: str,
+        rows: Sequence[Row] = (),
+        is_first: bool = False,
+        moves: Sequence[Move] = (),
     ) -> None: ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -17,6 +17,7 @@ from typing import Final
 from kernel import clock
 from kernel.refs import Ref, new_id
 from ledger.entries import EncryptedPayload, Fact, Fields, encrypt_payload
+from ledger.holds import Levels, Move
 from ledger.journal import JournalDown, NotRecordable, Row, Table
 from ledger.verbs import Verb
 from policy.decision import Decision
@@ -24,6 +25,7 @@ from routing.gateway.authenticate import Caller
 from routing.gateway.metering import Usage
 from routing.gateway.ports import DataKeys, Ledger
 from routing.gateway.relay import Withheld
+from routing.gateway.reserving import NOTHING, Reserved, Unaffordable
 from routing.gateway.runs import RunName
 from routing.gateway.snapshot import Route, Target
 
@@ -154,6 +156,8 @@ class Attempt:
     def is_shadow(self) -> bool:
         return self.number == 0
 
+    reserved: Reserved = NOTHING
+
     def numbered(self) -> dict[str, Fact]:
         """Say which attempt of which call this is, and why the one before did not serve."""
         facts: dict[str, Fact] = {"call": self.call_id or self.entry_id}
@@ -219,8 +223,15 @@ class Recorder:
         self._runs: OrderedDict[str, None] = OrderedDict()
         self._owed: deque[tuple[Attempt, Outcome]] = deque(maxlen=_OWED_KEPT)
 
+    @property
+    def levels(self) -> Levels:
+        return self._ledger.levels
+
     async def intend(self, attempt: Attempt, body: bytes) -> None:
-        """Record that a call is about to leave. Raises: JournalDown leaves."""
+        """Record that a call is about to leave, and hold what it may cost.
+
+        Raises: JournalDown leaves; NoRoom where a budget cannot hold it.
+        """
         subject, target = attempt.subject, attempt.target
         facts: dict[str, Fact] = {
             **attempt.decided,
@@ -236,6 +247,8 @@ class Recorder:
         }
         if attempt.choice:
             facts["choice"] = attempt.choice
+        facts |= attempt.reserved.facts
+        moves = [hold.taking for hold in attempt.reserved.holds]
         sealed, data_key = await self._seal(body, subject, attempt.entry_id)
         fields = Fields(
             kind="intent",
@@ -250,7 +263,7 @@ class Recorder:
         )
         is_first = attempt.number == 1
         rows = self._run_rows(subject, attempt.started_at) if is_first else []
-        await self._append(fields, subject, rows, data_key, is_first=is_first)
+        await self._append(fields, subject, rows, data_key, is_first=is_first, moves=moves)
 
     async def conclude(self, attempt: Attempt, outcome: Outcome) -> None:
         """Record how a call ended. Raises: JournalDown leaves.
@@ -313,6 +326,8 @@ class Recorder:
             facts["payload_cut"] = True
         if outcome.was_withheld:
             facts["withheld"] = True
+        facts |= attempt.reserved.settled_facts(usage, cost)
+        moves = attempt.reserved.settling(usage, cost)
         entry_id = new_id("ent")
         sealed, data_key = await self._seal(outcome.payload, subject, entry_id)
         fields = Fields(
@@ -330,7 +345,7 @@ class Recorder:
         rows = [_call_row(attempt, outcome, cost)] if subject.run is not None else []
         if outcome.is_kept and not attempt.is_shadow:
             rows.append(_stored_row(attempt, outcome))
-        await self._append(fields, subject, rows, data_key)
+        await self._append(fields, subject, rows, data_key, moves=moves)
 
     async def deny(
         self,
@@ -369,6 +384,25 @@ class Recorder:
         told = error.status, code
         return await self._refuse(subject, route, target, facts, told=told, at=at, after=after)
 
+    async def deny_spending(  # noqa: PLR0913  the same, and how it was told
+        self,
+        subject: Subject,
+        route: Route,
+        target: Target,
+        refusal: Unaffordable,
+        at: datetime,
+        *,
+        told: tuple[int, str],
+        after: Attempt | None = None,
+    ) -> str:
+        """Record that a budget did not let a call through; return the entry's id."""
+        facts: dict[str, Fact] = {**refusal.facts, "answer": "deny"}
+        about = Ref("budget", refusal.limit.public_id)
+        verb = Verb.CALL_OVER_BUDGET
+        return await self._refuse(
+            subject, route, target, facts, told=told, at=at, after=after, verb=verb, about=about
+        )
+
     async def _refuse(  # noqa: PLR0913  what an entry and its call's row say
         self,
         subject: Subject,
@@ -379,6 +413,8 @@ class Recorder:
         told: tuple[int, str],
         at: datetime,
         after: Attempt | None,
+        verb: Verb = Verb.CALL_DENIED,
+        about: Ref | None = None,
     ) -> str:
         entry_id = new_id("ent")
         facts: dict[str, Fact] = {
@@ -393,9 +429,9 @@ class Recorder:
             facts |= {"call": after.call_id or after.entry_id, "attempt": after.number + 1}
         fields = Fields(
             kind="decision",
-            verb=Verb.CALL_DENIED.value,
+            verb=verb.value,
             actor=subject.actor,
-            subject=Ref("route", route.public_id),
+            subject=about or Ref("route", route.public_id),
             recorded_at=clock.now(),
             agent_id=subject.agent_id,
             facts=facts,
@@ -427,12 +463,15 @@ class Recorder:
         data_key: Row | None,
         *,
         is_first: bool = False,
+        moves: Sequence[Move] = (),
     ) -> None:
         if data_key is not None:
             rows = [*rows, data_key]
         is_new = is_first and subject.run is not None and subject.run.is_new
         try:
-            await self._ledger.append(fields, stream=subject.stream, rows=rows, is_first=is_new)
+            await self._ledger.append(
+                fields, stream=subject.stream, rows=rows, is_first=is_new, moves=moves
+            )
         except NotRecordable:
             # Perhaps the data key was shredded meanwhile: the next call gets another one.
             self._keys.forget(subject.scope)

@@ -19,10 +19,12 @@ import structlog
 
 from kernel.errors import DomainError
 from ledger.entries import Fact
-from routing.gateway.attempts import Chosen, Errand, Means, Ready, learn
+from ledger.holds import NoRoom
+from routing.gateway.attempts import Chosen, Errand, Means, Ready, learn, reserved_for
 from routing.gateway.errors import VendorNotReady
 from routing.gateway.failure import Failure
 from routing.gateway.recording import Attempt, Outcome, decided_facts
+from routing.gateway.reserving import Unaffordable
 from routing.gateway.snapshot import Target
 
 logger = structlog.get_logger("unsprawl.gateway")
@@ -79,7 +81,7 @@ class ShadowRunner:
             result = await _carry_out(means, errand, chosen, target, first)
         except VendorNotReady:
             result = "not_ready"
-        except DomainError:
+        except (DomainError, Unaffordable, NoRoom):
             # A budget that is spent, a ledger that is down: there is no shadow then.
             result = "refused"
         self._told(chosen.route.name, result)
@@ -99,7 +101,13 @@ async def _carry_out(
     ready = Ready(chosen, target, decision, passage, outgoing)
     decided: dict[str, Fact] = {**decided_facts(decision), **passage.facts}
     made = errand.attempt(ready, is_first=False)
-    attempt = replace(made, decided={**made.decided, **decided}, call_id=first.entry_id, number=0)
+    attempt = replace(
+        made,
+        decided={**made.decided, **decided},
+        call_id=first.entry_id,
+        number=0,
+        reserved=reserved_for(means, errand, chosen, target, is_first=False),
+    )
     open_call = means.open_calls.add(chosen.caller, target.vendor)
     outcome: Outcome | None = None
     failure: Failure | None = None

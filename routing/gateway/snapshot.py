@@ -15,6 +15,7 @@ from yarl import URL
 
 from credentials.broker import SealedRow
 from routing.gateway.breaker import Name
+from routing.gateway.budgets import NO_BUDGETS, Budgets
 from routing.gateway.options import DEFAULTS, RouteOptions
 from routing.gateway.stops import NO_STOPS, Stops
 
@@ -101,6 +102,7 @@ class Model:
     replacement: str
     is_enabled: bool
     created_at: float
+    context_tokens: int | None = None
     max_output_tokens: int | None = None
 
 
@@ -167,3 +169,4 @@ class Snapshot:
     vendors: Mapping[str, Vendor]  # by public id
     models: Mapping[tuple[str, str], Model]  # by the vendor's public id and the wire's name
     stops: Stops = NO_STOPS
+    budgets: Budgets = NO_BUDGETS

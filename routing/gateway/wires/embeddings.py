@@ -18,6 +18,7 @@ class Embeddings(Wire):
     operation = "embeddings"
     dialect = OPENAI
     path = "/embeddings"
+    has_output = False
 
     def read(self, raw: bytes) -> CallBody:
         model = read_model(read_object(raw, CallUnreadable), CallUnreadable)

@@ -69,6 +69,7 @@ class Wire:
     query: ClassVar[frozenset[str]] = frozenset()  # the names that may pass
     hold: ClassVar[int] = HOLD  # how big an event may be and still be read
     is_metered: ClassVar[bool] = True
+    has_output: ClassVar[bool] = True  # a model writes something, and that costs
     is_lasting: ClassVar[bool] = True  # its path is the same for every call
 
     def read(self, raw: bytes) -> CallBody:
