@@ -96,6 +96,7 @@ async def _carry_out(
     if not decision.allow:
         return "denied"
     passage, outgoing = errand.prepare(target)
+    reserved = reserved_for(means, errand, chosen, target, is_first=False)
     if not means.breakers.takes(target.breaker, time.monotonic()):
         return "left_alone"
     ready = Ready(chosen, target, decision, passage, outgoing)
@@ -106,7 +107,7 @@ async def _carry_out(
         decided={**made.decided, **decided},
         call_id=first.entry_id,
         number=0,
-        reserved=reserved_for(means, errand, chosen, target, is_first=False),
+        reserved=reserved,
     )
     open_call = means.open_calls.add(chosen.caller, target.vendor)
     outcome: Outcome | None = None
