@@ -38,6 +38,7 @@ urlpatterns = [
     path("vendors/<str:name>/enable/", vendors.enable, name="vendor-enable"),
     path("models/", models.models, name="models"),
     path("models/catalogue/", catalogue.catalogue, name="catalogue"),
+    path("models/answered-as/", models.substitutions, name="substitutions"),
     path("models/<str:model>/", models.model, name="model"),
     path("models/<str:model>/change/", models.change, name="model-change"),
     path("models/<str:model>/disable/", models.disable, name="model-disable"),

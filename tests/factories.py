@@ -290,7 +290,11 @@ def client_of(person: Person | None = None, roles: Iterable[str] | None = None) 
 
 
 def make_exchange(
-    agent: Agent, run: Run, sent: bytes = b'{"messages": []}', answered: bytes | None = b"{}"
+    agent: Agent,
+    run: Run,
+    sent: bytes = b'{"messages": []}',
+    answered: bytes | None = b"{}",
+    **more: Any,
 ) -> str:
     """Put one call of a run on the record, with what was said; no answer leaves it in flight."""
     from ledger.custody import seal_payload
@@ -298,7 +302,7 @@ def make_exchange(
     from ledger.record import append
     from ledger.verbs import Verb
 
-    facts = {"route": "sandbox", "vendor": "acme-ai", "model": "acme-1"}
+    facts = {"route": "sandbox", "vendor": "acme-ai", "model": "acme-1", **more}
 
     def entry(kind: str, verb: Verb, said: bytes, intent_id: str | None) -> str:
         entry_id = new_id("ent")

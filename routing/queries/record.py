@@ -6,6 +6,8 @@ run of ten does.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -25,6 +27,8 @@ from django.db.models import (
 from django.db.models import DateTimeField as Moment
 from django.db.models import DurationField as Length
 
+from ledger.entries import Fact
+from ledger.errors import EvidenceAltered
 from ledger.models import Entry
 from ledger.queries import SeenEntry, seen
 from registry.actors import Actor
@@ -147,6 +151,23 @@ def exchange_of(run: Run, entry_id: str) -> Exchange:
         raise RunNotFound(f"This run holds no call {entry_id[:80]!r} with a payload.")
     result = rows.filter(kind=Entry.Kind.RESULT, intent_id=intent.entry_id).first()
     return Exchange(seen(intent), None if result is None else seen(result))
+
+
+def facts_of(run: Run, intents: Iterable[str]) -> dict[str, dict[str, Fact]]:
+    """Return what the intents and the results of some calls say, by the intent's id.
+
+    An entry that cannot be read says nothing here; the record's page says so.
+    """
+    named = list(intents)
+    rows = Entry.objects.filter(
+        Q(entry_id__in=named) | Q(intent_id__in=named), stream=run.run_id, kind__in=_TALKED
+    )
+    told: dict[str, dict[str, Fact]] = {}
+    for row in rows:
+        with suppress(EvidenceAltered):
+            entry = seen(row)
+            told.setdefault(entry.intent_id or entry.entry_id, {}).update(entry.facts)
+    return told
 
 
 def narrowed_runs(

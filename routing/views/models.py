@@ -16,12 +16,14 @@ from kernel.pages import asked, chosen, cut, found
 from registry.actors import Actor
 from registry.models import Role
 from registry.portal import sentence, signed_in, told
+from registry.queries import GOVERNING
 from routing.actions import models as act
 from routing.forms.models import ModelForm
 from routing.forms.reasons import ReasonForm
 from routing.models import Model
 from routing.queries.ends import ending_soon, models_by_end
 from routing.queries.routes import routes_to
+from routing.queries.substitutions import DAYS, substitutions_for
 from routing.queries.touching import concerned_by_model, touched_by_models
 from routing.queries.vendors import model_for, vendors_for
 from routing.views.showing import field_of
@@ -66,6 +68,19 @@ def models(request: HttpRequest, actor: Actor) -> HttpResponse:
         "may_change": actor.has(Role.PLATFORM),
     }
     return render(request, "routing/models.html", context)
+
+
+@signed_in
+@require_GET
+def substitutions(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Show where another model answered than the one that was called."""
+    context = {
+        "rows": substitutions_for(actor),
+        "days": DAYS,
+        "tabs": tabs("substitutions"),
+        "sees_all": actor.has(*GOVERNING),
+    }
+    return render(request, "routing/substitutions.html", context)
 
 
 @signed_in
@@ -151,7 +166,11 @@ def tabs(current: str) -> list[dict[str, Any]]:
     """Return the tabs of models and catalogue."""
     return [
         {"label": label, "url": reverse(f"routing:{name}"), "is_current": name == current}
-        for name, label in (("models", "In use here"), ("catalogue", "Catalogue"))
+        for name, label in (
+            ("models", "In use here"),
+            ("catalogue", "Catalogue"),
+            ("substitutions", "Answered as"),
+        )
     ]
 
 

@@ -30,6 +30,7 @@ from routing.queries.record import (
     sums_of,
     under_way,
 )
+from routing.views.attempts import shown_calls
 from routing.views.waterfall import waterfall
 
 _PERIODS: Final = (("1", "Last 24 hours"), ("7", "Last 7 days"), ("30", "Last 30 days"))
@@ -84,6 +85,7 @@ def run(request: HttpRequest, actor: Actor, run: str) -> HttpResponse:
     first = not request.GET.get("cursor")
     context = {
         "page": page,
+        "calls": shown_calls(found, list(page)),
         **waterfall(list(page)),
         "under_way": under_way(found) if first else [],
     }
@@ -118,6 +120,7 @@ def verify(request: HttpRequest, actor: Actor, run: str) -> HttpResponse:
         "verdict": verdict,
         "verified_at": clock.now(),
         "page": page,
+        "calls": shown_calls(found, list(page)),
         **waterfall(list(page)),
         "under_way": under_way(found),
     }

@@ -47,12 +47,21 @@ def _shortened(places: list[tuple[float, float]], *, pause: float) -> list[tuple
     return shown
 
 
+def _note(call: Call) -> str:
+    notes = ["shadow"] if call.is_shadow else []
+    if call.attempt > 1:
+        notes.append(f"attempt {call.attempt}")
+    if call.status != "ok":
+        notes.append(call.get_status_display().lower())
+    return ", ".join(notes)
+
+
 def _span(call: Call, start: float, end: float) -> dict[str, Any]:
     return {
         "label": call.model or call.route,
-        "note": "" if call.status == "ok" else call.get_status_display().lower(),
+        "note": _note(call),
         "started_at": start,
         "ended_at": end,
-        "tone": _TONES.get(call.status, "info"),
+        "tone": "neutral" if call.is_shadow else _TONES.get(call.status, "info"),
         "url": f"#call-{call.intent_id}",
     }

@@ -12,6 +12,7 @@ from tests.factories import (
     Cast,
     browser_of,
     make_agent,
+    make_call,
     make_cast,
     make_model,
     make_route,
@@ -170,3 +171,15 @@ def test_a_model_is_stopped_with_a_reason_and_started_again(cast):
 )
 def test_what_is_not_there_is_not_there(cast, url):
     assert browser_of(cast.pat).get(url).status_code == 404
+
+
+def test_models_that_answered_under_another_name_are_listed_for_those_who_see_the_calls():
+    cast = make_cast()
+    agent = make_agent("swapped", owner=cast.alice)
+    for _ in range(2):
+        make_call(agent, reported_model="cheap-1", is_substituted=True)
+    make_call(agent, reported_model="acme-1-2026-01-01")
+    page = browser_of(cast.alice).get("/models/answered-as/").content.decode()
+    assert "cheap-1" in page
+    assert "acme-1-2026-01-01" not in page
+    assert "cheap-1" not in browser_of(cast.mallory).get("/models/answered-as/").content.decode()

@@ -216,3 +216,48 @@ def test_the_number_of_queries_does_not_grow(cast, agent, path):
     with CaptureQueriesContext(connection) as many:
         alice.get(url)
     assert len(many) == len(few)
+
+
+def test_attempts_of_a_call_stand_together_and_say_why(cast, agent):
+    run = make_run(agent)
+    first = make_call(agent, run_id=run.run_id, status="error", http_status=429, model="tired-1")
+    given = {"run_id": run.run_id, "call_id": first.intent_id}
+    make_call(agent, run_id=run.run_id, model="between-1")
+    make_call(agent, attempt=2, fallback_reason="http_429", usage_estimated=True, **given)
+    make_call(agent, attempt=0, is_shadow=True, model="shadow-1", **given)
+    page = browser_of(cast.alice).get(f"/runs/{run.run_id}/").content.decode()
+    assert "attempt 2, after the vendor&#x27;s limit (HTTP 429)" in page
+    assert "shadow: its answer went nowhere" in page
+    assert "1 further attempt, 1 shadow" in page
+    assert "All answered" in page
+    assert "estimated" in page
+    table = page[page.index("<tbody>", page.index("Calls of this run in the order")) :]
+    assert table.index("shadow-1") < table.index("between-1")
+
+
+def test_what_the_record_says_of_an_attempt_is_said_in_words(cast, agent):
+    run = make_run(agent)
+    intent = make_exchange(
+        agent, run, passed_over=["acme/x-1: breaker_open"], params_dropped=["seed"],
+        translated="openai->anthropic",
+    )  # fmt: skip
+    make_call(agent, run_id=run.run_id, intent_id=intent, choice="canary")
+    page = browser_of(cast.alice).get(f"/runs/{run.run_id}/").content.decode()
+    for words in (
+        "first as a canary",
+        "passed over: acme/x-1: breaker_open",
+        "left out: seed",
+        "translated openai to anthropic",
+    ):
+        assert words in page
+
+
+def test_a_run_whose_call_fell_back_and_was_served_is_no_run_with_a_failed_call(cast, agent):
+    served, failed = make_run(agent, "served"), make_run(agent, "failed")
+    for run, status in ((served, "ok"), (failed, "error")):
+        first = make_call(agent, run_id=run.run_id, status="error")
+        make_call(agent, run_id=run.run_id, call_id=first.intent_id, attempt=2, status=status)
+    sam = browser_of(cast.sam)
+    assert served.run_id not in sam.get("/runs/?outcome=failed").content.decode()
+    assert failed.run_id in sam.get("/runs/?outcome=failed").content.decode()
+    assert served.run_id in sam.get("/runs/?outcome=clean").content.decode()
