@@ -13,6 +13,7 @@ from typing import Final
 
 UNAVAILABLE: Final = "policy.unavailable"
 UNCLEAN: Final = "policy.unclean"
+TOOLS: Final = "tools"  # what facts name as their question, when it is not the call itself
 
 _RULE: Final = re.compile(r"[a-z_]{1,40}\.[a-z_]{1,60}")
 _RECEIPT_LEVELS: Final = ("L0", "L1", "L2", "L3")
@@ -55,8 +56,11 @@ def denied(rule: str, bundle_digest: str, input_digest: str) -> Decision:
     )
 
 
-def read_answer(answer: object, bundle_digest: str, input_digest: str) -> Decision:
-    """Believe an answer of exactly the right shape; deny on anything else."""
+def read_answer(
+    answer: object, bundle_digest: str, input_digest: str, *, question: object = None
+) -> Decision:
+    """Believe an answer of exactly the shape its question has; deny on anything else."""
+    binds = _bind_tools if question == TOOLS else _bind
     match answer:
         case {
             "allow": bool(allow),
@@ -66,7 +70,7 @@ def read_answer(answer: object, bundle_digest: str, input_digest: str) -> Decisi
             "constraints": dict(constraints),
             **rest,
         } if not rest and not (allow and ask) and _is_named(rule, reason):
-            if _bind(constraints) if allow or ask else not constraints:
+            if binds(constraints) if allow or ask else not constraints:
                 return Decision(allow, ask, rule, reason, constraints, bundle_digest, input_digest)
     return denied(UNCLEAN, bundle_digest, input_digest)
 
@@ -91,5 +95,13 @@ def _bind(constraints: dict[str, object]) -> bool:
                 and (cap is None or cap >= 0)
                 and level in _RECEIPT_LEVELS
             )
+        case _:
+            return False
+
+
+def _bind_tools(constraints: dict[str, object]) -> bool:
+    match constraints:
+        case {"mode": "allow" | "strip" | "block", "strip": list(names), **rest}:
+            return not rest and all(isinstance(name, str) for name in names)
         case _:
             return False

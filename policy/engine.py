@@ -72,7 +72,12 @@ class Judge:
             self._lock.release()
         if message is None:
             return denied(UNAVAILABLE, self.bundle_digest, input_digest)
-        return read_answer(message.get("answer"), self.bundle_digest, input_digest)
+        return read_answer(
+            message.get("answer"),
+            self.bundle_digest,
+            input_digest,
+            question=facts.get("question"),
+        )
 
     def close(self) -> None:
         """End the child; every later question is denied."""

@@ -56,7 +56,12 @@ class RemoteJudge:
             return denied(UNCLEAN, self.bundle_digest, input_digest)
         revision = _revision_of(document)
         answer = document.get("result") if isinstance(document, dict) and revision else None
-        return read_answer(answer, self.bundle_digest + revision, input_digest)
+        return read_answer(
+            answer,
+            self.bundle_digest + revision,
+            input_digest,
+            question=facts.get("question"),
+        )
 
     def close(self) -> None:
         """Nothing is kept open."""

@@ -32,6 +32,7 @@ from routing.gateway.snapshot import (
     Vendor,
 )
 from routing.gateway.stops import NO_STOPS, Stop, Stops
+from routing.gateway.tools.declared import NOTHING, DeclaredTools
 
 SLICE: Final = 100
 
@@ -63,9 +64,10 @@ _MARKS: Final = " UNION ALL ".join(
 _AGENTS: Final = """
     SELECT a.id, a.public_id, a.name, a.stage, a.suspended_at IS NOT NULL,
            a.killed_at IS NOT NULL, a.data_classes, a.routes, coalesce(t.slug, ''),
-           coalesce(t.public_id, ''), p.public_id
+           coalesce(t.public_id, ''), p.public_id, v.manifest #> '{spec,tools}'
     FROM registry_agent a LEFT JOIN registry_team t ON t.id = a.team_id
     JOIN registry_person p ON p.id = a.owner_id
+    LEFT JOIN registry_agentversion v ON v.id = a.current_version_id
 """
 _KEYS: Final = """
     SELECT a.id, a.public_id, a.key_id, a.agent_id, a.pepper_id, a.digest,
@@ -220,6 +222,7 @@ def _agent(row: Row) -> tuple[int, Agent]:
         team=row[8],
         team_id=intern(row[9]),
         owner=intern(row[10]),
+        tools=DeclaredTools(row[11]) if row[11] else NOTHING,
     )
 
 

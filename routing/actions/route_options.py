@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from kernel import clock
 from routing.errors import RouteInvalid
-from routing.gateway.options import KINDS, LONGEST_MS, MOST_RETRIES, SHORTEST_MS
+from routing.gateway.options import KINDS, LONGEST_MS, MOST_RETRIES, SHORTEST_MS, TOOLS
 
 OPTIONS: Final = (
     "deadline_ms",
@@ -24,6 +24,7 @@ OPTIONS: Final = (
     "retries",
     "shadow",
     "sticky",
+    "tools",
     "translate",
 )
 LONGEST_OVERRIDE: Final = timedelta(days=30)
@@ -91,6 +92,12 @@ def _fallback_on(said: Any) -> list[str]:
 def _flag(said: Any, *, name: str) -> bool:
     if not isinstance(said, bool):
         raise _wrong(f"options.{name}", f"{name} is true or false.")
+    return said
+
+
+def _tools(said: Any) -> str:
+    if not isinstance(said, str) or said not in TOOLS:
+        raise _wrong("options.tools", f"tools is one of {', '.join(TOOLS)}.")
     return said
 
 
@@ -171,5 +178,6 @@ _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     "retries": _retries,
     "shadow": _shadow,
     "sticky": partial(_flag, name="sticky"),
+    "tools": _tools,
     "translate": partial(_flag, name="translate"),
 }

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -84,6 +84,30 @@ def member_spans(text: str, index: int = 0) -> dict[str, Span]:
         spans[key] = start, end
         index = _after(_comma, text, end)
     return spans
+
+
+def element_spans(text: str, index: int) -> list[Span]:
+    """Say where each element of the list lies that begins here. The text is known to be JSON."""
+    spans: list[Span] = []
+    index = _after(_comma, text, index + 1)
+    while text[index] != "]":
+        _, end = _decode(text, index)
+        spans.append((index, end))
+        index = _after(_comma, text, end)
+    return spans
+
+
+def without_members(text: str, names: Collection[str]) -> str:
+    """Return an object's text without these members. The text is known to be JSON."""
+    kept: list[str] = []
+    index = _after(_opening, text, 0)
+    while text[index] != "}":
+        key, after = _decode(text, index)
+        _, end = _decode(text, _after(_colon, text, after))
+        if key not in names:
+            kept.append(text[index:end])
+        index = _after(_comma, text, end)
+    return "{" + ",".join(kept) + "}"
 
 
 def splice(text: str, edits: list[tuple[int, int, str]]) -> str:

@@ -19,6 +19,7 @@ BROKEN: Final = "broken"
 KINDS: Final = (CONNECT, TIMEOUT, BROKEN, "5xx")
 FALLS_BACK_ON: Final = (*KINDS, "429")
 MOST_RETRIES: Final = 3
+TOOLS: Final = ("allow", "strip", "block")
 LONGEST_MS: Final = 3_600_000
 SHORTEST_MS: Final = 50
 
@@ -56,6 +57,7 @@ class RouteOptions:
     drop_hints: bool = False  # that another vendor does not know
     override: Override | None = None
     shadow: Shadow | None = None
+    tools: str = ""  # what becomes of tools that are not declared; empty: as policy has it
 
     def goes_on_after(self, kind: str) -> bool:
         """Tell whether a failure of this kind is one to go on after."""
@@ -83,6 +85,8 @@ def read_options(said: Mapping[str, Any]) -> RouteOptions:
         drop_hints=said.get("drop_hints") is True,
         override=_override(said.get("override")),
         shadow=_shadow(said.get("shadow")),
+        # A word that nobody knows is handed to policy, which refuses it.
+        tools=str(said.get("tools") or ""),
     )  # fmt: skip
 
 

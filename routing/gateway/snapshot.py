@@ -18,6 +18,7 @@ from routing.gateway.breaker import Name
 from routing.gateway.budgets import NO_BUDGETS, Budgets
 from routing.gateway.options import DEFAULTS, RouteOptions
 from routing.gateway.stops import NO_STOPS, Stops
+from routing.gateway.tools.declared import NOTHING, DeclaredTools
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,7 @@ class Agent:
     team: str
     owner: str = ""  # per_…
     team_id: str = ""  # team_…
+    tools: DeclaredTools = NOTHING
 
     def described(self) -> dict[str, object]:
         """What policy is told of an agent."""

@@ -7,7 +7,9 @@ package unsprawl.calls
 
 settings := data.settings
 
-answer := {
+answer := data.unsprawl.tools.answer if {
+	input.question == "tools"
+} else := {
 	"allow": false,
 	"ask": false,
 	"rule": refusal.rule,
