@@ -49,6 +49,8 @@ from routing.gateway.recording import Recorder
 from routing.gateway.relay import Relays
 from routing.gateway.shadow import ShadowRunner
 from routing.gateway.snapshot import Snapshot
+from routing.gateway.tools.judging import ToolScreen
+from routing.gateway.tools.stage import tool_stage
 from routing.internal import InternalKeys
 from routing.stored import StoredResponseIndex
 
@@ -168,7 +170,11 @@ class GatewayProcess:
             breakers=self._breakers,
             shadows=self._shadows,
             stored=self._stored,
-            relays=Relays(passage=passage_to),
+            relays=Relays(
+                screens=(ToolScreen(self._decider),),
+                passage=passage_to,
+                makers=(tool_stage,),
+            ),
         )
         probe = VendorProbe(
             snapshots=self._snapshots,

@@ -165,6 +165,7 @@ class World:
         routes: Iterable[str] = ("sandbox",),
         data_classes: Iterable[str] = ("internal",),
         key_expires_in: timedelta = timedelta(days=30),
+        tools: Iterable[dict[str, Any]] = (),
     ) -> SeededAgent:
         public_id = new_id("agt")
         name = public_id.replace("_", "-")
@@ -190,7 +191,7 @@ class World:
                 agent_id=agent,
                 number=1,
                 version="1.0.0",
-                manifest=Jsonb({}),
+                manifest=Jsonb({"spec": {"tools": [*tools]}}),
                 digest=f"sha256:{agent}",
                 state="accepted",
                 source="api",

@@ -18,6 +18,7 @@ from ledger.entries import Fact
 from routing.gateway.body import CallBody
 from routing.gateway.snapshot import Agent, Route, Target
 from routing.gateway.sse import Event
+from routing.gateway.tools.ruling import Ruling
 from routing.gateway.wires.wire import Wire
 
 NOTHING: Final[Mapping[str, Fact]] = {}
@@ -37,6 +38,7 @@ class Asked:
     raw: bytes
     facts: Mapping[str, Fact] = field(default_factory=dict)
     told: Mapping[str, object] = field(default_factory=dict)
+    ruling: Ruling | None = None  # on its tools
 
     def rewritten(self, raw: bytes, facts: Mapping[str, Fact] = NOTHING) -> Asked:
         """Return the call with other bytes. Raises: what the wire refuses to read."""

@@ -49,6 +49,7 @@ class Agent:
     owner: str = ""  # per_…
     team_id: str = ""  # team_…
     tools: DeclaredTools = NOTHING
+    lent_tools: DeclaredTools | None = None  # while it acts for another: no others
 
     def described(self) -> dict[str, object]:
         """What policy is told of an agent."""

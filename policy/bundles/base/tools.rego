@@ -99,9 +99,17 @@ mode_known if mode in ["allow", "strip", "block"]
 
 # --- what is beyond the call's rights
 
+# Patterns come first: most policies refuse nothing, and then no name is looked at.
 refused contains name if {
-	some name in offered
 	some pattern in settings.refused
+	some list in declared
+	some name in list
+	is_like(name, pattern)
+}
+
+refused contains name if {
+	some pattern in settings.refused
+	some name in undeclared
 	is_like(name, pattern)
 }
 
@@ -109,13 +117,6 @@ refused contains name if {
 	some effect in settings.refused_effects
 	some name in object.get(declared, effect, [])
 }
-
-offered contains name if {
-	some list in declared
-	some name in list
-}
-
-offered contains name if some name in undeclared
 
 default declared := {}
 
@@ -169,10 +170,11 @@ facts_complete if {
 	is_string(input.route.tools)
 	is_boolean(input.tools.declares)
 	is_object(input.tools.declared)
-	is_text_list(input.tools.undeclared)
-	is_text_list(input.tools.undelegated)
+	# Not each name: `concat` and `sort` are undefined on anything but text, which is no answer.
+	is_array(input.tools.undeclared)
+	is_array(input.tools.undelegated)
 	every list in input.tools.declared {
-		is_text_list(list)
+		is_array(list)
 	}
 	is_text_list(settings.refused)
 	is_text_list(settings.refused_effects)

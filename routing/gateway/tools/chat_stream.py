@@ -14,7 +14,7 @@ from typing import Any, Final
 from routing.gateway.sse import Event
 from routing.gateway.tools.called import chat_name
 from routing.gateway.tools.naming import Tool, label_of
-from routing.gateway.tools.ruling import blocked, note
+from routing.gateway.tools.ruling import STRIP, blocked, note
 from routing.gateway.tools.streams import HELD_BYTES, CallStream, rewritten
 
 _LEGACY: Final = "function_call"
@@ -50,8 +50,8 @@ class ChatCalls(CallStream):
         return self._hold(event, None) if self._held else [event]
 
     def _is_of_interest(self, data: bytes) -> bool:
-        # After a call was removed, the end of the choice has to be told otherwise.
-        return super()._is_of_interest(data) or bool(self._removed)
+        # Where calls are removed, it counts what else was said, and how the choice ends.
+        return self._ruling.mode == STRIP or super()._is_of_interest(data)
 
     def _read(self, event: Event, document: dict[str, Any]) -> list[Event]:
         for choice in _choices(document):

@@ -1,4 +1,4 @@
-"""Asking policy about the tools that one call offers.
+"""Asking policy about the tools that one call offers, before anything of it leaves.
 
 Owns the facts: names and effects, sorted, each once, so that a question asked again has been
 answered already. A call without tools, of an agent that declares none, on a route that says
@@ -8,26 +8,37 @@ nothing about tools, is no question at all.
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from kernel.errors import Denied
 from ledger.entries import Fact
 from policy.decision import TOOLS, Decision
+from routing.gateway.attempts import Undecided
 from routing.gateway.body import CallBody
 from routing.gateway.decide import Decider
+from routing.gateway.recording import decided_facts
+from routing.gateway.relay import Asked, Withheld
 from routing.gateway.snapshot import Agent, Route
 from routing.gateway.tools.declared import DeclaredTools
 from routing.gateway.tools.naming import Tool
 from routing.gateway.tools.offered import (
-    NONE,
     Offered,
     OfferedTools,
+    ToolsUnreadable,
     forced_by,
     offers_any,
     stripped,
 )
-from routing.gateway.tools.ruling import NAMES_KEPT, STRIP, Ruling, ToolNotDeclared, listed
+from routing.gateway.tools.ruling import (
+    ALLOW,
+    BLOCK,
+    NAMES_KEPT,
+    STRIP,
+    Ruling,
+    ToolNotDeclared,
+    listed,
+)
 from routing.gateway.tools.stage import is_read
 
 _COMPARED: Final = 1_000
@@ -43,32 +54,55 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Judged:
     """Policy's decision, and what it was made from."""
 
     decision: Decision
     offered: Offered
     compared: Compared
+    is_later: bool = False  # about an answer that was called for before
 
-    def ruling(self) -> Ruling:
+    def ruling(self, agent: Agent) -> Ruling:
         """Return what holds for the call. Only when it is allowed."""
         constraints = self.decision.constraints
         gone = constraints["strip"]
         assert isinstance(gone, list)  # noqa: S101  `policy.decision` has looked
         left = [tool for tool in self.offered.tools if tool.label not in gone]
+        mode = str(constraints["mode"])
+        if agent.lent_tools is not None and mode == ALLOW:
+            mode = BLOCK  # what is let pass as one's own is not let pass for another
         return Ruling(
-            mode=str(constraints["mode"]),
+            mode=mode,
             offered=self.offered,
             undeclared=self.compared.undeclared,
             stripped=tuple(gone),
             permitted=frozenset(name for tool in left for name in tool.names),
+            instead=agent.lent_tools or agent.tools if self.is_later else None,
         )
 
-    def refusal(self, entry: str) -> Denied:
+    def refusal(self) -> Denied:
         """Return the refusal of a call that is not allowed."""
-        names = [*self.compared.undelegated, *self.compared.undeclared]
-        facts = {"rule": self.decision.rule, "entry": entry, "param": "tools"}
-        return ToolNotDeclared(self.decision.reason, tools=listed(names), **facts)
+        names = listed([*self.compared.undelegated, *self.compared.undeclared])
+        rule = self.decision.rule
+        return ToolNotDeclared(self.decision.reason, tools=names, rule=rule, param="tools")
+
+    def facts(self, ruling: Ruling | None = None) -> dict[str, Fact]:
+        """Say what a call offers: how many tools, which list, and what is out of order."""
+        tools = self.offered.tools
+        if not tools:
+            return {}
+        facts: dict[str, Fact] = {"tools_offered": len(tools), "tools_digest": self.offered.digest}
+        if ruling is not None:
+            facts["tools_mode"] = ruling.mode
+        for name, labels in (
+            ("tools_undeclared", self.compared.undeclared),
+            ("tools_undelegated", self.compared.undelegated),
+            ("tools_stripped", ruling.stripped if ruling is not None else ()),
+            ("tools_servers", sorted({_host(tool.url) for tool in tools if tool.url})),
+        ):
+            if labels:
+                facts[name] = list(labels[:NAMES_KEPT])
+        return facts
 
 
 class ToolDesk:
@@ -85,16 +119,10 @@ class ToolDesk:
         body: CallBody,
         agent: Agent,
         route: Route,
-        delegated: DeclaredTools | None = None,
-    ) -> Asked | None:
-        """Return policy's decision; None when nothing is to be decided. Raises: ToolsUnreadable."""
-        if not offers_any(body):
-            if not is_read(operation) or not (agent.tools or route.options.tools or delegated):
-                return None
-            offered = NONE
-        else:
-            offered = self._offered.read(operation, body)
-        compared = self._compare(offered, agent.tools, delegated)
+    ) -> Judged:
+        """Return policy's decision. Raises: ToolsUnreadable."""
+        offered = self._offered.read(operation, body)
+        compared = self._compare(offered, agent.tools, agent.lent_tools)
         facts: dict[str, object] = {
             "question": TOOLS,
             "agent": {"name": agent.name, "stage": agent.stage},
@@ -106,7 +134,8 @@ class ToolDesk:
                 "undelegated": list(compared.undelegated),
             },
         }
-        return Asked(await self._decider.decide(facts), offered, compared)
+        decision = await self._decider.decide(facts)
+        return Judged(decision, offered, compared, is_later=bool(body.refers_to) and not body.model)
 
     def _compare(
         self, offered: Offered, declared: DeclaredTools, delegated: DeclaredTools | None
@@ -141,6 +170,40 @@ def compare(
     )
 
 
+class ToolScreen:
+    """The tools of a request, looked at before anything of it leaves."""
+
+    def __init__(self, decider: Decider) -> None:
+        self._desk = ToolDesk(decider)
+
+    def concerns(self, asked: Asked) -> bool:
+        if offers_any(asked.body):
+            return True
+        agent = asked.agent
+        is_strict = agent.tools or asked.route.options.tools or agent.lent_tools is not None
+        return bool(is_strict) and is_read(asked.wire.operation)
+
+    async def screen(self, asked: Asked) -> Asked:
+        """Return the call with what it may offer. Raises: Withheld."""
+        operation, agent = asked.wire.operation, asked.agent
+        try:
+            judged = await self._desk.ask(operation, asked.body, agent, asked.route)
+        except ToolsUnreadable as error:
+            raise Withheld(error) from None
+        facts = {**decided_facts(judged.decision), **judged.facts()}
+        if not judged.decision.is_lasting:
+            raise Withheld(Undecided(judged.decision.reason, rule=judged.decision.rule), facts)
+        if not judged.decision.allow:
+            raise Withheld(judged.refusal(), facts)
+        ruling = judged.ruling(agent)
+        try:
+            raw = without_stripped(asked.body, ruling)
+        except ToolNotDeclared as error:
+            raise Withheld(error, facts) from None
+        changed = asked.rewritten(asked.raw if raw is None else raw, judged.facts(ruling))
+        return replace(changed, ruling=ruling)
+
+
 def without_stripped(body: CallBody, ruling: Ruling) -> bytes | None:
     """Return the request without what was stripped; None when nothing was.
 
@@ -163,24 +226,6 @@ def without_stripped(body: CallBody, ruling: Ruling) -> bytes | None:
             tools=listed(gone),
         )
     return stripped(body, ruling.offered, ruling.stripped)
-
-
-def offered_facts(ruling: Ruling | None) -> dict[str, Fact]:
-    """Say what a call offered: how many tools, which list, and what was out of order."""
-    if ruling is None or not ruling.offered.elements:
-        return {}
-    facts: dict[str, Fact] = {
-        "tools_offered": len(ruling.offered.tools),
-        "tools_digest": ruling.offered.digest,
-        "tools_mode": ruling.mode,
-    }
-    if ruling.undeclared:
-        facts["tools_undeclared"] = list(ruling.undeclared[:NAMES_KEPT])
-    if ruling.stripped:
-        facts["tools_stripped"] = list(ruling.stripped[:NAMES_KEPT])
-    if hosts := sorted({tool.url for tool in ruling.offered.tools if tool.url})[:NAMES_KEPT]:
-        facts["tools_servers"] = [_host(url) for url in hosts]
-    return facts
 
 
 def _host(url: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kernel.errors import Denied
+from routing.gateway.tools.declared import DeclaredTools
 from routing.gateway.tools.naming import Tool, mcp_label
 from routing.gateway.tools.offered import NONE, Offered
 
@@ -49,6 +50,8 @@ class Ruling:
     undeclared: tuple[str, ...] = ()
     stripped: tuple[str, ...] = ()
     permitted: frozenset[str] = field(default_factory=frozenset)
+    # Of an answer that is asked for later, when nobody knows any more what was offered.
+    instead: DeclaredTools | None = None
 
     @property
     def governs(self) -> bool:
@@ -59,6 +62,8 @@ class Ruling:
         """Tell whether a call may reach the agent."""
         if not self.governs:
             return True
+        if self.instead is not None:
+            return self.instead.effect_of(call) is not None
         if call.server:
             return call.label in self.permitted or mcp_label(call.server) in self.permitted
         return any(

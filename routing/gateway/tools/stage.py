@@ -12,6 +12,8 @@ from typing import Final
 import orjson
 
 from ledger.entries import Fact
+from routing.gateway.relay import Asked, Stage
+from routing.gateway.snapshot import Target
 from routing.gateway.sse import Event
 from routing.gateway.tools.called import MARKS, calls_in, without
 from routing.gateway.tools.chat_stream import ChatCalls
@@ -26,15 +28,20 @@ CALLS_KEPT: Final = 50
 _STREAMS: Final[dict[str, type[CallStream]]] = {
     stream.operation: stream for stream in (ChatCalls, MessageCalls, ResponseCalls)
 }
+# A kept response is asked for later and reads like any other.
+_READ: Final = {name: name for name in _STREAMS} | {
+    "response_read": "responses",
+    "response_cancel": "responses",
+}
 
 
-class ToolStage:
+class ToolStage(Stage):
     """The tools of one attempt's answer."""
 
     def __init__(self, operation: str, ruling: Ruling) -> None:
-        self._operation = operation
+        self._operation = reading = _READ[operation]
         self._ruling = ruling
-        self._stream = _STREAMS[operation](ruling, self._note)
+        self._stream = _STREAMS[reading](ruling, self._note)
         self.called: list[str] = []
         self.refused: list[str] = []
         self._total = 0
@@ -81,6 +88,13 @@ class ToolStage:
             self.refused.append(call.label)
 
 
+def tool_stage(asked: Asked, target: Target) -> Stage | None:
+    """Return the stage of a call whose tools were ruled on."""
+    if asked.ruling is None or asked.wire.operation not in _READ:
+        return None
+    return ToolStage(asked.wire.operation, asked.ruling)
+
+
 def is_read(operation: str) -> bool:
     """Tell whether answers of this kind can call tools."""
-    return operation in _STREAMS
+    return operation in _READ

@@ -217,6 +217,7 @@ def make_agent(served: ServedGateway, world: World, vendor: ScriptedVendor) -> C
         port: int = 0,
         constraints: dict[str, Any] | None = None,
         dialect: str = "openai",
+        options: dict[str, Any] | None = None,
         **over: Any,
     ) -> Agent:
         scheme = "x-api-key" if dialect == "anthropic" else "bearer"
@@ -224,7 +225,8 @@ def make_agent(served: ServedGateway, world: World, vendor: ScriptedVendor) -> C
             vendor.base_url, secret=SECRET, dialect=dialect, auth_scheme=scheme
         )
         route = f"route-{vendor_id}"
-        world.add_route(route, world.add_model(vendor_pk), constraints=constraints)
+        model = world.add_model(vendor_pk)
+        world.add_route(route, model, constraints=constraints, options=options)
         row = world.add_agent(**{"routes": [route]} | over)
         agent = Agent(port or served.port, row.key)
         agent.world, agent.row, agent.route, agent.vendor_id = world, row, route, vendor_id
