@@ -48,6 +48,7 @@ def _tool(rest: Place, was: Any, now: Any) -> str:
         "approval": lambda: was == "required",
         "maxAmount": lambda: now is None or (was is not None and now > was),
         "currency": lambda: True,
+        "url": lambda: True,
         "tools": lambda: now is not None or len(rest) == 2,
     }
     check = checks.get(what)

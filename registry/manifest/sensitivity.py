@@ -35,6 +35,9 @@ def risk_tier(spec: Mapping[str, Any]) -> str:
     ]
     for tool in spec.get("tools", []):
         tiers.append(_BY_EFFECT.get(tool.get("effect", ""), "low"))
+        if (name := str(tool.get("name", ""))).endswith("*"):
+            # What it will ever cover is not known: everything, or what nobody stated an effect of.
+            tiers.append("high" if name == "*" else "low" if "effect" in tool else "medium")
         tiers.append(_BY_ACCESS.get(tool.get("access", ""), "low"))
     return max(tiers, key=RISK_TIERS.index)
 

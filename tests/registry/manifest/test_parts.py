@@ -46,6 +46,9 @@ def test_what_is_no_semantic_version_is_not_read_as_one(text: str) -> None:
         ({"dataClasses": ["confidential"]}, "medium"),
         ({"dataClasses": ["public"], "tools": [{"name": "pay", "effect": "money"}]}, "high"),
         ({"dataClasses": ["public"], "tools": [{"mcp": "x", "access": "write"}]}, "medium"),
+        ({"dataClasses": ["public"], "tools": [{"name": "*", "effect": "read"}]}, "high"),
+        ({"dataClasses": ["public"], "tools": [{"name": "a_*"}]}, "medium"),
+        ({"dataClasses": ["public"], "tools": [{"name": "a_*", "effect": "read"}]}, "low"),
         ({"dataClasses": ["homegrown"]}, "medium"),
     ],
 )

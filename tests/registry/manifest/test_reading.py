@@ -301,6 +301,12 @@ CONTRADICTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "an empty owner": ({"owner": ""}, "'' does not fit"),
     "an empty team": ({"team": ""}, "'' does not fit"),
     "an empty purpose": ({"purpose": ""}, "must not be empty"),
+    "a star inside of a tool's name": ({"tools": [{"name": "a*b"}]}, "does not fit"),
+    "two stars": ({"tools": [{"name": "a**"}]}, "does not fit"),
+    "a server's address that is none": (
+        {"tools": [{"mcp": "x", "url": "ftp://x"}]},
+        "does not fit",
+    ),
     "a number as an effect": ({"tools": [{"name": "x", "effect": 3}]}, "not a number"),
     "an effect nearly right": ({"tools": [{"name": "x", "effect": "monye"}]}, "mean money"),
     "a negative cap": ({"tools": [{"name": "x", "maxAmount": -1}]}, "at least 0"),

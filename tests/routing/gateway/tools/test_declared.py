@@ -89,4 +89,5 @@ def test_a_name_that_no_vendor_takes_becomes_a_digest(name: str) -> None:
 
 
 def test_what_has_no_name_is_unnamed() -> None:
-    assert [label_of(name) for name in ("", None, 7, {})] == ["unnamed"] * 4
+    nameless: list[object] = ["", None, 7, {}]
+    assert [label_of(name) for name in nameless] == ["unnamed"] * 4

@@ -125,6 +125,7 @@ def test_a_stripped_call_leaves_the_others(wire: str) -> None:
     left = whole(wire, STRIP, answering(wire, "a", "evil", "b"), "a", "b")
     assert "evil" not in json.dumps(left)
     raw = b"".join(streaming(wire, "a", "evil", "b", text="Hi"))
+    out = b""
     for step in (0, 1, 13):
         out = relayed(stage(wire, STRIP, "a", "b"), raw, step)
         assert b"evil" not in out
