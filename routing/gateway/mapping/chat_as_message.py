@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from routing.gateway.errors import VendorGarbage
-from routing.gateway.mapping.endings import messages_usage, stop_reason
+from routing.gateway.mapping.endings import index_of, messages_usage, stop_reason
 from routing.gateway.mapping.tools import arguments_in, tool_id
 
 Shape = dict[str, Any]
@@ -151,7 +151,7 @@ class EventWriter:
     def _call(self, call: Shape) -> list[Shape]:
         said = call.get("function")
         function = said if isinstance(said, dict) else {}
-        index = call.get("index", len(self._calls) if call.get("id") else 0)
+        index = index_of(call, len(self._calls))
         events: list[Shape] = []
         if index not in self._calls:
             if self._kind != "tool_use":

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from routing.gateway.errors import VendorGarbage
+from routing.gateway.mapping.endings import index_of
 from routing.gateway.mapping.message_as_chat import Shape
 from routing.gateway.metering import count, count_in
 
@@ -24,11 +26,18 @@ def response_of(completion: Shape, *, call: Shape, created: int) -> Shape:
     """Return a whole answer as a response."""
     writer = ResponseWriter(call=call, created=created)
     choices = completion.get("choices")
-    choice = choices[0] if isinstance(choices, list) and choices else {}
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    if not isinstance(choice, dict) or not isinstance(choice.get("message"), dict):
+        raise VendorGarbage("The vendor answered without a choice that could be translated.")
     said = choice.get("message")
     calls = said.get("tool_calls") if isinstance(said, dict) else None
     if isinstance(said, dict) and isinstance(calls, list):
-        said = {**said, "tool_calls": [{**one, "index": n} for n, one in enumerate(calls)]}
+        said = {
+            **said,
+            "tool_calls": [
+                {**one, "index": n} for n, one in enumerate(calls) if isinstance(one, dict)
+            ],
+        }
     writer.take({**completion, "choices": [{**choice, "delta": said}]})
     *_, ended = writer.end()
     response: Shape = ended["response"]
@@ -92,7 +101,7 @@ class ResponseWriter:
         """Return what is said last, once the usage is known."""
         events = self._begin({}) + self._shut()
         response = self._response
-        reason = _ENDED.get(self._finish)
+        reason = _ENDED.get(str(self._finish))
         response["status"] = "incomplete" if reason else "completed"
         response["incomplete_details"] = {"reason": reason} if reason else None
         return [*events, self._event(response["status"], response=response)]
@@ -143,7 +152,7 @@ class ResponseWriter:
     def _call(self, call: Shape) -> list[Shape]:
         said = call.get("function")
         function = said if isinstance(said, dict) else {}
-        index = call.get("index", len(self._calls) if call.get("id") else 0)
+        index = index_of(call, len(self._calls))
         events: list[Shape] = []
         if index not in self._calls:
             if self._kind != "function_call":

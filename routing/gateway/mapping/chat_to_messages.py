@@ -154,8 +154,9 @@ def _turns(messages: list[Any], losses: Losses) -> tuple[list[Part], list[Shape]
     return system, turns
 
 
-def _role(message: Any) -> Any:
-    return message.get("role") if isinstance(message, dict) else None
+def _role(message: Any) -> str:
+    role = message.get("role") if isinstance(message, dict) else None
+    return role if isinstance(role, str) else ""
 
 
 def _add(turns: list[Shape], role: str, blocks: list[Part]) -> None:

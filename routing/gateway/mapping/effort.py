@@ -54,7 +54,7 @@ def thinking_for_messages(
     """Return the members that ask for an effort."""
     if effort == "none":
         return {"thinking": {"type": "disabled"}}
-    if effort not in _EFFORTS:
+    if not isinstance(effort, str) or effort not in _EFFORTS:
         raise refusal("reasoning_effort", f"must be none, {', '.join(_EFFORTS)}")
     if not takes_budget(model):
         return {
@@ -81,7 +81,7 @@ def effort_for_chat(thinking: Any, effort: Any, losses: Losses) -> str | None:
     if kind == "disabled":
         return "none"
     if effort is not None:
-        if effort not in _EFFORTS:
+        if not isinstance(effort, str) or effort not in _EFFORTS:
             raise refusal("output_config.effort", f"must be one of {', '.join(_EFFORTS)}")
         return str(effort)
     match kind:

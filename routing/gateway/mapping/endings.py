@@ -27,7 +27,7 @@ _STOP_REASONS: Final = {
 
 def finish_reason(stop_reason: Any) -> str:
     """Return a stop_reason as a finish_reason."""
-    return FINISH_REASONS.get(stop_reason, "stop")
+    return FINISH_REASONS.get(str(stop_reason), "stop")
 
 
 def stop_reason(finish: Any, *, called: bool, refused: bool) -> str:
@@ -40,7 +40,15 @@ def stop_reason(finish: Any, *, called: bool, refused: bool) -> str:
         return "refusal"
     if finish == "stop" and called:
         return "tool_use"
-    return _STOP_REASONS.get(finish, "end_turn")
+    return _STOP_REASONS.get(str(finish), "end_turn")
+
+
+def index_of(call: dict[str, Any], next_one: int) -> int:
+    """Return which call a piece belongs to; some servers number none and name each."""
+    index = call.get("index")
+    if type(index) is int:
+        return index
+    return next_one if call.get("id") else max(0, next_one - 1)
 
 
 def chat_usage(usage: Any) -> dict[str, Any] | None:

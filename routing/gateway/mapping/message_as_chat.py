@@ -90,8 +90,8 @@ class ChunkWriter:
         self._id: Any = None
         self._model: Any = None
         self._usage: Shape = {}
-        self._calls: dict[Any, int] = {}  # the block's index to the call's
-        self._given: dict[Any, Any] = {}  # inputs that came whole, until arguments come
+        self._calls: dict[int, int] = {}  # the block's index to the call's
+        self._given: dict[int, Any] = {}  # inputs that came whole, until arguments come
         self._reason: str | None = None
         self.lost: set[str] = set()
 
@@ -101,11 +101,11 @@ class ChunkWriter:
             case "message_start":
                 return self._begin(event.get("message"))
             case "content_block_start":
-                return self._open(event.get("index"), event.get("content_block"))
+                return self._open(_index(event), event.get("content_block"))
             case "content_block_delta":
-                return self._add(event.get("index"), event.get("delta"))
+                return self._add(_index(event), event.get("delta"))
             case "content_block_stop":
-                return self._shut(event.get("index"))
+                return self._shut(_index(event))
             case "message_delta":
                 return self._settle(event)
             case _:
@@ -136,7 +136,7 @@ class ChunkWriter:
             self._note(message.get("usage"))
         return self._chunk({"role": "assistant", "content": ""})
 
-    def _open(self, index: Any, block: Any) -> list[Shape]:
+    def _open(self, index: int, block: Any) -> list[Shape]:
         kind = block.get("type") if isinstance(block, dict) else None
         if kind == "tool_use":
             number = self._calls[index] = len(self._calls)
@@ -150,7 +150,7 @@ class ChunkWriter:
             self.lost.add(_kind(block))
         return []
 
-    def _add(self, index: Any, delta: Any) -> list[Shape]:
+    def _add(self, index: int, delta: Any) -> list[Shape]:
         match delta:
             case {"type": "text_delta", "text": str(text)}:
                 return self._chunk({"content": text})
@@ -164,14 +164,14 @@ class ChunkWriter:
                 pass
         return []
 
-    def _arguments(self, index: Any, piece: str) -> list[Shape]:
+    def _arguments(self, index: int, piece: str) -> list[Shape]:
         if not piece:
             return []
         self._given.pop(index, None)
         call = {"index": self._calls[index], "function": {"arguments": piece}}
         return self._chunk({"tool_calls": [call]})
 
-    def _shut(self, index: Any) -> list[Shape]:
+    def _shut(self, index: int) -> list[Shape]:
         """Say the arguments that no delta brought: clients read them as JSON."""
         if index not in self._given:
             return []
@@ -195,3 +195,8 @@ class ChunkWriter:
             self._usage |= {name: value for name, value in usage.items() if value}
             self._usage.setdefault("input_tokens", 0)
             self._usage.setdefault("output_tokens", 0)
+
+
+def _index(event: Shape) -> int:
+    index = event.get("index")
+    return index if type(index) is int else 0

@@ -123,6 +123,8 @@ def _configured(said: Shape, losses: Losses) -> Shape:
 
 def _add(messages: list[Shape], item: Any, losses: Losses) -> None:
     kind = item.get("type", "message") if isinstance(item, dict) else None
+    if not isinstance(kind, str):
+        raise refusal("input", "must be a text or a list of items with a type")
     if kind == "reasoning":
         losses.hint("input.reasoning")
     elif kind in _ITEMS:

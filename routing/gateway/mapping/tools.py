@@ -62,7 +62,7 @@ def choice_for_messages(said: Any, parallel: Any, losses: Losses) -> Shape | Non
             return None
         made = {"type": "auto"}
     else:
-        if said not in _CHOICES:
+        if not isinstance(said, str) or said not in _CHOICES:
             raise refusal("tool_choice", "must be auto, none, required or a function")
         made = {"type": _CHOICES[said]}
     if parallel is False and made["type"] != "none":
@@ -141,7 +141,7 @@ def choice_for_chat(said: Any, losses: Losses) -> Shape:
     if choice.get("type") == "tool":
         name = text_of(choice.get("name"), "tool_choice.name")
         made["tool_choice"] = {"type": "function", "function": {"name": name}}
-    elif choice.get("type") in _CHOICES_BACK:
+    elif choice.get("type") in (*_CHOICES_BACK,):
         made["tool_choice"] = _CHOICES_BACK[choice["type"]]
     else:
         raise refusal("tool_choice.type", "must be auto, any, none or tool")

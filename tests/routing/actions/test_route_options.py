@@ -89,7 +89,8 @@ def test_an_override_that_time_went_by_does_not_keep_a_route_from_being_said_aga
 
 
 @settings(suppress_health_check=[HealthCheck.too_slow])
-@given(st.dictionaries(st.sampled_from(["fallback_on", "retries", "deadline_ms", "sticky"]),
+@given(st.dictionaries(st.sampled_from(["fallback_on", "retries", "deadline_ms", "sticky",
+                                        "translate", "drop_hints"]),
                        st.recursive(st.none() | st.booleans() | st.integers() | st.text(),
                                     lambda inner: st.lists(inner, max_size=3))))  # fmt: skip
 def test_whatever_is_said_is_refused_or_read_as_it_was_kept(said):
@@ -101,3 +102,5 @@ def test_whatever_is_said_is_refused_or_read_as_it_was_kept(said):
     wanted = kept.get("fallback_on", DEFAULTS.fallback_on)
     assert (read.retries, read.deadline_ms) == (kept.get("retries", 0), kept.get("deadline_ms"))
     assert read.fallback_on == frozenset(wanted)
+    assert read.translate is kept.get("translate", True)
+    assert read.drop_hints is kept.get("drop_hints", False)
