@@ -121,6 +121,8 @@ class Journal:
         self.slow_batches = 0
         self.entries = 0
         self.levels: Levels = Levels()
+        self._in_doubt: set[str] = set()
+        self._durable: set[str] | None = None
 
     def __repr__(self) -> str:
         return f"Journal({self.writer or 'down'})"  # the address carries a password
@@ -160,6 +162,14 @@ class Journal:
         self._waiting.append(Job(fields, stream, rows, is_first, committed, moves))
         self._wake.set()
         await committed
+
+    def take_doubts(self) -> set[str] | None:
+        """Return which entries are durable after all, of those refused when it was lost.
+
+        None until it has begun anew: only then is it known.
+        """
+        durable, self._durable = self._durable, None
+        return durable
 
     async def close(self) -> None:
         """Record what waits, say that this writer is done, and let go of the connection."""
@@ -218,6 +228,7 @@ class Journal:
             # An earlier epoch of this process may still have a statement running in a
             # backend that does not know yet that we are gone: closing waits for it.
             await self._close_writers()
+            await self._settle_doubts(connection)
             await connection.execute(
                 "INSERT INTO ledger_writer (writer, process, started_at, heartbeat_at)"
                 " VALUES ($1, $2, now(), now())",
@@ -225,6 +236,14 @@ class Journal:
             )
         self.writer = writer
         logger.info("journal.open", writer=writer)
+
+    async def _settle_doubts(self, connection: psycopg.AsyncConnection[Any]) -> None:
+        """Look which entries of the last batch are there; nothing of it is on its way any more."""
+        cursor = await connection.execute(
+            "SELECT entry_id FROM ledger_entry WHERE entry_id = ANY($1)", (sorted(self._in_doubt),)
+        )
+        self._durable = (self._durable or set()) | {row[0] for row in await cursor.fetchall()}
+        self._in_doubt.clear()
 
     async def _close_writers(self) -> None:
         assert self._connection is not None  # noqa: S101  callers hold one
@@ -286,6 +305,7 @@ class Journal:
                     if not await self._try_commit([job]):
                         _refuse(job, NotRecordable())
         except BaseException:
+            self._in_doubt |= {job.fields.entry_id for job in jobs}
             for job in jobs:
                 _refuse(job, JournalDown())
             raise

@@ -17,12 +17,13 @@ from django.db.models.functions import Now
 
 from kernel import clock
 from kernel.refs import Ref
-from ledger.entries import Fields
+from ledger.entries import Fact, Fields
 from ledger.headers import Header, read_header
 from ledger.models import Entry, Writer
 from ledger.record import append
 from ledger.verbs import Verb
 from registry.actors import Actor
+from routing.actions.settling import settle_lost
 from routing.models import Call, UsageMark
 
 STALE_AFTER: Final = timedelta(seconds=15)
@@ -76,7 +77,9 @@ def _conclude(intent: Entry, actor: Actor) -> bool:
     header = read_header(bytes(intent.header))
     try:
         with transaction.atomic():
-            append(_result(header, actor), stream=header.stream)
+            # The windows first, as a gateway does: the two never wait for each other in a circle.
+            settled = settle_lost(header)
+            append(_result(header, actor, settled), stream=header.stream)
             if header.agent_id:
                 _call(header).save(force_insert=True)
     except IntegrityError:
@@ -84,8 +87,11 @@ def _conclude(intent: Entry, actor: Actor) -> bool:
     return True
 
 
-def _result(header: Header, actor: Actor) -> Fields:
+def _result(header: Header, actor: Actor, settled: list[str]) -> Fields:
     facts = header.facts
+    charged: dict[str, Fact] = {}
+    if settled:
+        charged = {"settled": settled, "charged": "reserved"}
     return Fields(
         kind=Entry.Kind.RESULT.value,
         verb=Verb.CALL_LOST.value,
@@ -101,6 +107,7 @@ def _result(header: Header, actor: Actor) -> Fields:
             "route": facts.get("route"),
             "vendor": facts.get("vendor"),
             "model": facts.get("model"),
+            **charged,
         },
     )
 

@@ -68,6 +68,9 @@ class Ledger(Protocol):
     def levels(self) -> Levels:
         """How the windows of budgets stood when they were last written here."""
 
+    def take_doubts(self) -> set[str] | None:
+        """Return which refused entries are durable after all; None while that is not known."""
+
     async def append(
         self,
         fields: Fields,

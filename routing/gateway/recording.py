@@ -31,7 +31,7 @@ from routing.gateway.snapshot import Route, Target
 
 _OFFLOAD_BYTES: Final = 256 * 1024
 _RUNS_KEPT: Final = 20_000
-_OWED_KEPT: Final = 1_000
+_OWED_KEPT: Final = 10_000
 # From the least to the most protected. A class that is not here is protected like the last.
 _CLASSES: Final = ("public", "internal", "confidential", "personal", "regulated")
 
@@ -190,6 +190,10 @@ class Outcome:
     facts: Mapping[str, Fact] = field(default_factory=dict)  # of the stages it went through
 
 
+# Of an attempt whose intent is durable and was said not to be: it did not leave.
+NEVER_LEFT: Final = Outcome("error", 0, Usage(), b"", 0, error_code="journal_down")
+
+
 def highest(data_classes: tuple[str, ...]) -> str:
     """Return the most protected class of some."""
 
@@ -222,6 +226,7 @@ class Recorder:
         self._keys = keys
         self._runs: OrderedDict[str, None] = OrderedDict()
         self._owed: deque[tuple[Attempt, Outcome]] = deque(maxlen=_OWED_KEPT)
+        self._unsure: dict[str, Attempt] = {}
 
     @property
     def levels(self) -> Levels:
@@ -263,7 +268,15 @@ class Recorder:
         )
         is_first = attempt.number == 1
         rows = self._run_rows(subject, attempt.started_at) if is_first else []
-        await self._append(fields, subject, rows, data_key, is_first=is_first, moves=moves)
+        try:
+            await self._append(fields, subject, rows, data_key, is_first=is_first, moves=moves)
+        except NotRecordable:
+            raise
+        except JournalDown:
+            # It does not leave; but its intent may be durable, and hold something.
+            if len(self._unsure) < _OWED_KEPT:
+                self._unsure[attempt.entry_id] = attempt
+            raise
 
     async def conclude(self, attempt: Attempt, outcome: Outcome) -> None:
         """Record how a call ended. Raises: JournalDown leaves.
@@ -282,6 +295,11 @@ class Recorder:
 
     async def pay_debts(self) -> None:
         """Record the results that are owed, as far as the journal takes them now."""
+        if (durable := self._ledger.take_doubts()) is not None:
+            unsure, self._unsure = self._unsure, {}
+            self._owed.extend(
+                (unsure[entry_id], NEVER_LEFT) for entry_id in sorted(durable & unsure.keys())
+            )
         while self._owed:
             attempt, outcome = self._owed[0]
             try:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from kernel import clock
 from kernel.refs import Ref, new_id
 from ledger.entries import GENESIS, Fact, Fields, link
+from ledger.headers import read_header
 from ledger.models import Entry, Writer
 from ledger.verification import verify_all
 from registry.actors import Actor
 from routing.actions.lost_calls import reap_lost_calls
-from routing.models import Call
+from routing.models import BudgetWindow, Call
+from tests.factories import make_budget
 
 pytestmark = pytest.mark.django_db
 
@@ -143,3 +145,24 @@ def test_a_lost_attempt_stays_with_its_call():
     rows = Call.objects.values_list("intent_id", "call_id", "attempt", "is_shadow")
     assert set(rows) == {(second.entry_id, "ent_1", 2, False), (shadow.entry_id, "ent_1", 0, True)}
     assert Call.objects.get(attempt=2).fallback_reason == "http_503"
+
+
+def test_what_a_lost_call_held_is_spent_once_and_marked():
+    budget = make_budget()
+    other = make_budget(measure="open_calls", period="always", currency="", cap=5)
+    since = datetime(2026, 11, 1, tzinfo=UTC)
+    ever = datetime(1970, 1, 1, tzinfo=UTC)
+    BudgetWindow.objects.create(budget=budget, starts_at=since, spent=7, held=1000)
+    BudgetWindow.objects.create(budget=other, starts_at=ever, held=2)
+    reserved = [
+        f"{budget.public_id} 2026-11-01T00:00:00.000000Z cost 400",
+        f"{other.public_id} 1970-01-01T00:00:00.000000Z open_calls 1",
+        "not a line of ours",
+    ]
+    intent = make_intent(make_writer(beat_ago=60), reserved=reserved)
+    assert [reap_lost_calls(actor=REAPER) for _ in range(2)] == [1, 0]
+    found = BudgetWindow.objects.order_by("budget_id").values_list("spent", "held")
+    assert list(found) == [(407, 600), (0, 1)]
+    facts = read_header(bytes(Entry.objects.get(intent_id=intent.entry_id).header)).facts
+    assert facts["charged"] == "reserved"
+    assert facts["settled"] == reserved[:1]
