@@ -11,7 +11,7 @@ CHECKED = env -i PATH="$$PATH" HOME="$$HOME" LANG=C.UTF-8 \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run demo test check fix bench lock css venv venv-dev
+.PHONY: help run demo test check fix soak bench lock css venv venv-dev
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' "$(strip $(MAKEFILE_LIST))" | expand -t 16
@@ -42,6 +42,9 @@ check: venv-dev  ## lint, format, types, import order, migrations, deployment se
 
 fix: venv-dev  ## mend what lint and format can mend
 	@$(GO) $(PY) -m ruff check --fix . ; $(PY) -m ruff format .
+
+soak: venv-dev  ## the slow walls at full size: 500 streams on three gateways against one budget
+	@$(GO) UNSPRAWL_SOAK_STREAMS=500 exec $(PY) -m pytest -q tests/routing/gateway/test_budget_wall.py $(ARGS)
 
 bench: venv-dev  ## measure; prints a table and writes JSON
 	@$(GO) exec $(PY) -m bench $(ARGS)
