@@ -17,6 +17,7 @@ class Review(models.Model):
         REGISTRATION = "registration"
         VERSION = "version"
         PROMOTION = "promotion"
+        STOP_LIFT = "stop_lift", "Lifting a stop"
 
     class State(models.TextChoices):
         OPEN = "open"

@@ -10,9 +10,16 @@ from collections.abc import Iterable
 from typing import Any
 
 from approvals.ports import bind_vendors
-from registry.ports import bind_routes
+from registry.actors import Actor
+from registry.models import Agent
+from registry.ports import bind_containment, bind_routes
+from routing.actions.containing import contain
+from routing.containment.gateways import Gateways
+from routing.containment.kept import IssuedKeys, KeptByVendors
+from routing.containment.paths import register_paths
 from routing.models import RouteTarget
 from routing.queries.routes import RouteNames
+from routing.queries.stops import subject_for
 
 
 class RouteVendors:
@@ -31,6 +38,14 @@ class RouteVendors:
         return [_receiver(target) for target in ordered.select_related("route", "model__vendor")]
 
 
+class ProvenByRouting:
+    """Answers the registry: whether an agent that was killed is contained."""
+
+    def prove(self, agent: Agent, *, actor: Actor) -> dict[str, Any]:
+        system = Actor.system("containment")
+        return contain(subject_for(system, "agent", agent.public_id), actor=actor).facts()
+
+
 def _receiver(target: RouteTarget) -> dict[str, Any]:
     vendor = target.model.vendor
     taken = target.route.constraints.get("data_classes") or vendor.data_classes
@@ -47,3 +62,5 @@ def bind() -> None:
     """Fill every port; called once, when all models are loaded."""
     bind_routes(RouteNames())
     bind_vendors(RouteVendors())
+    bind_containment(ProvenByRouting())
+    register_paths(Gateways(), IssuedKeys(), KeptByVendors())

@@ -1,6 +1,6 @@
-"""What the registry asks of its left: which task routes there are.
+"""What the registry asks of its left: which task routes there are, and whether a kill holds.
 
-Owns the question, not the answer. `config.wiring` binds the answer at start; until then
+Owns the questions, not the answers. `config.wiring` binds the answers at start; until then
 asking is a programming error, because a manifest that names a route nobody checked would
 be accepted on trust.
 """
@@ -8,7 +8,11 @@ be accepted on trust.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from registry.actors import Actor
+    from registry.models import Agent
 
 
 class RouteDirectory(Protocol):
@@ -23,12 +27,24 @@ class RouteDirectory(Protocol):
         ...
 
 
+class Containment(Protocol):
+    """Proves that nothing of an agent moves any more."""
+
+    def prove(self, agent: Agent, *, actor: Actor) -> dict[str, Any]:
+        """Return ``{contained, verdict, milliseconds, paths}``, after what stopped it is committed.
+
+        Records: containment.proven or containment.failed.
+        """
+        ...
+
+
 class PortUnbound(RuntimeError):
     """Raised when a port is asked before it is bound: a programming error, never caught."""
 
 
 class _Bindings:
     routes: RouteDirectory | None = None
+    containment: Containment | None = None
 
 
 def bind_routes(directory: RouteDirectory | None) -> None:
@@ -41,3 +57,15 @@ def routes() -> RouteDirectory:
     if _Bindings.routes is None:
         raise PortUnbound("registry.ports.bind_routes was not called")
     return _Bindings.routes
+
+
+def bind_containment(prover: Containment | None) -> None:
+    """Fill the port; the last binding holds."""
+    _Bindings.containment = prover
+
+
+def containment() -> Containment:
+    """Return what proves. Raises: PortUnbound."""
+    if _Bindings.containment is None:
+        raise PortUnbound("registry.ports.bind_containment was not called")
+    return _Bindings.containment

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from routing.api import models, routes, runs, usage, vendors
+from routing.api import models, routes, runs, stops, usage, vendors
 
 urlpatterns = [
     *vendors.urlpatterns,
     *models.urlpatterns,
     *routes.urlpatterns,
     *runs.urlpatterns,
+    *stops.urlpatterns,
     *usage.urlpatterns,
 ]

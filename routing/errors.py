@@ -4,15 +4,16 @@ Malformed   400   CatalogueUnreadable
 Invalid     422   AddressUnusable · VendorInvalid · ModelInvalid · RouteInvalid
                   ReasonMissing · NothingToChange · SecretUnusable
 NotFound    404   VendorNotFound · ModelNotFound · RouteNotFound · RunNotFound
-                  CallsNotFound
+                  CallsNotFound · SubjectNotFound · StopNotFound
 Conflict    409   VendorExists · ModelExists · RouteMoved · AlreadyDisabled · NotDisabled
-                      VendorDisabled
+                      VendorDisabled · StopInForce · StopLifted
+Denied      403   MayNotStop · LiftNeedsPeople
 Unavailable 503   GatewayUnreachable
 """
 
 from __future__ import annotations
 
-from kernel.errors import Conflict, Invalid, Malformed, NotFound, Unavailable
+from kernel.errors import Conflict, Denied, Invalid, Malformed, NotFound, Unavailable
 
 
 class CatalogueUnreadable(Malformed):
@@ -139,6 +140,48 @@ class NotDisabled(Conflict):
 
     code = "routing.not_disabled"
     title = "It is not disabled"
+
+
+class MayNotStop(Denied):
+    """Raised when somebody wants to stop, or lift, what is not theirs."""
+
+    code = "routing.may_not_stop"
+    title = "You may not stop this"
+
+
+class SubjectNotFound(NotFound):
+    """Raised when what is to be stopped does not exist, or the viewer may not see it."""
+
+    code = "routing.stop_subject_not_found"
+    title = "There is nothing of that name to stop"
+
+
+class StopNotFound(NotFound):
+    """Raised when there is no such stop."""
+
+    code = "routing.stop_not_found"
+    title = "There is no such stop"
+
+
+class StopInForce(Conflict):
+    """Raised when the same is stopped already; names that stop."""
+
+    code = "routing.stop_in_force"
+    title = "It is stopped already"
+
+
+class StopLifted(Conflict):
+    """Raised when a stop is to be lifted or proven that was lifted."""
+
+    code = "routing.stop_lifted"
+    title = "The stop was lifted already"
+
+
+class LiftNeedsPeople(Denied):
+    """Raised when a stop of everything is to be lifted by something that is no person."""
+
+    code = "routing.lift_needs_people"
+    title = "A stop of everything is lifted by two people"
 
 
 class GatewayUnreachable(Unavailable):

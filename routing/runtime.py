@@ -236,7 +236,9 @@ class GatewayProcess:
         )
         self._door = Door(keys, answers.answer)
         port = await self._door.open(told.door_bind, told.door_port)
-        await self._announcing.open(f"{told.door_host or told.door_bind}:{port}")
+        everywhere = told.door_bind in {"0.0.0.0", "::"}  # noqa: S104  an address to compare with
+        host = told.door_host or (socket.gethostname() if everywhere else told.door_bind)
+        await self._announcing.open(f"{host}:{port}")
 
     async def _know_again(self) -> None:
         # A writer that was closed by somebody else was closed for a reason: what was decided

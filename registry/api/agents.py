@@ -35,6 +35,7 @@ from registry.manifest.diff import compare
 from registry.manifest.reading import JSON_TYPES, YAML_TYPES
 from registry.manifest.writing import to_yaml
 from registry.models import Agent
+from registry.ports import containment
 from registry.queries import (
     agent_for,
     agent_inside_for,
@@ -91,6 +92,9 @@ class KilledOutput(AgentOutput):
     """A killed agent and the keys that no longer open anything."""
 
     revoked_keys = serializers.ListField(child=serializers.CharField())
+    containment = serializers.DictField(
+        help_text="contained, verdict, milliseconds, and what each path was found to be."
+    )
 
 
 class AgentQuery(ListQuery):
@@ -274,7 +278,9 @@ class KillAgent(APIView):
     def post(self, request: Request, name: str) -> Response:
         actor = actor_of(request)
         killed = act.kill_agent(name, actor=actor, reason=said(ReasonInput, request)["reason"])
-        return Response(AgentOutput(killed.agent).data | {"revoked_keys": killed.revoked_keys})
+        proven = containment().prove(killed.agent, actor=actor)
+        more = {"revoked_keys": killed.revoked_keys, "containment": proven}
+        return Response(AgentOutput(killed.agent).data | more)
 
 
 def _facts(similar: list[Similar]) -> list[dict[str, object]]:
