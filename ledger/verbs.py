@@ -63,6 +63,8 @@ class Verb(StrEnum):
     STOP_LIFTED = "stop.lifted"
     CONTAINMENT_PROVEN = "containment.proven"
     CONTAINMENT_FAILED = "containment.failed"
+    ROUTE_TARGET_PASSED = "route.target_passed"
+    ROUTE_TARGET_FAILED = "route.target_failed"
     CATALOGUE_LOADED = "catalogue.loaded"
     CALL_INTENDED = "call.intended"
     CALL_COMPLETED = "call.completed"

@@ -36,6 +36,7 @@ from routing.freshness import FreshSnapshots
 from routing.gateway.access_log import AccessLog
 from routing.gateway.app import Gateway, Parts
 from routing.gateway.breaker import STATES, Breakers, Name, State
+from routing.gateway.choice import Speeds
 from routing.gateway.containment import Containment
 from routing.gateway.decide import Decider
 from routing.gateway.forward import AiohttpUpstream
@@ -119,6 +120,7 @@ class GatewayProcess:
             DataKeySource(RingFile(settings.keys_dir, PAYLOAD_RING).current),
             on_outcome=metrics.note_outcome,
         )
+        self._speeds = Speeds()
         self._shadows = ShadowRunner(told=metrics.note_shadow)
         self._stored = StoredResponseIndex(settings.database_url)
         self._judge: Judge | RemoteJudge | None = None
@@ -168,6 +170,7 @@ class GatewayProcess:
             upstream=upstream,
             open_calls=self._open_calls,
             breakers=self._breakers,
+            speeds=self._speeds,
             shadows=self._shadows,
             stored=self._stored,
             relays=Relays(
@@ -249,12 +252,14 @@ class GatewayProcess:
         self._peppers.keep_up(snapshot)
         self._lender.keep_only(snapshot)
         self._open_calls.review(snapshot)
-        self._breakers.keep_only(
+        names = {
             target.breaker
             for route in snapshot.routes.values()
             for target in (*route.targets, route.shadow)
             if target is not None
-        )
+        }
+        self._breakers.keep_only(names)
+        self._speeds.keep_only(names)
 
     def _breaker_figures(self) -> Iterator[Figure]:
         for name, state in self._breakers.states(time.monotonic()):

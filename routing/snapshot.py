@@ -100,7 +100,8 @@ _STOPS: Final = """
     FROM routing_stop WHERE lifted_at IS NULL
 """
 _TARGETS: Final = """
-    SELECT route_id, model_id, region, weight, priority, canary_percent, first_byte_ms
+    SELECT route_id, model_id, region, weight, priority, canary_percent, first_byte_ms,
+           passed_eval_at IS NOT NULL
     FROM routing_routetarget ORDER BY route_id, priority, id
 """
 _BUDGETS: Final = """
@@ -326,6 +327,7 @@ def _target(row: Row, vendor: Vendor, model: Model) -> Target:
         priority=row[4],
         canary_percent=row[5],
         first_byte_ms=row[6],
+        has_passed=row[7],
     )
 
 

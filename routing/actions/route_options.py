@@ -13,9 +13,18 @@ from typing import Any, Final
 
 from kernel import clock
 from routing.errors import RouteInvalid
-from routing.gateway.options import KINDS, LONGEST_MS, MOST_RETRIES, SHORTEST_MS, TOOLS
+from routing.gateway.options import (
+    CHOICES,
+    KINDS,
+    LISTED,
+    LONGEST_MS,
+    MOST_RETRIES,
+    SHORTEST_MS,
+    TOOLS,
+)
 
 OPTIONS: Final = (
+    "choose",
     "deadline_ms",
     "drop_hints",
     "fallback_on",
@@ -23,12 +32,14 @@ OPTIONS: Final = (
     "override",
     "retries",
     "shadow",
+    "steps",
     "sticky",
     "tools",
     "translate",
 )
 LONGEST_OVERRIDE: Final = timedelta(days=30)
 _UNTIL: Final = "options.override.until"
+_STEP: Final = re.compile(r"[A-Za-z0-9._-]{1,63}")
 _STATUS: Final = re.compile(r"[45]\d\d")
 _OVERRIDE: Final = frozenset({"vendor", "model", "region", "until", "reason"})
 _OFF_BY_DEFAULT: Final = frozenset({"drop_hints", "retries", "sticky"})
@@ -54,6 +65,10 @@ def checked_options(
         and (key not in _OFF_BY_DEFAULT or said[key])
         and (key not in _ON_BY_DEFAULT or said[key] is not True)
     }
+    targets = set(targets)
+    if kept.get("choose") == LISTED:
+        del kept["choose"]
+    _check_steps(kept.get("steps", {}), targets)
     if said.get("override") is not None:
         override = _override(said["override"])
         if override != stored.get("override"):
@@ -166,17 +181,65 @@ def _shadow(said: Any) -> dict[str, Any]:
     return kept | {"percent": percent}
 
 
+def _choose(said: Any, field: str = "options.choose") -> str:
+    if said not in CHOICES:
+        raise _wrong(field, f"{field} is one of: {', '.join(CHOICES)}.")
+    return str(said)
+
+
+def _steps(said: Any) -> dict[str, Any]:
+    field = "options.steps"
+    if not isinstance(said, dict) or len(said) > 50:
+        raise _wrong(field, "steps says for the name of each step who is first in it.")
+    for name, one in said.items():
+        if not isinstance(name, str) or not _STEP.fullmatch(name):
+            raise _wrong(field, "A step's name has 1 to 63 letters, digits and . _ -")
+        if not isinstance(one, dict) or not one or one.keys() - {"choose", "first"}:
+            raise _wrong(field, f"The step {name} says choose, or first, or both.")
+    return {name: _step(one, f"{field}.{name}") for name, one in sorted(said.items())}
+
+
+def _step(said: dict[str, Any], field: str) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    if said.get("choose") is not None:
+        kept["choose"] = _choose(said["choose"], f"{field}.choose")
+    first = said.get("first") or []
+    if not isinstance(first, list) or not all(
+        isinstance(one, dict)
+        and not one.keys() - {"vendor", "model", "region"}
+        and all(isinstance(value, str) for value in one.values())
+        for one in first
+    ):
+        raise _wrong(f"{field}.first", "first lists targets, each with vendor and model.")
+    if first:
+        names = ("vendor", "model", "region")
+        kept["first"] = [{name: one.get(name, "") for name in names} for one in first]
+    return kept
+
+
+def _check_steps(steps: dict[str, Any], targets: set[Named]) -> None:
+    for name, one in steps.items():
+        for named in one.get("first", []):
+            if (named["vendor"], named["model"], named["region"]) not in targets:
+                raise _wrong(
+                    f"options.steps.{name}.first",
+                    f"{named['vendor']}/{named['model']} is no target of this route.",
+                )
+
+
 def _wrong(field: str, detail: str) -> RouteInvalid:
     return RouteInvalid(detail, field=field)
 
 
 _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
+    "choose": _choose,
     "deadline_ms": partial(checked_millis, field="options.deadline_ms"),
     "drop_hints": partial(_flag, name="drop_hints"),
     "fallback_on": _fallback_on,
     "first_byte_ms": partial(checked_millis, field="options.first_byte_ms"),
     "retries": _retries,
     "shadow": _shadow,
+    "steps": _steps,
     "sticky": partial(_flag, name="sticky"),
     "tools": _tools,
     "translate": partial(_flag, name="translate"),

@@ -12,6 +12,7 @@ from routing.models import Model, Route, RouteTarget, Vendor
 
 MAX_TARGETS: Final = 50
 Known = dict[tuple[str, str], Model]  # by the vendor's name and the model's
+Marks = dict[tuple[str, str, str], dict[str, Any]]  # by vendor, model and region
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,8 +112,22 @@ def in_order(targets: Iterable[TargetDraft]) -> list[TargetDraft]:
     return sorted(targets, key=lambda one: (one.vendor, one.model, one.region))
 
 
-def rows_of(route: Route, targets: list[TargetDraft], models: Known) -> list[RouteTarget]:
-    """Return the rows that say what drafts do, not yet kept."""
+def marks_of(route: Route) -> Marks:
+    """Return which targets of a route have passed their eval gate, when, and why."""
+    passed = route.targets.filter(passed_eval_at__isnull=False).select_related("model__vendor")
+    return {
+        (row.model.vendor.name, row.model.name, row.region): {
+            "passed_eval_at": row.passed_eval_at,
+            "passed_eval_reason": row.passed_eval_reason,
+        }
+        for row in passed
+    }
+
+
+def rows_of(
+    route: Route, targets: list[TargetDraft], models: Known, marks: Marks
+) -> list[RouteTarget]:
+    """Return the rows that say what drafts do, not yet kept; what has passed stays so."""
     return [
         RouteTarget(
             route=route,
@@ -122,6 +137,7 @@ def rows_of(route: Route, targets: list[TargetDraft], models: Known) -> list[Rou
             priority=target.priority,
             canary_percent=target.canary_percent,
             first_byte_ms=target.first_byte_ms,
+            **marks.get((target.vendor, target.model, target.region), {}),
         )
         for target in targets
     ]

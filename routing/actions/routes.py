@@ -29,6 +29,7 @@ from routing.actions.route_targets import (
     check_shadow,
     drafts_of,
     in_order,
+    marks_of,
     models_of,
     rows_of,
 )
@@ -83,9 +84,9 @@ def put_route(  # noqa: PLR0913  a whole document, named
         if was_stopped:
             _enable(route, actor)
         return RouteResult(route_for(actor, name), created=False, changed=was_stopped, notes=notes)
-    created = route is None
+    created, marks = route is None, marks_of(route) if route is not None else {}
     route = _store(route, name, title, limits, wanted)
-    RouteTarget.objects.bulk_create(rows_of(route, listed, chosen))
+    RouteTarget.objects.bulk_create(rows_of(route, listed, chosen, marks))
     if route.disabled_at is not None:
         _enable(route, actor)
     record(Verb.ROUTE_SET, route.ref, actor=actor.ref, facts=_facts(route, listed))
@@ -155,7 +156,7 @@ def _enable(route: Route, actor: Actor) -> bool:
 
 
 def _check_name(name: str, title: str) -> None:
-    if not _NAME.fullmatch(name) or name.endswith(("/enable", "/disable")):
+    if not _NAME.fullmatch(name) or name.endswith(("/enable", "/disable", "/eval-gate")):
         raise RouteInvalid(
             "A route's name has up to 100 letters, digits and . _ : / -, beginning with a "
             "letter or a digit.",

@@ -177,6 +177,21 @@ class ShadowInput(Input):
     percent = serializers.IntegerField(min_value=1, max_value=100)
 
 
+class NamedTargetInput(Input):
+    """A target of the route, by name."""
+
+    vendor = Text(max_length=63)
+    model = Text(max_length=200)
+    region = Text(required=False, allow_blank=True, max_length=63, default="")
+
+
+class EvalGateInput(NamedTargetInput):
+    """Whether a target may be chosen by price or speed, and why."""
+
+    passed = serializers.BooleanField()
+    reason = Text(max_length=500)
+
+
 class OptionsInput(Input):
     """How far a route goes for an answer."""
 
@@ -210,6 +225,13 @@ class OptionsInput(Input):
     )
     override = OverrideInput(required=False, allow_null=True)
     shadow = ShadowInput(required=False, allow_null=True)
+    choose = serializers.ChoiceField(
+        required=False, choices=["listed", "cheapest", "fastest"],
+        help_text="Who is first among targets of one priority that passed their eval gate.",
+    )  # fmt: skip
+    steps = serializers.DictField(
+        required=False, help_text='By step: {"extract": {"choose": "cheapest", "first": [target]}}.'
+    )
 
 
 class RouteInput(Input):

@@ -14,8 +14,9 @@ from rest_framework.views import APIView
 from kernel.api import Listing, ListQuery, page_of
 from registry.authentication import actor_of
 from routing.actions import routes as act
+from routing.actions.route_gates import fail_target, pass_target
 from routing.actions.route_targets import TargetDraft
-from routing.api.bodies import NoInput, RouteInput, StopInput, said
+from routing.api.bodies import EvalGateInput, NoInput, RouteInput, StopInput, said
 from routing.api.shapes import NotedRouteOutput, RouteOutput, route_shown
 from routing.errors import RouteInvalid
 from routing.models import Route
@@ -111,10 +112,21 @@ def _expected(request: Request, given: dict[str, Any]) -> int | None:
     return int(found[1])
 
 
+class EvalGate(APIView):
+    """Say whether a target is good enough to be chosen by price or speed."""
+
+    @extend_schema(request=EvalGateInput, responses=RouteOutput)
+    def post(self, request: Request, name: str) -> Response:
+        given = said(EvalGateInput, request)
+        act = pass_target if given.pop("passed") else fail_target
+        return _shown(act(name, **given, actor=actor_of(request)))
+
+
 # A route's name may hold slashes, so what follows it is looked at first.
 urlpatterns = [
     path("routes", Routes.as_view(), name="routes"),
     path("routes/<path:name>/disable", Disable.as_view(), name="route-disable"),
     path("routes/<path:name>/enable", Enable.as_view(), name="route-enable"),
+    path("routes/<path:name>/eval-gate", EvalGate.as_view(), name="route-eval-gate"),
     path("routes/<path:name>", OneRoute.as_view(), name="route"),
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from ledger.models import Entry
@@ -137,6 +138,16 @@ class TargetOutput(serializers.Serializer[Any]):
     first_byte_ms = serializers.IntegerField(allow_null=True)
 
 
+class PassedOutput(serializers.Serializer[Any]):
+    """A target that may be chosen by price or speed, and why."""
+
+    vendor = serializers.CharField(source="model.vendor.name")
+    model = serializers.CharField(source="model.name")
+    region = serializers.CharField()
+    passed_at = serializers.DateTimeField(source="passed_eval_at")
+    reason = serializers.CharField(source="passed_eval_reason")
+
+
 class RouteOutput(serializers.Serializer[Any]):
     """A task route: the name agents call, and what may serve it."""
 
@@ -145,11 +156,17 @@ class RouteOutput(serializers.Serializer[Any]):
     title = serializers.CharField()
     revision = serializers.IntegerField()
     targets = TargetOutput(many=True)
+    passed = serializers.SerializerMethodField()
     constraints = serializers.JSONField()
     options = serializers.JSONField()
     disabled_at = serializers.DateTimeField(allow_null=True)
     created_at = serializers.DateTimeField()
     changed_at = serializers.DateTimeField()
+
+    @extend_schema_field(PassedOutput(many=True))
+    def get_passed(self, route: Route) -> list[dict[str, Any]]:
+        passed = [row for row in route.targets.all() if row.passed_eval_at is not None]
+        return [PassedOutput(row).data for row in passed]
 
 
 class NotedRouteOutput(RouteOutput):

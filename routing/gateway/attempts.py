@@ -23,6 +23,7 @@ from policy.decision import Decision
 from routing.gateway.authenticate import Caller
 from routing.gateway.breaker import Breakers, Name
 from routing.gateway.budgets import NO_BUDGETS, Budgets
+from routing.gateway.choice import Speeds
 from routing.gateway.decide import Decider
 from routing.gateway.dialects import wire_code
 from routing.gateway.errors import (
@@ -35,6 +36,7 @@ from routing.gateway.errors import (
 )
 from routing.gateway.exchange import Exchange
 from routing.gateway.failure import STOPPED, Failure
+from routing.gateway.learning import learn
 from routing.gateway.mapping.losses import CannotTranslate
 from routing.gateway.open_calls import ClientLeft, OpenCall, OpenCalls, Patience, VendorDisabled
 from routing.gateway.options import DEFAULTS, RouteOptions
@@ -188,6 +190,8 @@ class Means(Protocol):
     @property
     def breakers(self) -> Breakers: ...
     @property
+    def speeds(self) -> Speeds: ...
+    @property
     def shadows(self) -> Shadows: ...
 
 
@@ -311,7 +315,7 @@ class Attempts:
             trace.outcome, failure = outcome, exchange.failure
         finally:
             means.open_calls.remove(open_call)
-            learn(means.breakers, target, outcome, failure, begun)
+            learn(means, attempt, outcome, failure, begun)
         return exchange
 
     def _open(self, ready: Ready) -> OpenCall:
@@ -511,24 +515,6 @@ class Attempts:
         finally:
             calls.remove(open_call)
         return True
-
-
-def learn(
-    breakers: Breakers,
-    target: Target,
-    outcome: Outcome | None,
-    failure: Failure | None,
-    begun: float,
-) -> None:
-    """Tell the breaker; what we or the agent ended says nothing about the target."""
-    name = target.breaker
-    was_ours = failure is None and (outcome is None or outcome.status != "ok")
-    if was_ours or (failure is not None and failure.kind == STOPPED):
-        breakers.let_go(name)
-        return
-    failed = failure is not None and failure.blames_target
-    rest = (failure.retry_after or 0.0) if failure is not None else 0.0
-    breakers.note(name, failed=failed, begun=begun, now=time.monotonic(), rest=rest)
 
 
 def reserved_for(

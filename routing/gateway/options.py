@@ -8,7 +8,7 @@ route must not stop serving over how it falls back.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
@@ -20,8 +20,16 @@ KINDS: Final = (CONNECT, TIMEOUT, BROKEN, "5xx")
 FALLS_BACK_ON: Final = (*KINDS, "429")
 MOST_RETRIES: Final = 3
 TOOLS: Final = ("allow", "strip", "block")
+# Who is first among equals.
+LISTED: Final = "listed"
+CHEAPEST: Final = "cheapest"
+FASTEST: Final = "fastest"
+CHOICES: Final = (LISTED, CHEAPEST, FASTEST)
 LONGEST_MS: Final = 3_600_000
 SHORTEST_MS: Final = 50
+
+
+Named = tuple[str, str, str]  # a target by its vendor, model and region
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +53,14 @@ class Shadow:
 
 
 @dataclass(frozen=True, slots=True)
+class StepOrder:
+    """Who is first in one step of a task."""
+
+    choose: str = ""  # empty: as the route says
+    first: tuple[Named, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RouteOptions:
     """What a route says about its attempts."""
 
@@ -58,6 +74,13 @@ class RouteOptions:
     override: Override | None = None
     shadow: Shadow | None = None
     tools: str = ""  # what becomes of tools that are not declared; empty: as policy has it
+    choose: str = "listed"
+    steps: Mapping[str, StepOrder] = field(default_factory=dict)
+
+    @property
+    def chooses(self) -> bool:
+        """Tell whether anything but the list puts targets in order."""
+        return bool(self.steps) or self.choose != LISTED
 
     def goes_on_after(self, kind: str) -> bool:
         """Tell whether a failure of this kind is one to go on after."""
@@ -87,6 +110,8 @@ def read_options(said: Mapping[str, Any]) -> RouteOptions:
         shadow=_shadow(said.get("shadow")),
         # A word that nobody knows is handed to policy, which refuses it.
         tools=str(said.get("tools") or ""),
+        choose=_choose(said.get("choose")) or LISTED,
+        steps=_steps(said.get("steps")),
     )  # fmt: skip
 
 
@@ -112,3 +137,26 @@ def _shadow(said: Any) -> Shadow | None:
     if not (isinstance(named[0], str) and isinstance(named[1], str)):
         return None
     return Shadow(named[0], named[1], str(named[2] or ""), percent)
+
+
+def _choose(said: Any) -> str:
+    return said if said in CHOICES else ""
+
+
+def _steps(said: Any) -> dict[str, StepOrder]:
+    if not isinstance(said, dict):
+        return {}
+    return {
+        str(name): StepOrder(_choose(one.get("choose")), _first(one.get("first")))
+        for name, one in said.items()
+        if isinstance(one, dict)
+    }
+
+
+def _first(said: Any) -> tuple[Named, ...]:
+    listed = said if isinstance(said, list) else []
+    return tuple(
+        (str(one.get("vendor", "")), str(one.get("model", "")), str(one.get("region") or ""))
+        for one in listed
+        if isinstance(one, dict)
+    )

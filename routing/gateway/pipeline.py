@@ -27,6 +27,7 @@ from routing.gateway.attempts import Attempts, Chosen, Ready, Shadows, Trace
 from routing.gateway.authenticate import Caller, authenticate, caller_refusal
 from routing.gateway.body import CallBody
 from routing.gateway.breaker import Breakers
+from routing.gateway.choice import Speeds, rule_for
 from routing.gateway.decide import Decider
 from routing.gateway.eligible import eligible_targets
 from routing.gateway.errors import (
@@ -60,7 +61,7 @@ from routing.gateway.relay import STRAIGHT, Asked, Passage, Relays
 from routing.gateway.requests import Answer, Receive, Request, read_body, stopwatch
 from routing.gateway.reserving import WorstCase, worst_case
 from routing.gateway.resolve import order, resolve
-from routing.gateway.runs import RunName, run_of
+from routing.gateway.runs import RunName, run_of, step_of
 from routing.gateway.snapshot import Snapshot, Target
 from routing.gateway.stops import Stopped
 from routing.gateway.wires.wire import Wire
@@ -94,6 +95,7 @@ class Pipeline:
     upstream: Upstream
     open_calls: OpenCalls
     breakers: Breakers
+    speeds: Speeds
     shadows: Shadows
     stored: StoredResponses
     relays: Relays = STRAIGHT
@@ -109,6 +111,7 @@ class Pipeline:
         kept = await self._find_kept(wire, body, caller) if body.refers_to else None
         # Reading may have taken a while: everything below is decided on what is known now.
         call = _Call(self, wire, caller, run, body, kept, raw, request, receive, answer, trace)
+        call.step = step_of(request.header)
         try:
             attempts = Attempts(self, call)
             ready = await attempts.place()
@@ -153,6 +156,7 @@ class _Call:
     answer: Answer
     trace: Trace
     asked: Asked | None = None
+    step: str = ""
 
     @property
     def raw(self) -> bytes:
@@ -173,7 +177,16 @@ class _Call:
         snapshot = await self.pipeline.snapshots.fresh()
         caller = _still(self.caller, snapshot)
         route = resolve(body.model or (kept.route if kept else ""), caller.agent, snapshot)
-        ordered = order(route, self.run.run_id, time.time())
+        rule = None
+        if route.options.chooses:
+            rule = rule_for(
+                route.options,
+                self.step,
+                self.pipeline.speeds,
+                size=body.size,
+                streamed=body.streams,
+            )
+        ordered = order(route, self.run.run_id, time.time(), rule)
         found = eligible_targets(wire, body, route, ordered.targets, kept, snapshot)
         return Chosen(
             caller,
@@ -224,7 +237,7 @@ class _Call:
             requested_model=self.body.model or ready.target.model.name,
             target=ready.target,
             streamed=self.body.streams,
-            decided=self._asked.facts,
+            decided={**self._asked.facts, "step": self.step} if self.step else self._asked.facts,
             started_at=self.request.received_at if is_first else clock.now(),
             operation=self.wire.operation,
         )

@@ -8,6 +8,7 @@ from hashlib import blake2b
 from itertools import groupby
 from typing import Final
 
+from routing.gateway.choice import Rule
 from routing.gateway.errors import ModelNotFound, RouteNotDeclared, RouteUnserved
 from routing.gateway.lifecycle import refuse_retired
 from routing.gateway.options import Override
@@ -45,8 +46,10 @@ def resolve(name: str, agent: Agent, snapshot: Snapshot) -> Route:
     return route
 
 
-def order(route: Route, run_id: str, now: float) -> Order:
+def order(route: Route, run_id: str, now: float, rule: Rule | None = None) -> Order:
     """Return the targets for a call of a run: an override first, then a canary, then the rest.
+
+    The rest is in order of priority, and among equals as the rule says, else by weight.
 
     A canary serves its share of runs and nobody else's, not even when others fail. A run is
     on one side of it for as long as the route says the same.
@@ -57,8 +60,11 @@ def order(route: Route, run_id: str, now: float) -> Order:
     canaries = [target for target in enabled if target.canary_percent is not None]
     canary = _canary(canaries, route, run_id) if canaries else None
     usual = [target for target in enabled if target.canary_percent is None]
-    ordered = _by_weight(usual, run_id if route.options.sticky else "")
-    choice = ""
+    groups = _by_weight(usual, run_id if route.options.sticky else "")
+    if rule is None:
+        ordered, choice = [target for group in groups for target in group], ""
+    else:
+        ordered, choice = rule.rank(groups)
     if canary is not None:
         ordered, choice = [canary, *ordered], "canary"
     if (pinned := _pinned(enabled, route.options.override, now)) is not None:
@@ -72,16 +78,16 @@ def in_order(route: Route) -> list[Target]:
     return order(route, "", float("inf")).targets
 
 
-def _by_weight(targets: list[Target], sticks_to: str) -> list[Target]:
-    ordered: list[Target] = []
-    for _, equals in groupby(targets, key=lambda target: target.priority):
-        # A larger weight draws a larger number more often (Efraimidis and Spirakis, 2006).
-        ordered += sorted(
+def _by_weight(targets: list[Target], sticks_to: str) -> list[list[Target]]:
+    # A larger weight draws a larger number more often (Efraimidis and Spirakis, 2006).
+    return [
+        sorted(
             equals,
             key=lambda target: _draw(target, sticks_to) ** (1 / target.weight),
             reverse=True,
         )
-    return ordered
+        for _, equals in groupby(targets, key=lambda target: target.priority)
+    ]
 
 
 def _draw(target: Target, sticks_to: str) -> float:

@@ -27,6 +27,7 @@ _CHECK_LENGTH: Final = 10
 _TRACEPARENT: Final = re.compile(
     r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}(-.*)?"
 )
+_STEP: Final = re.compile(r"[A-Za-z0-9._-]{1,63}")
 # What clients already send to name a session (Claude Code, Codex).
 SESSION_HEADERS: Final = ("x-claude-code-session-id", "session-id")
 
@@ -36,6 +37,13 @@ class RunLabelUnusable(Malformed):
 
     code = "routing.run_label_unusable"
     title = "The run's label cannot be used"
+
+
+class StepUnusable(Malformed):
+    """Raised when the name of a step is none."""
+
+    code = "routing.step_unusable"
+    title = "The step's name cannot be used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +70,19 @@ def run_of(agent_id: str, header: Callable[[str], str | None]) -> RunName:
             return run_named(agent_id, session)
     run_id = _run_id(agent_id, _base32(os.urandom(10), _NAME_LENGTH))
     return RunName(run_id, run_id, is_new=True)
+
+
+def step_of(header: Callable[[str], str | None]) -> str:
+    """Return the step of a task that a call says it is. Raises: StepUnusable."""
+    said = header("x-unsprawl-step")
+    if said is None:
+        return ""
+    if not _STEP.fullmatch(said):
+        raise StepUnusable(
+            "A step has 1 to 63 letters, digits and . _ -, as the manifest names it"
+            " (x-unsprawl-step)."
+        )
+    return said
 
 
 def run_named(agent_id: str, label: str) -> RunName:

@@ -20,9 +20,10 @@ import structlog
 from kernel.errors import DomainError
 from ledger.entries import Fact
 from ledger.holds import NoRoom
-from routing.gateway.attempts import Chosen, Errand, Means, Ready, learn, reserved_for
+from routing.gateway.attempts import Chosen, Errand, Means, Ready, reserved_for
 from routing.gateway.errors import VendorNotReady
 from routing.gateway.failure import Failure
+from routing.gateway.learning import learn
 from routing.gateway.recording import Attempt, Outcome, decided_facts
 from routing.gateway.reserving import Unaffordable
 from routing.gateway.snapshot import Target
@@ -120,5 +121,5 @@ async def _carry_out(
         failure = exchange.failure
     finally:
         means.open_calls.remove(open_call)
-        learn(means.breakers, target, outcome, failure, begun)
+        learn(means, attempt, outcome, failure, begun)
     return outcome.status

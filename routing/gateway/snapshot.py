@@ -120,6 +120,7 @@ class Target:
     priority: int
     canary_percent: int | None = None
     first_byte_ms: int | None = None
+    has_passed: bool = False  # its eval gate
 
     @property
     def is_enabled(self) -> bool:

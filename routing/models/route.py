@@ -49,6 +49,9 @@ class RouteTarget(models.Model):
     # Takes this share of runs before the others do, and no other; null: an ordinary target.
     canary_percent = models.PositiveSmallIntegerField(null=True, blank=True)
     first_byte_ms = models.PositiveIntegerField(null=True, blank=True)  # null: as the route says
+    # May be chosen by price or speed: somebody, or an evaluation, said that it is good enough.
+    passed_eval_at = models.DateTimeField(null=True, blank=True)
+    passed_eval_reason = models.TextField(blank=True, default="", db_default="")
 
     class Meta:
         constraints = [
@@ -61,6 +64,11 @@ class RouteTarget(models.Model):
             models.CheckConstraint(
                 condition=Q(canary_percent__isnull=True) | Q(canary_percent__lte=100),
                 name="routing_routetarget_percent",
+            ),
+            models.CheckConstraint(
+                condition=Q(passed_eval_at__isnull=True, passed_eval_reason="")
+                | Q(passed_eval_at__isnull=False) & ~Q(passed_eval_reason=""),
+                name="routing_routetarget_passed_iff_reason",
             ),
         ]
 

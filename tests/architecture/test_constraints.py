@@ -116,6 +116,11 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         "routing_routetarget",
         {"region": "'x'", "canary_percent": "101"},
     ),
+    (
+        "routing_routetarget_passed_iff_reason",
+        "routing_routetarget",
+        {"region": "'x'", "passed_eval_at": "now()"},
+    ),
     ("routing_run_one_per_label", "routing_run", {"run_id": "'run_x'"}),
     ("routing_call_tokens", "routing_call", {"output_tokens": "-1"}),
     ("routing_call_attempt_of_call", "routing_call", {"attempt": "2"}),

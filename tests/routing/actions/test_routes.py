@@ -12,6 +12,7 @@ from django.db import connection
 from kernel import clock
 from ledger.models import Entry
 from registry.actors import RoleMissing
+from routing.actions.route_gates import fail_target, pass_target
 from routing.actions.route_targets import TargetDraft
 from routing.actions.routes import disable_route, enable_route, put_route
 from routing.errors import (
@@ -228,3 +229,36 @@ def test_an_override_and_its_reason_are_on_record(cast):
     facts = json.loads(bytes(Entry.objects.get(verb="route.set").header))["facts"]
     assert facts["override"] == f"acme-ai/acme-1 until {until}"
     assert facts["override_reason"] == "a slow day"
+
+
+def test_a_target_passes_its_gate_with_a_reason_and_stays_so_when_the_route_is_said_again(cast):
+    make_model()
+    pat = actor(cast.pat)
+    put_route("classify", [ACME], actor=pat)
+    with pytest.raises(ReasonMissing):
+        pass_target("classify", "acme-ai", "acme-1", actor=pat, reason=" ")
+    with pytest.raises(RouteInvalid, match="is no target of classify"):
+        pass_target("classify", "acme-ai", "acme-9", actor=pat, reason="tried on 50 runs")
+    pass_target("classify", "acme-ai", "acme-1", actor=pat, reason="tried on 50 runs")
+    put_route("classify", [ACME], actor=pat, title="Sorting")
+    row = RouteTarget.objects.get()
+    assert (row.passed_eval_at is not None, row.passed_eval_reason) == (True, "tried on 50 runs")
+    assert Entry.objects.filter(verb="route.target_passed").count() == 1
+    with pytest.raises(RoleMissing):
+        pass_target("classify", "acme-ai", "acme-1", actor=actor(cast.alice), reason="mine")
+    fail_target("classify", "acme-ai", "acme-1", actor=actor(cast.sam), reason="wrong totals")
+    row.refresh_from_db()
+    assert (row.passed_eval_at, row.passed_eval_reason) == (None, "")
+    assert Entry.objects.filter(verb="route.target_failed").count() == 1
+
+
+def test_what_a_step_and_a_shadow_name_must_be_there(cast):
+    make_model()
+    nowhere = {"vendor": "acme-ai", "model": "acme-9"}
+    steps = {"extract": {"first": [nowhere]}}
+    for options in ({"steps": steps}, {"shadow": nowhere | {"percent": 5}}):
+        with pytest.raises(RouteInvalid):
+            put_route("classify", [ACME], actor=actor(cast.pat), options=options)
+    good = {"choose": "cheapest", "steps": {"extract": {"choose": "fastest"}}}
+    put_route("classify", [ACME], actor=actor(cast.pat), options=good)
+    assert Route.objects.get(name="classify").options == good

@@ -324,3 +324,14 @@ def test_an_option_that_would_not_work_is_named(pat, options, field):
     refused = pat.put("/api/v1/routes/classify", body)
     assert refused.status_code in {400, 422}
     assert field in refused.content.decode()
+
+
+def test_a_target_passes_its_gate_over_rest(cast):
+    make_route("a/b")
+    pat = client_of(cast.pat)
+    body = {"vendor": "acme-ai", "model": "acme-1", "passed": True, "reason": "tried"}
+    shown = pat.post("/api/v1/routes/a/b/eval-gate", body, format="json").json()
+    assert [(one["model"], one["reason"]) for one in shown["passed"]] == [("acme-1", "tried")]
+    shown = pat.post("/api/v1/routes/a/b/eval-gate", body | {"passed": False}, format="json").json()
+    assert shown["passed"] == []
+    assert client_of(cast.alice).post("/api/v1/routes/a/b/eval-gate", body).status_code == 403

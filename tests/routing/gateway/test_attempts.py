@@ -529,3 +529,47 @@ def test_vectors_are_never_made_by_another_model(make_pair, vendor, other, world
     world.change("UPDATE routing_model SET name = 'first-1' WHERE id = %s", pair.models[1])
     other.script = answer({"object": "list", "data": [], "usage": {"prompt_tokens": 1}})
     eventually(lambda: pair.ask("POST", "/v1/embeddings", raw).status == 200)
+
+
+# --- who is first
+
+
+def test_a_call_of_a_step_goes_where_the_step_says_and_says_so(make_pair, other):
+    pair = make_pair()
+    name = pair.other_id.replace("_", "-")
+    steps = {"extract": {"first": [{"vendor": name, "model": "second-1", "region": ""}]}}
+    pair.world.change(
+        "UPDATE routing_route SET options = %s WHERE name = %s",
+        json.dumps({"steps": steps}), pair.route,
+    )  # fmt: skip
+    eventually(
+        lambda: pair.chat(x_unsprawl_step="extract").headers["x-unsprawl-model"] == "second-1"
+    )
+    assert pair.chat(x_unsprawl_step="write").headers["x-unsprawl-model"] == "first-1"
+    steps_said = [facts["step"] for facts in pair.facts("intent")[-2:]]
+    assert steps_said == ["extract", "write"]
+    assert pair.calls()[-2]["choice"] == "listed"
+
+
+def test_the_cheapest_that_passed_serves(make_pair, vendor, other):
+    pair = make_pair(choose="cheapest")
+    pair.world.change(
+        "UPDATE routing_routetarget SET priority = 0, passed_eval_at = now(),"
+        " passed_eval_reason = 'tried' WHERE model_id = ANY(%s)",
+        list(pair.models),
+    )
+    pair.world.change(
+        "UPDATE routing_model SET input_micros_per_mtok = 1, output_micros_per_mtok = 1"
+        " WHERE id = %s",
+        pair.models[1],
+    )
+    eventually(lambda: pair.chat().headers["x-unsprawl-model"] == "second-1")
+    eventually(lambda: pair.calls()[-1]["choice"] == "cheapest")
+    for _ in range(5):
+        assert pair.chat().headers["x-unsprawl-model"] == "second-1"
+
+
+@pytest.mark.parametrize("step", ["", "two words", "x" * 64])
+def test_a_step_that_cannot_be_one_is_refused(make_pair, step):
+    got = make_pair().chat(x_unsprawl_step=step)
+    assert (got.status, got.headers["x-unsprawl-error"]) == (400, "routing.step_unusable")
