@@ -39,7 +39,6 @@ from routing.gateway.breaker import STATES, Breakers, Name, State
 from routing.gateway.choice import Speeds
 from routing.gateway.containment import Containment
 from routing.gateway.decide import Decider
-from routing.gateway.forward import AiohttpUpstream
 from routing.gateway.lend import Lender
 from routing.gateway.metrics import Figure, Metrics
 from routing.gateway.open_calls import SWEEP_SECONDS, OpenCalls, Patience
@@ -52,6 +51,7 @@ from routing.gateway.shadow import ShadowRunner
 from routing.gateway.snapshot import Snapshot
 from routing.gateway.tools.judging import ToolScreen
 from routing.gateway.tools.stage import tool_stage
+from routing.gateway.upstream import HttpUpstream
 from routing.internal import InternalKeys
 from routing.stored import StoredResponseIndex
 
@@ -125,7 +125,7 @@ class GatewayProcess:
         self._stored = StoredResponseIndex(settings.database_url)
         self._judge: Judge | RemoteJudge | None = None
         self._decider: Decider | None = None
-        self._upstream: AiohttpUpstream | None = None
+        self._upstream: HttpUpstream | None = None
         self._parts: Parts | None = None
         self._sweeper: asyncio.Task[None] | None = None
         self._announcing = Announcing(settings.database_url, self._name)
@@ -154,7 +154,7 @@ class GatewayProcess:
 
     async def start(self) -> None:
         """Bring everything up, side by side. Raises what keeps a part from starting."""
-        self._upstream = upstream = AiohttpUpstream()
+        self._upstream = upstream = HttpUpstream()
         judge, _, _ = await asyncio.gather(
             asyncio.to_thread(self._settings.judge),
             self._journal.open(),

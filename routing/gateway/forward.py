@@ -1,32 +1,23 @@
-"""To a vendor and back: one kept-alive client, and what may cross in either direction.
+"""To a vendor and back: what may cross in either direction.
 
 Owns the two allow-lists. Nothing of the agent's request but what is named here reaches a
-vendor, and nothing of the vendor's head but what is named here reaches the agent; no
-redirect is followed, no cookie kept, no proxy taken from the environment.
+vendor, and nothing of the vendor's head but what is named here reaches the agent.
 """
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from io import BytesIO
 from typing import Final
 from urllib.parse import parse_qsl
 
-import aiohttp
 from yarl import URL
 
 from routing.gateway.dialects import ANTHROPIC, Dialect
-from routing.gateway.errors import VendorCut, VendorUnreachable
-from routing.gateway.ports import Headers, Outgoing, Reply
+from routing.gateway.ports import Headers
 from routing.gateway.requests import Request
 from routing.gateway.snapshot import Vendor
 from routing.gateway.wires.wire import Wire
 
-CONNECT_SECONDS: Final = 5.0
 ANTHROPIC_VERSION: Final = "2023-06-01"  # where the agent names none: it speaks the other dialect
-KEEP_ALIVE_SECONDS: Final = 30.0
-CONNECTIONS: Final = 4096
-_WRITTEN_AT_ONCE: Final = 512 * 1024
 
 _TO_AGENT: Final = frozenset(
     {
@@ -107,90 +98,3 @@ def without(secret: bytes, said: bytes) -> bytes:
     if len(secret) < _SHORTEST_SECRET or secret not in said:
         return said
     return said.replace(secret, _REMOVED)
-
-
-class AiohttpUpstream:
-    """The way to vendors over aiohttp. Made and closed inside the event loop."""
-
-    def __init__(self) -> None:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=CONNECTIONS, keepalive_timeout=KEEP_ALIVE_SECONDS, ttl_dns_cache=30
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            # Waiting for an answer is bounded by the open call, which knows what it waits for.
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS),
-            auto_decompress=False,
-            trust_env=False,
-        )
-
-    async def send(self, outgoing: Outgoing) -> Reply:
-        try:
-            response = await self._session.request(
-                outgoing.method,
-                outgoing.address,
-                data=_payload(outgoing.body),
-                headers=outgoing.headers,
-                allow_redirects=False,
-            )
-        except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
-            raise VendorUnreachable(f"{VendorUnreachable.title} ({_why(error)}).") from None
-        except (aiohttp.ClientError, OSError, ValueError, TimeoutError) as error:
-            raise VendorCut(
-                f"The vendor ended the connection without an answer ({type(error).__name__})."
-            ) from None
-        return _AiohttpReply(response)
-
-    async def close(self) -> None:
-        await self._session.close()
-
-
-class _AiohttpReply:
-    """An aiohttp response behind the port."""
-
-    __slots__ = ("_response", "headers", "status")
-
-    def __init__(self, response: aiohttp.ClientResponse) -> None:
-        self._response = response
-        self.status = response.status
-        self.headers: Headers = [(name.lower(), value) for name, value in response.raw_headers]
-
-    async def read(self, limit: int) -> bytes:
-        pieces: list[bytes] = []
-        size = 0
-        async for piece in self.pieces():
-            size += len(piece)
-            if size > limit:
-                self.close()
-                raise VendorCut(f"The vendor's answer has more than {limit} bytes.")
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        try:
-            async for piece in self._response.content.iter_any():
-                yield piece
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            self.close()
-            raise VendorCut(f"{VendorCut.title} ({type(error).__name__}).") from None
-
-    def close(self) -> None:
-        self._response.close()
-
-
-def _payload(body: bytes) -> bytes | BytesIO | None:
-    # A large body is written in pieces, so that other calls are not held up.
-    return BytesIO(body) if len(body) > _WRITTEN_AT_ONCE else body or None
-
-
-def _why(error: Exception) -> str:
-    # The address is the vendor's own and known to whoever may see it; agents may not.
-    match error:
-        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
-            return "its certificate is not trusted"
-        case aiohttp.ClientConnectorDNSError():
-            return "its name cannot be resolved"
-        case aiohttp.ConnectionTimeoutError():
-            return "no connection in time"
-        case _:
-            return "connection refused"
