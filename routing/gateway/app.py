@@ -24,11 +24,18 @@ from routing.gateway import models_list
 from routing.gateway.access_log import AccessLog
 from routing.gateway.attempts import Trace
 from routing.gateway.dialects import ANTHROPIC, OPENAI, Dialect
-from routing.gateway.errors import BodyBroken, BodyEncoded, MethodNotTaken, NoSuchPath
+from routing.gateway.errors import (
+    BodyBroken,
+    BodyEncoded,
+    MethodNotTaken,
+    ModelNotFound,
+    NoSuchPath,
+)
 from routing.gateway.metrics import CONTENT_TYPE, Metrics
 from routing.gateway.pipeline import Pipeline
 from routing.gateway.probe import VendorProbe
 from routing.gateway.requests import Answer, ClientGone, Receive, Request, Send
+from routing.gateway.successors import successor
 from routing.gateway.wires.chat import Chat
 from routing.gateway.wires.embeddings import Embeddings
 from routing.gateway.wires.messages import CountTokens, Messages
@@ -179,8 +186,14 @@ class Gateway:
         pipeline = self._parts().pipeline
         caller = await pipeline.authenticate(request)
         snapshot = await pipeline.snapshots.fresh()
-        route = models_list.route_named(request.path.removeprefix(_MODELS), caller, snapshot)
+        name = request.path.removeprefix(_MODELS)
         is_anthropic = _dialect_of(request) is ANTHROPIC
+        try:
+            route = models_list.route_named(name, caller, snapshot)
+        except ModelNotFound:
+            entry = successor(name, caller, snapshot, is_anthropic=is_anthropic)
+            await _give_json(answer, entry)
+            return
         shape = models_list.anthropic_entry if is_anthropic else models_list.openai_entry
         await _give_json(answer, shape(route))
 

@@ -20,6 +20,7 @@ from kernel.errors import DomainError, NotFound, Unavailable
 from ledger.entries import Fact
 from ledger.holds import NoRoom
 from policy.decision import Decision
+from routing.gateway import lifecycle
 from routing.gateway.authenticate import Caller
 from routing.gateway.breaker import Breakers, Name
 from routing.gateway.budgets import NO_BUDGETS, Budgets
@@ -113,6 +114,8 @@ class Trace:
         if self.fallbacks:
             told = f"{self.fallbacks};reason={self.fallback_reason}"
             found.append((b"x-unsprawl-fallback", told.encode()))
+        if self.target is not None:
+            found += lifecycle.headers(self.target)
         return found
 
 

@@ -49,6 +49,41 @@ def _headers(model: Model) -> tuple[tuple[bytes, bytes], ...]:
     return tuple(found)
 
 
+def has_ended(model: Model, moment: float) -> bool:
+    """Tell whether a model's last day is over, in UTC, at a moment.
+
+    Vendors name a day and no zone: on that day itself it may still answer.
+    """
+    return model.retires_on is not None and moment >= _over_at(model.retires_on)
+
+
+@lru_cache(maxsize=4096)
+def _over_at(last: date) -> float:
+    return _midnight(last).timestamp() + 86_400
+
+
+def stage_of(model: Model | None) -> str:
+    """Name the stage of a model as vendors do; none at all is retired.
+
+    Past its date it may still answer: the vendor's word for that is deprecated.
+    """
+    if model is None:
+        return "retired"
+    today = now().date()
+    dates = model.deprecated_on, model.retires_on
+    return "deprecated" if any(day is not None and day <= today for day in dates) else "active"
+
+
+def day_said(day: date | None) -> str | None:
+    """Write a date as OpenAI does."""
+    return day.isoformat() if day is not None else None
+
+
+def moment_said(day: date | None) -> str | None:
+    """Write a date as Anthropic does: the moment at which it begins."""
+    return _midnight(day).isoformat() if day is not None else None
+
+
 def refuse_retired(route: Route) -> None:
     """Refuse a route whose every model was disabled at its end. Raises: ModelRetired.
 

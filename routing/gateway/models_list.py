@@ -6,13 +6,13 @@ there reads them here.
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime
 from urllib.parse import parse_qs
 
-from kernel.clock import now
 from routing.gateway.authenticate import Caller
 from routing.gateway.errors import CallUnreadable, ModelNotFound
-from routing.gateway.snapshot import Route, Snapshot, Target
+from routing.gateway.lifecycle import day_said, moment_said, stage_of
+from routing.gateway.snapshot import Model, Route, Snapshot, Target
 
 _USUAL_PAGE = 20
 _LONGEST_PAGE = 1000
@@ -61,7 +61,10 @@ def route_named(name: str, caller: Caller, snapshot: Snapshot) -> Route:
 
 
 def openai_entry(route: Route) -> Document:
-    """Return a route as one entry of OpenAI's list, with the lifecycle of its first target."""
+    """Return a route as one entry of OpenAI's list, with the lifecycle of what serves it.
+
+    That is the earliest end among the targets that are tried first; `targets` has all of them.
+    """
     entry: Document = {
         "id": route.name,
         "object": "model",
@@ -70,36 +73,65 @@ def openai_entry(route: Route) -> Document:
         "deprecated": False,
         "shutdown_date": None,
     }
-    target = next(iter(_enabled(route)), None)
-    if target is None:
+    enabled = _enabled(route)
+    if not enabled:
         return entry
-    model, vendor = target.model, target.vendor
+    first, model = enabled[0], _first_to_end(enabled)
     return entry | {
-        "owned_by": vendor.name,
+        "owned_by": first.vendor.name,
         "deprecated": model.deprecated_on is not None or model.retires_on is not None,
-        "deprecated_at": _day(model.deprecated_on),
-        "shutdown_date": _day(model.retires_on),
+        "deprecated_at": day_said(model.deprecated_on),
+        "shutdown_date": day_said(model.retires_on),
         "replacement": model.replacement or None,
-        "served_by": {"vendor": vendor.name, "model": model.name, "dialect": vendor.dialect},
+        "served_by": _served_by(first),
+        "targets": [
+            _served_by(target)
+            | {
+                "deprecated_at": day_said(target.model.deprecated_on),
+                "shutdown_date": day_said(target.model.retires_on),
+                "replacement": target.model.replacement or None,
+            }
+            for target in enabled
+        ],
     }
 
 
 def anthropic_entry(route: Route) -> Document:
-    """Return a route as one entry of Anthropic's list, with the lifecycle of its first target."""
+    """Return a route as one entry of Anthropic's list, with the lifecycle of what serves it."""
     enabled = _enabled(route)
-    spoken = [target for target in enabled if target.vendor.dialect == "anthropic"]
-    target = next(iter([*spoken, *enabled]), None)
-    model = target.model if target is not None else None
+    spoken = [target for target in enabled if target.vendor.dialect == "anthropic"] or enabled
+    model = _first_to_end(spoken) if spoken else None
     return {
         "type": "model",
         "id": route.name,
         "display_name": route.name,
         "created_at": datetime.fromtimestamp(int(route.created_at), UTC).isoformat(),
-        "lifecycle": _stage(target),
-        "deprecated_at": _moment(model.deprecated_on) if model else None,
-        "retires_at": _moment(model.retires_on) if model else None,
+        "lifecycle": stage_of(model),
+        "deprecated_at": moment_said(model.deprecated_on) if model else None,
+        "retires_at": moment_said(model.retires_on) if model else None,
         "replacement": (model.replacement or None) if model else None,
+        "targets": [
+            _served_by(target)
+            | {
+                "lifecycle": stage_of(target.model),
+                "deprecated_at": moment_said(target.model.deprecated_on),
+                "retires_at": moment_said(target.model.retires_on),
+                "replacement": target.model.replacement or None,
+            }
+            for target in enabled
+        ],
     }
+
+
+def _served_by(target: Target) -> Document:
+    vendor = target.vendor
+    return {"vendor": vendor.name, "model": target.model.name, "dialect": vendor.dialect}
+
+
+def _first_to_end(targets: list[Target]) -> Model:
+    """Return the model that ends first of those that are tried first."""
+    equals = [target.model for target in targets if target.priority == targets[0].priority]
+    return min(equals, key=lambda model: model.retires_on or date.max)
 
 
 def _routes(caller: Caller, snapshot: Snapshot) -> list[Route]:
@@ -109,17 +141,6 @@ def _routes(caller: Caller, snapshot: Snapshot) -> list[Route]:
 
 def _enabled(route: Route) -> list[Target]:
     return [target for target in route.targets if target.is_enabled]
-
-
-def _stage(target: Target | None) -> str:
-    if target is None:
-        return "retired"
-    model = target.model
-    today = now().date()
-    # Past its date it may still answer: the vendor's word for that is deprecated.
-    is_deprecated = model.deprecated_on is not None and model.deprecated_on <= today
-    is_due = model.retires_on is not None and model.retires_on <= today
-    return "deprecated" if is_deprecated or is_due else "active"
 
 
 def _limit(text: str) -> int:
@@ -133,11 +154,3 @@ def _position(names: list[str], name: str, param: str) -> int:
     if name not in names:
         raise CallUnreadable(f"{param} names no model of this list.", param=param)
     return names.index(name)
-
-
-def _day(day: date | None) -> str | None:
-    return day.isoformat() if day is not None else None
-
-
-def _moment(day: date | None) -> str | None:
-    return datetime.combine(day, time(), tzinfo=UTC).isoformat() if day is not None else None

@@ -22,7 +22,6 @@ from kernel import clock
 from kernel.errors import DomainError
 from kernel.keys import PepperRing
 from kernel.refs import new_id
-from routing.gateway import lifecycle
 from routing.gateway.attempts import Attempts, Chosen, Ready, Shadows, Trace
 from routing.gateway.authenticate import Caller, authenticate, caller_refusal
 from routing.gateway.body import CallBody
@@ -176,7 +175,12 @@ class _Call:
         wire, body, kept = self.wire, self.body, self.kept
         snapshot = await self.pipeline.snapshots.fresh()
         caller = _still(self.caller, snapshot)
-        route = resolve(body.model or (kept.route if kept else ""), caller.agent, snapshot)
+        name = body.model or (kept.route if kept else "")
+        try:
+            route = resolve(name, caller.agent, snapshot)
+        except ModelRetired:
+            self.trace.target = snapshot.routes[name].targets[0]  # whose end the answer tells
+            raise
         rule = None
         if route.options.chooses:
             rule = rule_for(
@@ -262,7 +266,6 @@ class _Call:
             patience=patience,
             marks=[
                 *self.trace.headers(),
-                *lifecycle.headers(attempt.target),
                 *marks(ready.passage),
                 *self._rates(attempt),
             ],

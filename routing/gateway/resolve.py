@@ -10,7 +10,7 @@ from typing import Final
 
 from routing.gateway.choice import Rule
 from routing.gateway.errors import ModelNotFound, RouteNotDeclared, RouteUnserved
-from routing.gateway.lifecycle import refuse_retired
+from routing.gateway.lifecycle import has_ended, refuse_retired
 from routing.gateway.options import Override
 from routing.gateway.snapshot import Agent, Route, Snapshot, Target
 
@@ -59,12 +59,19 @@ def order(route: Route, run_id: str, now: float, rule: Rule | None = None) -> Or
         return Order(enabled)
     canaries = [target for target in enabled if target.canary_percent is not None]
     canary = _canary(canaries, route, run_id) if canaries else None
+    if canary is not None and has_ended(canary.model, now):
+        canary = None
     usual = [target for target in enabled if target.canary_percent is None]
+    if any(target.model.retires_on is not None for target in usual):
+        usual, ended = _without_ended(usual, now)
+    else:
+        ended = []
     groups = _by_weight(usual, run_id if route.options.sticky else "")
     if rule is None:
         ordered, choice = [target for group in groups for target in group], ""
     else:
         ordered, choice = rule.rank(groups)
+    ordered += ended
     if canary is not None:
         ordered, choice = [canary, *ordered], "canary"
     if (pinned := _pinned(enabled, route.options.override, now)) is not None:
@@ -75,7 +82,17 @@ def order(route: Route, run_id: str, now: float, rule: Rule | None = None) -> Or
 
 def in_order(route: Route) -> list[Target]:
     """Return the enabled targets, by priority, and among equals at random by weight."""
-    return order(route, "", float("inf")).targets
+    enabled = [target for target in route.targets if target.is_enabled]
+    return [target for group in _by_weight(enabled, "") for target in group]
+
+
+def _without_ended(targets: list[Target], now: float) -> tuple[list[Target], list[Target]]:
+    """Put apart what is past its end: it is tried when nothing else serves."""
+    serving: list[Target] = []
+    ended: list[Target] = []
+    for target in targets:
+        (ended if has_ended(target.model, now) else serving).append(target)
+    return serving, ended
 
 
 def _by_weight(targets: list[Target], sticks_to: str) -> list[list[Target]]:

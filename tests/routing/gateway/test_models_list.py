@@ -9,6 +9,7 @@ import pytest
 from routing.gateway.lifecycle import is_substituted
 from routing.gateway.snapshot import Model, Target, Vendor
 from tests.routing.gateway.conftest import eventually
+from tests.routing.gateway.scripted import answer, stream
 
 VERSION = {"anthropic_version": "2023-06-01"}
 OF_VENDOR = "vendor_id = (SELECT id FROM routing_vendor WHERE public_id = %s)"
@@ -105,6 +106,39 @@ def test_every_answer_says_when_its_model_ends_and_what_follows(ending, request)
 
 
 @pytest.mark.parametrize("ending", ["openai", "anthropic"], indirect=True)
+def test_errors_and_streams_say_it_too(ending, vendor, request):
+    path, document = ASKED[request.node.callspec.params["ending"]][0]
+    vendor.script = answer(None, 429)
+    assert ending.post(path, document).headers["sunset"] == "Sun, 01 Nov 2026 00:00:00 GMT"
+    vendor.script = answer(raw=b"<html>")
+    got = ending.post(path, document)
+    assert (got.status, "sunset" in got.headers, "link" in got.headers) == (502, True, True)
+    vendor.script = stream()
+    assert "sunset" in ending.post(path, document | {"stream": True}).headers
+
+
+@pytest.mark.parametrize("ending", ["openai", "anthropic"], indirect=True)
+def test_the_link_to_the_successor_leads_somewhere(ending, make_agent, request):
+    path, document = ASKED[request.node.callspec.params["ending"]][0]
+    link = ending.post(path, document).headers["link"].partition(">")[0].removeprefix("<")
+    for headers in ({}, VERSION):
+        entry = ending.ask("GET", link, **headers)
+        assert entry.status == 200
+        assert entry.json["id"] == "vendor/model 2"
+        assert (len(entry.json["successor_of"]), entry.json["routes"]) == (1, [])
+    assert make_agent().ask("GET", link).status == 404
+
+
+@pytest.mark.parametrize("ending", ["openai"], indirect=True)
+def test_an_entry_shows_the_end_of_every_target(ending):
+    entry = ending.ask("GET", f"/v1/models/{ending.route}").json
+    assert entry["shutdown_date"] == "2026-11-01"
+    assert [target["shutdown_date"] for target in entry["targets"]] == ["2026-11-01"]
+    shown = ending.ask("GET", f"/v1/models/{ending.route}", **VERSION).json
+    assert shown["targets"][0]["lifecycle"] == "deprecated"
+
+
+@pytest.mark.parametrize("ending", ["openai", "anthropic"], indirect=True)
 def test_a_model_that_was_retired_is_a_404_that_names_its_successor(ending, world, request):
     dialect = request.node.callspec.params["ending"]
     world.change(
@@ -118,6 +152,8 @@ def test_a_model_that_was_retired_is_a_404_that_names_its_successor(ending, worl
     assert error["code"] == "model_not_found"
     assert "vendor/model 2" in error["message"]
     assert "has been deprecated" in error["message"]
+    assert got.headers["sunset"] == "Sun, 01 Nov 2026 00:00:00 GMT"
+    assert "link" in got.headers
     assert (
         error["type"]
         == {"openai": "invalid_request_error", "anthropic": "not_found_error"}[dialect]

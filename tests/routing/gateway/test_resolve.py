@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from typing import Any
 
 from routing.gateway.options import DEFAULTS, read_options
@@ -98,3 +99,31 @@ def test_options_that_are_not_sound_are_as_if_not_said():
     assert (read.retries, read.first_byte_ms) == (2, 900)
     assert [read.goes_on_after(kind) for kind in ("404", "503", "connect")] == [True, False, False]
     assert [DEFAULTS.goes_on_after(kind) for kind in ("529", "429", "401")] == [True, True, False]
+
+
+def ending(name: str, priority: int, last: date) -> Target:
+    found = target(name, priority)
+    return replace(found, model=replace(found.model, retires_on=last))
+
+
+def test_what_is_past_its_last_day_in_utc_is_tried_last():
+    last = date(2026, 11, 30)
+    found = route(ending("old", 0, last), target("new", 1))
+    on_the_day = datetime(2026, 11, 30, 23, 59, tzinfo=UTC).timestamp()
+    assert names(found, now=on_the_day) == ["old", "new"]
+    assert names(found, now=on_the_day + 60) == ["new", "old"]
+
+
+def test_what_is_past_its_end_serves_where_nothing_else_does_and_where_somebody_says_so():
+    last = date(2026, 11, 1)
+    after = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
+    assert names(route(ending("old", 0, last)), now=after) == ["old"]
+    override = {"vendor": "acme", "model": "old", "until": "2026-12-24T00:00:00+00:00"}
+    found = route(ending("old", 0, last), target("new", 1), override=override)
+    assert names(found, now=after) == ["old", "new"]
+
+
+def test_a_canary_past_its_end_is_none():
+    late = replace(ending("new", 0, date(2026, 11, 1)), canary_percent=100)
+    after = datetime(2026, 12, 1, tzinfo=UTC).timestamp()
+    assert names(route(target("old"), late), now=after) == ["old"]
