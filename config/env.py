@@ -11,6 +11,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
+from zoneinfo import available_timezones
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
 _FALSE = frozenset({"0", "false", "no", "off"})
@@ -56,6 +57,13 @@ class Env:
 
     def port(self, name: str, default: int) -> int:
         return self.integer(name, default, minimum=1, maximum=65535)
+
+    def time_zone(self, name: str, default: str) -> str:
+        value = self.text(name, default)
+        if value not in available_timezones():
+            self.problems.append(f"{name} must be a time zone's name, such as Europe/Berlin.")
+            return default
+        return value
 
     def listing(self, name: str) -> list[str]:
         return [part for part in (piece.strip() for piece in self.text(name).split(",")) if part]

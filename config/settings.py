@@ -186,6 +186,18 @@ REVIEW_QUORUM_BY_DATA_CLASS = {
     "regulated": env.integer("UNSPRAWL_REGULATED_QUORUM", 2, minimum=1, maximum=10)
 }
 
+# --- budgets
+BUDGET_TIME_ZONE = env.time_zone("UNSPRAWL_BUDGET_TIME_ZONE", "UTC")
+
+# --- mail; without a host none is sent
+EMAIL_HOST = env.text("UNSPRAWL_MAIL_HOST")
+EMAIL_PORT = env.port("UNSPRAWL_MAIL_PORT", 25)
+EMAIL_HOST_USER = env.text("UNSPRAWL_MAIL_USER")
+EMAIL_HOST_PASSWORD = env.secret("UNSPRAWL_MAIL_PASSWORD")
+EMAIL_USE_TLS = env.boolean("UNSPRAWL_MAIL_STARTTLS", default=False)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env.text("UNSPRAWL_MAIL_FROM", "unsprawl@localhost")
+
 # --- the wire; a loopback address has no TLS, so these follow the public address
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0

@@ -12,7 +12,8 @@ from typing import Any
 from approvals.ports import bind_vendors
 from registry.actors import Actor
 from registry.models import Agent
-from registry.ports import bind_containment, bind_routes
+from registry.ports import bind_containment, bind_limits, bind_routes
+from routing.actions.budgets import ManifestLimits
 from routing.actions.containing import contain
 from routing.containment.gateways import Gateways
 from routing.containment.kept import IssuedKeys, KeptByVendors
@@ -61,6 +62,7 @@ def _receiver(target: RouteTarget) -> dict[str, Any]:
 def bind() -> None:
     """Fill every port; called once, when all models are loaded."""
     bind_routes(RouteNames())
+    bind_limits(ManifestLimits())
     bind_vendors(RouteVendors())
     bind_containment(ProvenByRouting())
     register_paths(Gateways(), IssuedKeys(), KeptByVendors())

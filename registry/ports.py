@@ -7,7 +7,7 @@ be accepted on trust.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -38,6 +38,14 @@ class Containment(Protocol):
         ...
 
 
+class LimitKeeper(Protocol):
+    """Keeps what an accepted manifest limits: spend, requests, tokens."""
+
+    def keep(self, agent: Agent, limits: Mapping[str, Any], *, actor: Actor) -> None:
+        """Make exactly these limits hold for an agent from now on."""
+        ...
+
+
 class PortUnbound(RuntimeError):
     """Raised when a port is asked before it is bound: a programming error, never caught."""
 
@@ -45,6 +53,7 @@ class PortUnbound(RuntimeError):
 class _Bindings:
     routes: RouteDirectory | None = None
     containment: Containment | None = None
+    limits: LimitKeeper | None = None
 
 
 def bind_routes(directory: RouteDirectory | None) -> None:
@@ -69,3 +78,15 @@ def containment() -> Containment:
     if _Bindings.containment is None:
         raise PortUnbound("registry.ports.bind_containment was not called")
     return _Bindings.containment
+
+
+def bind_limits(keeper: LimitKeeper | None) -> None:
+    """Fill the port; the last binding holds."""
+    _Bindings.limits = keeper
+
+
+def limits() -> LimitKeeper:
+    """Return the bound keeper. Raises: PortUnbound."""
+    if _Bindings.limits is None:
+        raise PortUnbound("registry.ports.bind_limits was not called")
+    return _Bindings.limits

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from routing.api import models, routes, runs, stops, usage, vendors
+from routing.api import budgets, models, routes, runs, stops, usage, vendors
 
 urlpatterns = [
     *vendors.urlpatterns,
     *models.urlpatterns,
     *routes.urlpatterns,
+    *budgets.urlpatterns,
     *runs.urlpatterns,
     *stops.urlpatterns,
     *usage.urlpatterns,

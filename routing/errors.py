@@ -58,6 +58,13 @@ class ReasonMissing(Invalid):
     title = "Say why"
 
 
+class BudgetInvalid(Invalid):
+    """Raised when a budget does not hold together, or may not be changed so; names the field."""
+
+    code = "routing.budget_invalid"
+    title = "The budget is not valid"
+
+
 class NothingToChange(Invalid):
     """Raised when a change changes nothing: most often a misspelt field or value."""
 
@@ -86,6 +93,13 @@ class RouteNotFound(NotFound):
     title = "There is no such route"
 
 
+class BudgetNotFound(NotFound):
+    """Raised when no open budget has that id, or the viewer may not see it."""
+
+    code = "routing.budget_not_found"
+    title = "There is no such budget"
+
+
 class RunNotFound(NotFound):
     """Raised when no run has that id or label, or the viewer may not see its agent's runs."""
 
@@ -98,6 +112,13 @@ class CallsNotFound(NotFound):
 
     code = "routing.calls_not_found"
     title = "There is no such agent, or you may not see its calls"
+
+
+class BudgetExists(Conflict):
+    """Raised when a budget of this measure and period holds for the subject already."""
+
+    code = "routing.budget_exists"
+    title = "There is such a budget already"
 
 
 class VendorExists(Conflict):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from celery import shared_task
 
 from registry.actors import Actor
-from routing.actions import lost_calls, usage
+from routing.actions import budget_notices, lost_calls, usage
 
 
 @shared_task(name="routing.count_usage", ignore_result=True)  # type: ignore[untyped-decorator]
@@ -18,3 +18,10 @@ def count_usage() -> None:
 def reap_lost_calls() -> None:
     """Conclude the calls of gateways that are gone."""
     lost_calls.reap_lost_calls(actor=Actor.system("lost-calls"))
+
+
+@shared_task(name="routing.notice_budgets", ignore_result=True)  # type: ignore[untyped-decorator]
+def notice_budgets() -> None:
+    """Tell people which budgets come near their caps, and drop minutes long past."""
+    budget_notices.notice_budgets(actor=Actor.system("budget-notices"))
+    budget_notices.drop_old_minutes(actor=Actor.system("budget-notices"))

@@ -21,6 +21,7 @@ from kernel import clock
 from ledger.entries import Fact
 from ledger.record import record
 from ledger.verbs import Verb
+from registry import ports
 from registry.actions.guards import (
     hold,
     out_of_turn,
@@ -33,6 +34,7 @@ from registry.actions.keys import revoke_all_keys
 from registry.actions.versions import settle
 from registry.actors import Actor
 from registry.errors.agents import NotYourAgent, VersionSettled
+from registry.manifest import Manifest
 from registry.models import Agent, AgentVersion, Role
 from registry.queries import agents as queries
 
@@ -72,6 +74,7 @@ def launch_agent(agent: Agent, version: AgentVersion, *, actor: Actor) -> Agent:
     """
     agent = hold(agent)
     settle(agent, version, AgentVersion.State.ACCEPTED)
+    ports.limits().keep(agent, Manifest(version.manifest).limits, actor=actor)
     changes = {"current_version": version}
     _move(agent, (Stage.IN_REVIEW,), Stage.SOFT_LAUNCH, "launched", changes, killed_at__isnull=True)
     _record(Verb.AGENT_LAUNCHED, agent, actor, _version(version))

@@ -15,6 +15,7 @@ from kernel.db import refused_as
 from ledger.entries import Fact
 from ledger.record import record
 from ledger.verbs import Verb
+from registry import ports
 from registry.actions.guards import hold, out_of_turn, require_answering, require_owning
 from registry.actions.manifests import add_version, apply_columns, keep_similar, version_facts
 from registry.actors import Actor
@@ -120,6 +121,7 @@ def accept_version(agent: Agent, version: AgentVersion, *, actor: Actor) -> Agen
     settle(agent, version, AgentVersion.State.ACCEPTED)
     agent.current_version = version
     agent.save(update_fields=["current_version"])
+    ports.limits().keep(agent, manifest.limits, actor=actor)
     apply_columns(agent, manifest, resolve(manifest), actor=actor)
     _record(Verb.AGENT_VERSION_ACCEPTED, agent, actor, version_facts(version, manifest))
     return version

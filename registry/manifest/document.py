@@ -112,6 +112,11 @@ class Manifest:
     def risk_tier(self) -> str:
         return risk_tier(self.spec)
 
+    @property
+    def limits(self) -> dict[str, Any]:
+        """What the agent should never exceed, as the manifest says it."""
+        return dict(self.spec.get("limits") or {})
+
     def text(self, key: str) -> str:
         """Return an optional text of the spec, empty when it is left out."""
         return str(self.spec.get(key, "")).strip()
