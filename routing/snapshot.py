@@ -49,6 +49,7 @@ _TABLES: Final = (
     "routing_routetarget",
     "routing_budget",
     "credentials_secret",
+    "routing_delegationend",
     "routing_stop",
 )
 # What is not read together with vendors, models and routes.
@@ -99,6 +100,7 @@ _STOPS: Final = """
     SELECT scope, subject, public_id, placed_as, extract(epoch FROM placed_at)::float8
     FROM routing_stop WHERE lifted_at IS NULL
 """
+_ENDED: Final = "SELECT delegation_id FROM routing_delegationend WHERE until > now()"
 _TARGETS: Final = """
     SELECT route_id, model_id, region, weight, priority, canary_percent, first_byte_ms,
            passed_eval_at IS NOT NULL
@@ -132,6 +134,7 @@ class SnapshotReading:
         self._vendors: dict[str, Vendor] = {}
         self._models: dict[tuple[str, str], Model] = {}
         self._stops = NO_STOPS
+        self._ended: frozenset[str] = frozenset()
         self._budgets = NO_BUDGETS
 
     def forget(self) -> None:
@@ -168,6 +171,8 @@ class SnapshotReading:
         if "routing_budget" in changed:
             rows = await _all(connection, _BUDGETS)
             self._budgets = Budgets(Limit(*row) for row in rows)
+        if "routing_delegationend" in changed:
+            self._ended = frozenset(row[0] for row in await _all(connection, _ENDED))
         if changed - _APART:
             self._vendors, self._models, self._routes = await _read_routing(connection)
         self._marks, self._horizon = marks, horizon
@@ -178,6 +183,7 @@ class SnapshotReading:
             vendors=self._vendors,
             models=self._models,
             stops=self._stops,
+            ended_delegations=self._ended,
             budgets=self._budgets,
         )
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import time
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kernel import keys
 from kernel.errors import DomainError
@@ -31,6 +31,9 @@ from routing.gateway.requests import Request
 from routing.gateway.snapshot import Agent, Key, Snapshot
 from routing.gateway.stops import Stops
 
+if TYPE_CHECKING:
+    from routing.gateway.delegation.acting import Acting
+
 CALLABLE: Final = frozenset({"soft_launch", "live", "deprecated"})
 _NOBODY: Final = bytes(32)
 
@@ -41,6 +44,7 @@ class Caller:
 
     key: Key
     agent: Agent
+    acting: Acting | None = None  # for somebody, or in a run that belongs to another
 
 
 def authenticate(request: Request, snapshot: Snapshot, peppers: PepperRing) -> Caller:

@@ -225,5 +225,7 @@ def _refusal(call: OpenCall, snapshot: Snapshot) -> DomainError | None:
     # A key that merely expires meanwhile was good when the call began.
     refusal = (key_refusal(key) if key.is_revoked else None) or agent_refusal(agent)
     if refusal is None and snapshot.stops:
-        return snapshot.stops.of_caller(key, agent)
+        refusal = snapshot.stops.of_caller(key, agent)
+    if refusal is None and call.caller.acting is not None:
+        return call.caller.acting.refusal(snapshot)
     return refusal

@@ -328,4 +328,8 @@ def _still(caller: Caller, snapshot: Snapshot) -> Caller:
         raise KeyUnknown
     if refusal := caller_refusal(key, agent, snapshot.stops):
         raise refusal
-    return Caller(key, agent)
+    if caller.acting is None:
+        return Caller(key, agent)
+    if refusal := caller.acting.refusal(snapshot):
+        raise refusal
+    return Caller(key, caller.acting.narrowed(agent, snapshot), caller.acting)

@@ -18,7 +18,7 @@ from routing.gateway.breaker import Name
 from routing.gateway.budgets import NO_BUDGETS, Budgets
 from routing.gateway.options import DEFAULTS, RouteOptions
 from routing.gateway.stops import NO_STOPS, Stops
-from routing.gateway.tools.declared import NOTHING, DeclaredTools
+from routing.gateway.tools.declared import NOTHING, DeclaredTools, SharedTools
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Agent:
     owner: str = ""  # per_…
     team_id: str = ""  # team_…
     tools: DeclaredTools = NOTHING
-    lent_tools: DeclaredTools | None = None  # while it acts for another: no others
+    lent_tools: SharedTools | None = None  # while it acts for another: no others
 
     def described(self) -> dict[str, object]:
         """What policy is told of an agent."""
@@ -163,7 +163,7 @@ class Route:
         return {"name": self.name, "constraints": dict(self.constraints)}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """Everything, at one moment."""
 
@@ -174,3 +174,20 @@ class Snapshot:
     models: Mapping[tuple[str, str], Model]  # by the vendor's public id and the wire's name
     stops: Stops = NO_STOPS
     budgets: Budgets = NO_BUDGETS
+    ended_delegations: frozenset[str] = frozenset()
+
+    def agent_with(self, public_id: str) -> Agent | None:
+        return self._by_id.get(public_id)
+
+    def agent_named(self, name: str) -> Agent | None:
+        """Return an agent by its name or id."""
+        return self._by_name.get(name) or self._by_id.get(name)
+
+    # Built when first asked for: most snapshots see no delegation.
+    @cached_property
+    def _by_id(self) -> dict[str, Agent]:
+        return {agent.public_id: agent for agent in self.agents.values()}
+
+    @cached_property
+    def _by_name(self) -> dict[str, Agent]:
+        return {agent.name: agent for agent in self.agents.values()}

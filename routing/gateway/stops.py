@@ -83,9 +83,13 @@ class Stops:
 
     def of_caller(self, key: Key, agent: Agent) -> Stopped | None:
         """Say why this caller may call nothing."""
+        stop = self.covers("key", key.public_id)
+        return stop.refusal() if stop is not None else self.of_agent(agent)
+
+    def of_agent(self, agent: Agent) -> Stopped | None:
+        """Say why this agent may call nothing, nor anybody for it."""
         stop = (
-            self.covers("key", key.public_id)
-            or self.covers("agent", agent.public_id)
+            self.covers("agent", agent.public_id)
             or self.covers("owner", agent.owner)
             or self.covers("team", agent.team_id)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from routing.models.budget import Budget, BudgetNotice, BudgetWindow
 from routing.models.catalogue import CatalogueLoad, LifecycleRow, Price
+from routing.models.delegation import Delegation, DelegationEnd, RunLink, ToolUse
 from routing.models.route import Route, RouteTarget
 from routing.models.runs import Call, Run
 from routing.models.stop import EVERYTHING, LiveGateway, Stop
@@ -27,6 +28,8 @@ __all__ = [
     "BudgetWindow",
     "Call",
     "CatalogueLoad",
+    "Delegation",
+    "DelegationEnd",
     "LifecycleRow",
     "LiveGateway",
     "Model",
@@ -35,8 +38,10 @@ __all__ = [
     "Route",
     "RouteTarget",
     "Run",
+    "RunLink",
     "Stop",
     "StoredResponse",
+    "ToolUse",
     "UsageDay",
     "UsageFallback",
     "UsageMark",

@@ -103,6 +103,18 @@ class DeclaredTools:
         return found
 
 
+@dataclass(frozen=True, slots=True)
+class SharedTools:
+    """What each of several allows: only what all of them do."""
+
+    of: tuple[DeclaredTools, ...]
+
+    def effect_of(self, tool: Tool) -> str | None:
+        """Return the effect that the first states, None unless all declare the tool."""
+        found = [one.effect_of(tool) for one in self.of]
+        return None if None in found else (found[0] if found else UNSTATED)
+
+
 NOTHING: Final = DeclaredTools()
 
 

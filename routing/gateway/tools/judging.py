@@ -20,7 +20,7 @@ from routing.gateway.decide import Decider
 from routing.gateway.recording import decided_facts
 from routing.gateway.relay import Asked, Withheld
 from routing.gateway.snapshot import Agent, Route
-from routing.gateway.tools.declared import DeclaredTools
+from routing.gateway.tools.declared import DeclaredTools, SharedTools
 from routing.gateway.tools.naming import Tool
 from routing.gateway.tools.offered import (
     Offered,
@@ -138,7 +138,7 @@ class ToolDesk:
         return Judged(decision, offered, compared, is_later=bool(body.refers_to) and not body.model)
 
     def _compare(
-        self, offered: Offered, declared: DeclaredTools, delegated: DeclaredTools | None
+        self, offered: Offered, declared: DeclaredTools, delegated: SharedTools | None
     ) -> Compared:
         key = (offered.digest, declared, delegated)
         known = self._compared.get(key)
@@ -150,7 +150,7 @@ class ToolDesk:
 
 
 def compare(
-    offered: list[Tool], declared: DeclaredTools, delegated: DeclaredTools | None
+    offered: list[Tool], declared: DeclaredTools, delegated: SharedTools | None
 ) -> Compared:
     """Sort tools by what is declared of them."""
     by_effect: dict[str, set[str]] = {}

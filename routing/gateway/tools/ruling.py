@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kernel.errors import Denied
-from routing.gateway.tools.declared import DeclaredTools
+from routing.gateway.tools.declared import DeclaredTools, SharedTools
 from routing.gateway.tools.naming import Tool, mcp_label
 from routing.gateway.tools.offered import NONE, Offered
 
@@ -51,7 +51,7 @@ class Ruling:
     stripped: tuple[str, ...] = ()
     permitted: frozenset[str] = field(default_factory=frozenset)
     # Of an answer that is asked for later, when nobody knows any more what was offered.
-    instead: DeclaredTools | None = None
+    instead: DeclaredTools | SharedTools | None = None
 
     @property
     def governs(self) -> bool:
