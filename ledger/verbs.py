@@ -77,6 +77,8 @@ class Verb(StrEnum):
     BUDGET_SET = "budget.set"
     BUDGET_ENDED = "budget.ended"
     BUDGET_NEARED = "budget.neared"
+    DELEGATION_GIVEN = "delegation.given"
+    DELEGATION_ENDED = "delegation.ended"
     PAYLOAD_READ = "payload.read"
     DEMO_LOADED = "demo.loaded"
     DEMO_REMOVED = "demo.removed"

@@ -54,7 +54,14 @@ _TABLES: Final = (
 )
 # What is not read together with vendors, models and routes.
 _APART: Final = frozenset(
-    {"registry_agent", "registry_agentkey", "registry_team", "routing_stop", "routing_budget"}
+    {
+        "registry_agent",
+        "registry_agentkey",
+        "registry_team",
+        "routing_stop",
+        "routing_budget",
+        "routing_delegationend",
+    }
 )
 _MARKS: Final = " UNION ALL ".join(
     f"SELECT '{table}', count(*), coalesce(sum(xmin::text::bigint), 0)::bigint,"  # noqa: S608

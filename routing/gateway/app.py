@@ -23,6 +23,9 @@ from kernel.refs import new_id
 from routing.gateway import models_list
 from routing.gateway.access_log import AccessLog
 from routing.gateway.attempts import Trace
+from routing.gateway.delegation.acting import HEADER, says_for_whom
+from routing.gateway.delegation.granting import Delegating
+from routing.gateway.delegation.token import DelegationKeys
 from routing.gateway.dialects import ANTHROPIC, OPENAI, Dialect
 from routing.gateway.errors import (
     BodyBroken,
@@ -34,7 +37,7 @@ from routing.gateway.errors import (
 from routing.gateway.metrics import CONTENT_TYPE, Metrics
 from routing.gateway.pipeline import Pipeline
 from routing.gateway.probe import VendorProbe
-from routing.gateway.requests import Answer, ClientGone, Receive, Request, Send
+from routing.gateway.requests import Answer, ClientGone, Receive, Request, Send, read_body
 from routing.gateway.successors import successor
 from routing.gateway.wires.chat import Chat
 from routing.gateway.wires.embeddings import Embeddings
@@ -147,12 +150,12 @@ class Gateway:
         if exact is not None:
             operation, taken, name = exact
         elif path.startswith(_MODELS) and len(path) > len(_MODELS):
-            operation, taken, name = "model", "GET", "_model"
+            operation, taken, name = "model", "GET HEAD", "_model"
         elif path.startswith(_INTERNAL) and path.endswith(_TEST):
             operation, taken, name = "vendor_test", "POST", "_test_vendor"
         else:
             return "unknown", _no_such_path
-        if method != taken and not (method == "HEAD" and taken == "GET"):
+        if method not in taken.split():
             return operation, _method_not_taken
         return operation, getattr(self, name)
 
@@ -196,6 +199,22 @@ class Gateway:
             return
         shape = models_list.anthropic_entry if is_anthropic else models_list.openai_entry
         await _give_json(answer, shape(route))
+
+    async def _delegate(
+        self, request: Request, receive: Receive, answer: Answer, trace: Trace
+    ) -> None:
+        pipeline = self._parts().pipeline
+        raw = await read_body(request, receive)
+        caller = await pipeline.authenticate(request)
+        desk, keys = Delegating(pipeline.recorder), DelegationKeys(pipeline.peppers())
+        if request.method == "DELETE":
+            await _give_json(answer, await desk.end(request.header(HEADER), caller, keys))
+            return
+        if says_for_whom(request):
+            caller = await pipeline.acting(caller, request)
+        snapshot = await pipeline.snapshots.fresh()
+        given = await desk.give(raw, request, caller, snapshot, keys)
+        await _give_json(answer, given, status=201)
 
     async def _test_vendor(
         self, request: Request, receive: Receive, answer: Answer, trace: Trace
@@ -264,10 +283,11 @@ _ON_KEPT: Final = {
     ("GET", "/input_items"): "response_input",
 }
 _TABLE: Final = {
-    "/v1/models": ("models", "GET", "_models"),
-    "/healthz": ("healthz", "GET", "_healthz"),
-    "/readyz": ("readyz", "GET", "_readyz"),
-    "/metrics": ("metrics", "GET", "_show_metrics"),
+    "/v1/models": ("models", "GET HEAD", "_models"),
+    "/v1/delegations": ("delegation", "POST DELETE", "_delegate"),
+    "/healthz": ("healthz", "GET HEAD", "_healthz"),
+    "/readyz": ("readyz", "GET HEAD", "_readyz"),
+    "/metrics": ("metrics", "GET HEAD", "_show_metrics"),
 }
 _BODY_STILL_COMING: Final = (TooLarge, BodyEncoded, BodyBroken)
 _QUIET: Final = frozenset({"healthz", "readyz", "metrics"})

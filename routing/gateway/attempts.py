@@ -75,6 +75,7 @@ class Chosen:
     passed_over: list[str] = field(default_factory=list)
     stops: Stops = NO_STOPS
     budgets: Budgets = NO_BUDGETS
+    delegated: dict[str, object] | None = None  # what policy is told of whom it is made for
 
 
 @dataclass(frozen=True, slots=True)

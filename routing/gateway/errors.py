@@ -198,6 +198,13 @@ class RouteNotDeclared(Denied):
     title = "The agent does not declare this route"
 
 
+class RouteNotDelegated(Denied):
+    """Raised when an agent calls, for another, a route that it was not delegated."""
+
+    code = "routing.route_not_delegated"
+    title = "The route is not part of this delegation"
+
+
 class CallDenied(Denied):
     """Raised when policy denies; carries the rule."""
 

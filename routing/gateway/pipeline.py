@@ -15,7 +15,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from kernel import clock
@@ -28,6 +28,8 @@ from routing.gateway.body import CallBody
 from routing.gateway.breaker import Breakers
 from routing.gateway.choice import Speeds, rule_for
 from routing.gateway.decide import Decider
+from routing.gateway.delegation.acting import acting_in, says_for_whom
+from routing.gateway.delegation.token import DelegationKeys
 from routing.gateway.eligible import eligible_targets
 from routing.gateway.errors import (
     AgentNotApproved,
@@ -60,7 +62,7 @@ from routing.gateway.relay import STRAIGHT, Asked, Passage, Relays
 from routing.gateway.requests import Answer, Receive, Request, read_body, stopwatch
 from routing.gateway.reserving import WorstCase, worst_case
 from routing.gateway.resolve import order, resolve
-from routing.gateway.runs import RunName, run_of, step_of
+from routing.gateway.runs import RunName, run_named, run_of, step_of
 from routing.gateway.snapshot import Snapshot, Target
 from routing.gateway.stops import Stopped
 from routing.gateway.wires.wire import Wire
@@ -106,6 +108,9 @@ class Pipeline:
         caller = await self.authenticate(request)
         body, raw = await _read(wire, request, receive)
         run = run_of(caller.agent.public_id, request.header)
+        if says_for_whom(request):
+            caller = await self.acting(caller, request)
+            run = _run_for(caller, run)
         trace.run_id = run.run_id
         kept = await self._find_kept(wire, body, caller) if body.refers_to else None
         # Reading may have taken a while: everything below is decided on what is known now.
@@ -127,6 +132,15 @@ class Pipeline:
         except _PERHAPS_NO_MORE:
             await self.snapshots.look_again()
             return authenticate(request, await self.snapshots.fresh(), self.peppers())
+
+    async def acting(self, caller: Caller, request: Request) -> Caller:
+        """Return a caller with for whom it acts, and no more rights than that leaves it.
+
+        Raises: Denied leaves, ParentRunUnknown.
+        """
+        snapshot, keys = await self.snapshots.fresh(), DelegationKeys(self.peppers())
+        acting = acting_in(request, caller, snapshot, keys)
+        return _still(replace(caller, acting=acting), snapshot)
 
     async def _find_kept(self, wire: Wire, body: CallBody, caller: Caller) -> StoredResponse:
         """Return where the earlier answer is that a call names. Raises: the wire's refusal."""
@@ -166,6 +180,11 @@ class _Call:
         assert self.asked is not None  # noqa: S101  screened before anything is asked of it
         return self.asked
 
+    @property
+    def _offered(self) -> tuple[str, ...]:
+        ruling = self._asked.ruling
+        return () if ruling is None else tuple(tool.label for tool in ruling.offered.tools)
+
     async def screen(self, chosen: Chosen) -> None:
         asked = Asked(self.wire, chosen.caller.agent, chosen.route, self.body, self.came)
         self.asked = await self.pipeline.relays.screened(asked)
@@ -201,10 +220,11 @@ class _Call:
             found.passed_over,
             snapshot.stops,
             snapshot.budgets,
+            None if caller.acting is None else caller.acting.described(caller.agent, snapshot),
         )
 
     def facts(self, chosen: Chosen, target: Target) -> dict[str, object]:
-        return {
+        described: dict[str, object] = {
             "call": {
                 "route": chosen.route.name,
                 "operation": self.wire.operation,
@@ -215,6 +235,9 @@ class _Call:
             "target": target.described(),
             "route": chosen.route.described(),
         }
+        if chosen.delegated is not None:
+            described["delegation"] = chosen.delegated
+        return described
 
     def prepare(self, target: Target) -> tuple[Passage, Outgoing]:
         vendor, request = target.vendor, self.request
@@ -244,6 +267,7 @@ class _Call:
             decided={**self._asked.facts, "step": self.step} if self.step else self._asked.facts,
             started_at=self.request.received_at if is_first else clock.now(),
             operation=self.wire.operation,
+            tools=self._offered,
         )
 
     def exchange(
@@ -312,6 +336,14 @@ async def _to_nobody(message: Mapping[str, Any]) -> None:
 
 def _never(failure: Failure) -> bool:
     return False
+
+
+def _run_for(caller: Caller, run: RunName) -> RunName:
+    """Put the calls of one delegation into one run, unless the agent names another."""
+    acting = caller.acting
+    if not run.is_new or acting is None or acting.delegation is None:
+        return run
+    return run_named(caller.agent.public_id, acting.delegation_id)
 
 
 async def _read(wire: Wire, request: Request, receive: Receive) -> tuple[CallBody, bytes]:

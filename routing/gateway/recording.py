@@ -12,7 +12,7 @@ from collections import OrderedDict, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kernel import clock
 from kernel.refs import Ref, new_id
@@ -22,6 +22,7 @@ from ledger.journal import JournalDown, NotRecordable, Row, Table
 from ledger.verbs import Verb
 from policy.decision import Decision
 from routing.gateway.authenticate import Caller
+from routing.gateway.delegation.tables import Seen
 from routing.gateway.metering import Usage
 from routing.gateway.ports import DataKeys, Ledger
 from routing.gateway.relay import Withheld
@@ -29,6 +30,10 @@ from routing.gateway.reserving import NOTHING, Reserved, Unaffordable
 from routing.gateway.runs import RunName
 from routing.gateway.snapshot import Route, Target
 
+if TYPE_CHECKING:
+    from routing.gateway.delegation.acting import Acting
+
+_NO_FACTS: Final[Mapping[str, Fact]] = {}
 _OFFLOAD_BYTES: Final = 256 * 1024
 _RUNS_KEPT: Final = 20_000
 _OWED_KEPT: Final = 10_000
@@ -119,6 +124,7 @@ class Subject:
     agent_id: str = ""
     key_id: str = ""
     run: RunName | None = None
+    acting: Acting | None = None
 
     @classmethod
     def of(cls, caller: Caller, run: RunName) -> Subject:
@@ -131,7 +137,12 @@ class Subject:
             agent_id=agent.public_id,
             key_id=caller.key.public_id,
             run=run,
+            acting=caller.acting,
         )
+
+    def facts(self) -> Mapping[str, Fact]:
+        """Say for whom a call is made, where it is not for the agent alone."""
+        return self.acting.told if self.acting is not None else _NO_FACTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +162,7 @@ class Attempt:
     number: int = 1  # 0 for a shadow
     fallback_reason: str = ""
     choice: str = ""  # the rule that put this target first
+    tools: tuple[str, ...] = ()  # what the call offers
 
     @property
     def is_shadow(self) -> bool:
@@ -167,6 +179,8 @@ class Attempt:
             facts["shadow"] = True
         if self.fallback_reason:
             facts["fallback_reason"] = self.fallback_reason
+        if self.subject.acting is not None:
+            facts |= self.subject.facts()
         return facts
 
 
@@ -227,6 +241,7 @@ class Recorder:
         self._runs: OrderedDict[str, None] = OrderedDict()
         self._owed: deque[tuple[Attempt, Outcome]] = deque(maxlen=_OWED_KEPT)
         self._unsure: dict[str, Attempt] = {}
+        self._seen = Seen()
 
     @property
     def levels(self) -> Levels:
@@ -361,6 +376,7 @@ class Recorder:
             entry_id=entry_id,
         )
         rows = [_call_row(attempt, outcome, cost)] if subject.run is not None else []
+        rows += self._tool_rows(attempt, outcome)
         if outcome.is_kept and not attempt.is_shadow:
             rows.append(_stored_row(attempt, outcome))
         await self._append(fields, subject, rows, data_key, moves=moves)
@@ -437,6 +453,7 @@ class Recorder:
         entry_id = new_id("ent")
         facts: dict[str, Fact] = {
             **why,
+            **subject.facts(),
             "route": route.name,
             "vendor": target.vendor.name,
             "model": target.model.name,
@@ -470,6 +487,8 @@ class Recorder:
         )
         outcome = Outcome("denied", told[0], Usage(), b"", 0, error_code=told[1])
         rows = [*self._run_rows(subject, at), _call_row(attempt, outcome, None)]
+        if isinstance(refused := why.get("tools_undeclared"), list):
+            rows += self._seen.tools(subject.agent_id, refused, "refused", at)
         await self._append(fields, subject, rows, None, is_first=True)
         return entry_id
 
@@ -493,6 +512,10 @@ class Recorder:
         except NotRecordable:
             # Perhaps the data key was shredded meanwhile: the next call gets another one.
             self._keys.forget(subject.scope)
+            self._seen.forget()
+            raise
+        except JournalDown:
+            self._seen.forget()
             raise
         if data_key is not None:
             self._keys.confirm(str(data_key.values[0]))
@@ -522,9 +545,54 @@ class Recorder:
 
     def _run_rows(self, subject: Subject, at: datetime) -> list[Row]:
         run = subject.run
-        if run is None or run.run_id in self._runs:
+        if run is None:
             return []
-        return [Row(RUNS, (run.run_id, subject.agent_id, run.label, at))]
+        rows: list[Row] = []
+        if run.run_id not in self._runs:
+            rows.append(Row(RUNS, (run.run_id, subject.agent_id, run.label, at)))
+        if (acting := subject.acting) is not None and acting.parent_run:
+            giver, parent = acting.giver or subject.agent_id, acting.parent_run
+            rows += self._seen.link(
+                (run.run_id, parent, subject.agent_id, giver, acting.delegation_id, at)
+            )
+        return rows
+
+    def _tool_rows(self, attempt: Attempt, outcome: Outcome) -> list[Row]:
+        rows: list[Row] = []
+        agent_id, at = attempt.subject.agent_id, attempt.started_at
+        if not agent_id or not (attempt.tools or outcome.facts):
+            return rows
+        for use, names in (
+            ("offered", [*attempt.tools]),
+            ("called", outcome.facts.get("tool_calls")),
+            ("refused", outcome.facts.get("tool_calls_refused")),
+        ):
+            if isinstance(names, list):
+                rows += self._seen.tools(agent_id, names, use, at)
+        return rows
+
+    async def note(
+        self,
+        subject: Subject,
+        verb: Verb,
+        *,
+        about: Ref,
+        facts: Mapping[str, Fact],
+        rows: Sequence[Row],
+    ) -> None:
+        """Record what an agent did besides calling. Raises: JournalDown leaves."""
+        now = clock.now()
+        fields = Fields(
+            kind="change",
+            verb=verb.value,
+            actor=subject.actor,
+            subject=about,
+            recorded_at=now,
+            agent_id=subject.agent_id,
+            facts=dict(facts),
+            entry_id=new_id("ent"),
+        )
+        await self._append(fields, subject, [*self._run_rows(subject, now), *rows], None)
 
     def _remember(self, run_id: str) -> None:
         self._runs[run_id] = None

@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import Final
 
 from routing.gateway.choice import Rule
-from routing.gateway.errors import ModelNotFound, RouteNotDeclared, RouteUnserved
+from routing.gateway.errors import ModelNotFound, RouteNotDeclared, RouteNotDelegated, RouteUnserved
 from routing.gateway.lifecycle import has_ended, refuse_retired
 from routing.gateway.options import Override
 from routing.gateway.snapshot import Agent, Route, Snapshot, Target
@@ -35,6 +35,12 @@ def resolve(name: str, agent: Agent, snapshot: Snapshot) -> Route:
             param="model",
         )
     if name not in agent.routes:
+        if agent.lent_tools is not None:
+            raise RouteNotDelegated(
+                f"Agent {agent.name} acts for another here, and {name!r} is not among the routes"
+                " that both may call and that were delegated.",
+                param="model",
+            )
         raise RouteNotDeclared(
             f"Agent {agent.name} does not declare the route {name!r}. Add it to spec.models of"
             " its manifest (agent.yaml) and submit that as a new version.",

@@ -7,7 +7,7 @@ from django.db.models import F, Q
 
 
 class Delegation(models.Model):
-    """That one agent let another act for it. What it permits is in the signed text and the ledger."""
+    """That one agent let another act for it. What it permits, the ledger says."""
 
     id = models.BigAutoField(primary_key=True)
     public_id = models.TextField(unique=True)  # dlg_…

@@ -22,11 +22,14 @@ from registry.models import SignInLink
 from routing.models import (
     BudgetNotice,
     BudgetWindow,
+    Delegation,
     LifecycleRow,
     ModelUse,
     Price,
+    RunLink,
     Stop,
     StoredResponse,
+    ToolUse,
     UsageDay,
     UsageFallback,
     UsageMonth,
@@ -157,6 +160,12 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("routing_modeluse_one_per_key", "routing_modeluse", {}),
     ("routing_lifecyclerow_one_per_source", "routing_lifecyclerow", {}),
     ("routing_price_one_per_model", "routing_price", {}),
+    ("routing_delegation_expires_later", "routing_delegation", {"expires_at": "created_at"}),
+    ("routing_delegation_known_depth", "routing_delegation", {"depth": "6"}),
+    ("routing_runlink_one_per_pair", "routing_runlink", {}),
+    ("routing_runlink_of_two", "routing_runlink", {"parent_run": "child_run"}),
+    ("routing_tooluse_one_per_day", "routing_tooluse", {}),
+    ("routing_tooluse_known_use", "routing_tooluse", {"use": "'dreamt'"}),
 ]  # fmt: skip
 
 
@@ -206,6 +215,15 @@ def world(db: None) -> None:
     UsageFallback.objects.create(day=now.date(), route="r", vendor="v", model="m", reason="x")
     UsageMonth.objects.create(month=now.date().replace(day=1), agent_id=agent.public_id)
     ModelUse.objects.create(first_called_at=now, last_called_at=now, **use)
+    Delegation.objects.create(
+        public_id=new_id("dlg"), acting_for="agt_x", from_agent="agt_x", to_agent="agt_y",
+        run_id="run_x", depth=1, created_at=now, expires_at=later,
+    )  # fmt: skip
+    RunLink.objects.create(
+        child_run="run_y", parent_run="run_x", child_agent="agt_y", parent_agent="agt_x",
+        linked_at=now,
+    )  # fmt: skip
+    ToolUse.objects.create(agent_id=agent.public_id, tool="jira", use="called", day=now)
     LifecycleRow.objects.create(platform="p", model_id="m", loaded_at=now)
     Price.objects.create(platform="p", model_id="m", source="s", loaded_at=now)
 

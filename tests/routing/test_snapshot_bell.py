@@ -65,6 +65,7 @@ def test_every_table_of_the_snapshot_is_watched_for_every_kind_of_change(db):
             "registry_agentkey",
             "registry_person",
             "routing_budget",
+            "routing_delegationend",
             "routing_model",
             "routing_route",
             "routing_routetarget",

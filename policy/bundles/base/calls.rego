@@ -42,6 +42,7 @@ answer := data.unsprawl.tools.answer if {
 	classes_at_vendor
 	classes_on_route
 	region_kept
+	delegation_whole
 }
 
 # --- what is refused, in this order
@@ -144,6 +145,15 @@ refusal := {
 	]),
 } if {
 	not region_kept
+} else := {
+	"rule": "calls.delegation_empty",
+	"reason": concat("", [
+		"Agent ",
+		input.agent.name,
+		" acts for another, and no class of data is left that every agent on the way may handle. Ask for a delegation with one that all of them declare.",
+	]),
+} if {
+	not delegation_whole
 }
 
 # --- what people are asked about
@@ -277,6 +287,17 @@ classes_on_route if {
 classes_beyond_route contains class if {
 	some class in agent_classes
 	not class in route_constraints.data_classes
+}
+
+# An agent that acts for nobody but itself needs no delegation.
+delegation_whole if not input.delegation
+
+delegation_whole if {
+	is_string(input.delegation.acting_for)
+	is_text_list(input.delegation.via)
+	is_text_list(input.delegation.data_classes)
+	count(input.delegation.via) > 0
+	count(input.delegation.data_classes) > 0
 }
 
 region_kept if {

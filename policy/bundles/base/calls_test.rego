@@ -167,6 +167,20 @@ test_facts_about_another_route_are_refused if {
 	rule_for(changed("/call/route", "another")) == "calls.facts_incomplete"
 }
 
+delegated := {"acting_for": "planner", "via": ["planner"], "data_classes": ["internal"], "max_cost_micros": null}
+
+test_a_delegation_with_a_class_of_data_left_is_allowed if {
+	answer_for(changed("/delegation", delegated)).allow
+}
+
+test_a_delegation_with_nothing_left_is_refused if {
+	every emptied in [{"data_classes": []}, {"via": []}, {"acting_for": 7}, {"data_classes": null}] {
+		rule_for(changed("/delegation", object.union(delegated, emptied))) == "calls.delegation_empty"
+	}
+	rule_for(changed("/delegation", {})) == "calls.delegation_empty"
+	rule_for(changed("/delegation", "planner")) == "calls.delegation_empty"
+}
+
 test_constraints_of_the_route_bind_the_call if {
 	answer := answer_for(changed("/route/constraints", {"regions": ["eu"], "vendors": ["acme"], "max_cost_micros": 5, "receipt_level": "L2"}))
 	answer.constraints == {"allowed_vendors": ["acme"], "regions": ["eu"], "max_cost_micros": 5, "receipt_level": "L2"}

@@ -48,13 +48,6 @@ class DelegationEnded(Denied):
     title = "This delegation holds no more"
 
 
-class RouteNotDelegated(Denied):
-    """Raised when an agent calls, for another, a route that it was not delegated."""
-
-    code = "routing.route_not_delegated"
-    title = "The route is not part of this delegation"
-
-
 class ParentRunUnknown(Malformed):
     """Raised when a call names a parent run that nothing connects it with."""
 
@@ -70,6 +63,15 @@ class Acting:
     parent_run: str = ""
     claimed: str = ""
     told: Mapping[str, Fact] = field(default_factory=dict)
+
+    @property
+    def giver(self) -> str:
+        """The agent that handed it on last; empty when an agent acts for itself."""
+        return self.delegation.links[-1].agent_id if self.delegation is not None else ""
+
+    @property
+    def delegation_id(self) -> str:
+        return self.delegation.public_id if self.delegation is not None else ""
 
     def refusal(self, snapshot: Snapshot) -> DomainError | None:
         """Say why a call may not be made, or go on, under its delegation."""

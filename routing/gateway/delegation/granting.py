@@ -14,12 +14,14 @@ from typing import Any, Final
 from kernel import clock
 from kernel.canonical import strict_loads
 from kernel.errors import Denied, Malformed, NotFound
-from kernel.refs import new_id
+from kernel.refs import Ref, new_id
 from ledger.entries import Fact
+from ledger.journal import Row
 from ledger.verbs import Verb
 from routing.gateway.authenticate import Caller
 from routing.gateway.delegation.acting import HEADER, NOBODY, Acting
 from routing.gateway.delegation.rights import Rights, Wish
+from routing.gateway.delegation.tables import DELEGATION_ENDS, DELEGATIONS
 from routing.gateway.delegation.token import (
     DEEPEST,
     LONGEST_SECONDS,
@@ -28,11 +30,10 @@ from routing.gateway.delegation.token import (
     DelegationKeys,
     Link,
 )
-from routing.gateway.recording import DELEGATION_ENDS, DELEGATIONS, Recorder, Subject
+from routing.gateway.recording import Recorder, Subject
 from routing.gateway.requests import Request
 from routing.gateway.runs import RunName, run_named, run_of
 from routing.gateway.snapshot import Agent, Snapshot
-from ledger.journal import Row
 
 USUAL_SECONDS: Final = 900
 _KNOWN: Final = frozenset(
@@ -102,11 +103,15 @@ def read_wish(raw: bytes) -> Asked:
     may_return = said.get("allow_cycles", False)
     if not isinstance(may_return, bool):
         raise DelegationUnreadable("allow_cycles is true or false.", param="allow_cycles")
-    return Asked(_text(said, "to"), _text(said, "run", ""), wish, seconds or USUAL_SECONDS, may_return)
+    to, run = _text(said, "to"), _text(said, "run", "")
+    return Asked(to, run, wish, seconds or USUAL_SECONDS, may_return)
 
 
 def granted(asked: Asked, caller: Caller, run: RunName, snapshot: Snapshot) -> Delegation:
-    """Judge a wish. Raises: DelegateUnknown, DelegationTooDeep, DelegationReturns, DelegationWidens."""
+    """Judge a wish.
+
+    Raises: DelegateUnknown, DelegationTooDeep, DelegationReturns, DelegationWidens.
+    """
     acting = caller.acting or NOBODY
     above = acting.delegation
     giver = caller.agent  # already narrowed to what it may do itself
@@ -176,7 +181,7 @@ class Delegating:
         await self._recorder.note(
             Subject.of(caller, run),
             Verb.DELEGATION_GIVEN,
-            subject=f"agent:{delegation.holder}",
+            about=Ref("agent", delegation.holder),
             facts=_facts(delegation, caller.acting),
             rows=[Row(DELEGATIONS, _row(delegation))],
         )
@@ -205,11 +210,16 @@ class Delegating:
         now = clock.now()
         run = run_named(agent_id, mine[0].run_id if mine else delegation.public_id)
         facts: dict[str, Fact] = {"delegation": ended, "run": run.run_id}
-        values = (ended, _moment(delegation.made_at + 2 * LONGEST_SECONDS), f"agent:{agent_id}", now)
+        values = (
+            ended,
+            _moment(delegation.made_at + 2 * LONGEST_SECONDS),
+            f"agent:{agent_id}",
+            now,
+        )
         await self._recorder.note(
             Subject.of(caller, run),
             Verb.DELEGATION_ENDED,
-            subject=f"agent:{delegation.holder}",
+            about=Ref("agent", delegation.holder),
             facts=facts,
             rows=[Row(DELEGATION_ENDS, values)],
         )
@@ -274,6 +284,7 @@ def _names(said: dict[str, Any], name: str) -> tuple[str, ...] | None:
     sound = isinstance(value, list) and len(value) <= _MOST
     if not sound or not all(isinstance(one, str) and 0 < len(one) <= 200 for one in value):
         raise DelegationUnreadable(
-            f"{name} is a list of at most {_MOST} names, each of at most 200 characters.", param=name
+            f"{name} is a list of at most {_MOST} names, each of at most 200 characters.",
+            param=name,
         )
     return tuple(dict.fromkeys(value))

@@ -10,7 +10,7 @@ _bell = import_module("routing.migrations.0003_snapshot_bell")
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('routing', '0011_stops_ring'),
+        ('routing', '0012_eval_gates'),
     ]
 
     operations = [
