@@ -47,6 +47,7 @@ urlpatterns = [
     path("routes/new/", editing.new, name="route-new"),
     path("routes/<str:route>/", routes.route, name="route"),
     path("routes/<str:route>/change/", editing.change, name="route-change"),
+    path("routes/<str:route>/end-override/", routes.end, name="route-end-override"),
     path("routes/<str:route>/disable/", routes.disable, name="route-disable"),
     path("routes/<str:route>/enable/", routes.enable, name="route-enable"),
 ]

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from django import forms
 
-from routing.actions.route_targets import MAX_TARGETS
+from routing.actions.route_targets import MAX_TARGETS, TargetDraft
+from routing.forms.route_options import seconds_field
 from routing.forms.vendors import CLASS_WORDS, WordsField
 from routing.models import Model, Route
 from routing.outlook import Way
@@ -75,12 +77,28 @@ class TargetForm(forms.Form):
     region = forms.CharField(label="Region", max_length=63, required=False)
     priority = forms.IntegerField(label="Priority", min_value=0, max_value=1000, initial=0)
     weight = forms.IntegerField(label="Weight", min_value=1, max_value=10_000, initial=100)
+    canary_percent = forms.IntegerField(
+        label="Canary %", min_value=0, max_value=100, required=False
+    )
+    first_byte_seconds = seconds_field("First byte, s")
 
     def __init__(self, *args: Any, models: Sequence[Model], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.models = {model.public_id: model for model in models}
         choice: Any = self.fields["model"]
         choice.choices = [("", "Choose a model"), *_by_vendor(models)]
+
+    def draft(self, stands: TargetDraft | None) -> TargetDraft:
+        """Return a valid row as it is kept; a field that was not sent stays as it stands."""
+        way, given = self.way(), self.cleaned_data
+        draft = stands or TargetDraft(way.model.vendor.name, way.model.name, region=way.region)
+        draft = replace(draft, weight=way.weight, priority=way.priority)
+        if self.add_prefix("canary_percent") in self.data:
+            draft = replace(draft, canary_percent=given["canary_percent"])
+        if self.add_prefix("first_byte_seconds") in self.data:
+            seconds = given["first_byte_seconds"]
+            draft = replace(draft, first_byte_ms=None if seconds is None else round(seconds * 1000))
+        return draft
 
     def way(self) -> Way:
         """Return the target that a valid row means."""
@@ -99,8 +117,12 @@ class TargetRows(_Rows):
 
     def ways(self) -> list[Way]:
         """Return the targets of valid rows."""
+        return [form.way() for form in self.meant()]
+
+    def meant(self) -> list[TargetForm]:
+        """Return the valid rows that are targets."""
         return [
-            form.way()
+            form
             for form in self.forms
             if form.cleaned_data.get("model") and not form.cleaned_data.get("DELETE")
         ]
@@ -139,6 +161,8 @@ def rows_of(route: Route) -> list[dict[str, Any]]:
             "region": target.region,
             "priority": target.priority,
             "weight": target.weight,
+            "canary_percent": target.canary_percent,
+            "first_byte_seconds": target.first_byte_ms and target.first_byte_ms / 1000,
         }
         for target in route.targets.all()
     ]

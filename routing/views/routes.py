@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
+from itertools import groupby
 from typing import Any, Final
 
 from django.contrib import messages
@@ -18,12 +20,17 @@ from registry.models import Role
 from registry.portal import sentence, signed_in, told
 from registry.queries import GOVERNING
 from routing.actions import routes as act
+from routing.actions.route_options import is_over
+from routing.actions.route_override import end_override
 from routing.forms.reasons import ReasonForm
-from routing.models import Route
+from routing.models import Route, RouteTarget
 from routing.outlook import Way, outlook
+from routing.queries.route_use import TargetUse, use_of_targets
 from routing.queries.routes import route_for, routes_for
 from routing.queries.touching import concerned_by_route, declared_counts
 from routing.queries.usage import usage_by
+from routing.views.attempts import reason_words
+from routing.views.option_words import option_words
 
 WEEK: Final = 7
 SHOWN: Final = 25
@@ -65,13 +72,20 @@ def route(request: HttpRequest, actor: Actor, route: str) -> HttpResponse:
     targets = list(shown.targets.all())
     told_of = outlook(concerned.agents, ways_of(shown), shown.constraints)
     used = {each.name: each.used for each in usage_by(actor, "route", days=WEEK, limit=10_000)}
+    sees_all = actor.has(*GOVERNING)
+    override = shown.options.get("override")
     context = {
         "route": shown,
         "targets": [(target, _share(target, targets)) for target in targets],
+        "levels": _levels(targets),
+        "options": option_words(shown.options).items(),
+        "override": override if override and not is_over(override) else None,
+        "override_until": datetime.fromisoformat(override["until"]) if override else None,
+        "use": [_said(one) for one in use_of_targets(shown)] if sees_all else [],
         "concerned": replace(concerned, agents=concerned.agents[:SHOWN]),
         "refused": [each for each in told_of if each.way is None],
         "used": used.get(shown.name),
-        "sees_all": actor.has(*GOVERNING),
+        "sees_all": sees_all,
         "may_change": actor.has(Role.PLATFORM),
         "may_stop": actor.has(Role.PLATFORM, Role.SECURITY),
     }
@@ -120,6 +134,17 @@ def enable(request: HttpRequest, actor: Actor, route: str) -> HttpResponse:
     return redirect("routing:route", shown.public_id)
 
 
+@signed_in
+@require_POST
+def end(request: HttpRequest, actor: Actor, route: str) -> HttpResponse:
+    """End an override before its time."""
+    shown = route_for(actor, route)
+    with told(request):
+        end_override(shown.name, actor=actor)
+        messages.success(request, f"The override of {shown.name} has ended.")
+    return redirect("routing:route", shown.public_id)
+
+
 def ways_of(route: Route) -> list[Way]:
     """Return the targets of a route as they stand."""
     return [
@@ -128,6 +153,43 @@ def ways_of(route: Route) -> list[Way]:
     ]
 
 
-def _share(target: Any, targets: list[Any]) -> float:
-    level = sum(other.weight for other in targets if other.priority == target.priority)
+def _share(target: RouteTarget, targets: list[RouteTarget]) -> float:
+    """Return a canary's share of runs, else the share among equals."""
+    if target.canary_percent is not None:
+        return target.canary_percent / 100
+    level = sum(
+        other.weight
+        for other in targets
+        if other.priority == target.priority and other.canary_percent is None
+    )
     return target.weight / level if level else 0.0
+
+
+def _levels(targets: list[RouteTarget]) -> list[dict[str, Any]]:
+    """Say who gets what: first what canaries take, then each priority with its shares."""
+    canaries = [target for target in targets if target.canary_percent is not None]
+    usual = [target for target in targets if target.canary_percent is None]
+    levels = []
+    if canaries:
+        left = 100 - sum(target.canary_percent or 0 for target in canaries)
+        items = [_part(target, (target.canary_percent or 0) / 100) for target in canaries]
+        rest = {"label": "everybody else, below", "value": left, "display": f"{left} %"}
+        levels.append({"title": "Canaries", "parts": [*items, rest]})
+    for number, (priority, group) in enumerate(groupby(usual, key=lambda each: each.priority)):
+        title = "Tried first" if number == 0 else "Tried when those before fail"
+        items = [_part(target, _share(target, targets)) for target in group]
+        levels.append({"title": f"{title} (priority {priority})", "parts": items})
+    return levels
+
+
+def _part(target: RouteTarget, share: float) -> dict[str, Any]:
+    region = f" in {target.region}" if target.region else ""
+    return {
+        "label": f"{target.model.vendor.name}/{target.model.name}{region}",
+        "value": round(share * 100),
+        "display": f"{share:.0%}",
+    }
+
+
+def _said(one: TargetUse) -> tuple[TargetUse, str]:
+    return one, ", ".join(f"{reason_words(why)}: {count}" for why, count in one.reasons)

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
-from routing.models import Route
+from kernel import clock
+from routing.models import Route, UsageFallback, UsageRoute
 from tests.factories import (
     Cast,
     browser_of,
@@ -167,3 +170,94 @@ def test_a_route_is_stopped_with_a_reason(cast):
     assert "every call to it is refused" in done.content.decode()
     again = browser_of(cast.pat).post(f"{url}/enable/", follow=True)
     assert "Agents can call classify again" in again.content.decode()
+
+
+def asked(**over):
+    """Return the fields of the options as a browser sends them, with nothing chosen."""
+    blank = dict.fromkeys(
+        ("other_statuses", "first_byte_seconds", "deadline_seconds", "retries", "override_model",
+         "override_region", "override_until", "override_reason", "shadow_model", "shadow_region",
+         "shadow_percent"), "",
+    )  # fmt: skip
+    fallback = {"fallback_on": ["connect", "timeout", "broken", "429", "5xx"], "choose": "listed"}
+    return {f"options-{name}": value for name, value in (blank | fallback | over).items()}
+
+
+def test_the_form_sets_how_far_a_route_goes(cast):
+    vendor = make_vendor()
+    usual, canary = make_model(vendor, "one"), make_model(vendor, "two")
+    until = (clock.now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
+    sent = document(usual, canary) | asked(
+        choose="cheapest", sticky="on", fallback_on=["429"], other_statuses="404",
+        first_byte_seconds="1.5", deadline_seconds="60", retries="1",
+        override_model="acme-ai/one", override_until=until, override_reason="a slow day",
+        shadow_model="acme-ai/two", shadow_percent="5",
+    )  # fmt: skip
+    sent |= {"targets-1-canary_percent": "10", "targets-1-first_byte_seconds": "0.9"}
+    pat = browser_of(cast.pat)
+    preview = pat.post("/routes/new/", sent | {"do": "preview"}).content.decode()
+    assert "canary for 10 % of runs, 0.9 s" in preview
+    assert "5 % of calls to acme-ai/two as well" in preview
+    assert not Route.objects.exists()
+    pat.post("/routes/new/", sent | {"do": "save"})
+    route = Route.objects.get()
+    assert route.options == {
+        "choose": "cheapest",
+        "deadline_ms": 60_000,
+        "fallback_on": ["404", "429"],
+        "first_byte_ms": 1500,
+        "override": {
+            "vendor": "acme-ai", "model": "one", "region": "", "until": f"{until}:00+00:00",
+            "reason": "a slow day",
+        },
+        "retries": 1,
+        "shadow": {"vendor": "acme-ai", "model": "two", "region": "", "percent": 5},
+        "sticky": True,
+    }  # fmt: skip
+    row = route.targets.get(model=canary)
+    assert (row.canary_percent, row.first_byte_ms) == (10, 900)
+    page = pat.get(f"/routes/{route.public_id}/").content.decode()
+    for words in ("a slow day", "End now", "Who gets what", "everybody else, below", "404"):
+        assert words in page
+    form = pat.get(f"/routes/{route.public_id}/change/").content.decode()
+    assert 'value="1.5"' in form
+    assert f'value="{until}"' in form
+    assert (
+        "has ended"
+        in pat.post(f"/routes/{route.public_id}/end-override/", follow=True).content.decode()
+    )
+    route.refresh_from_db()
+    assert "override" not in route.options
+    assert route.targets.get(model=canary).canary_percent == 10
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"retries": "9"},
+        {"other_statuses": "sometimes"},
+        {"override_model": "acme-ai/acme-1"},
+        {"shadow_model": "acme-ai/acme-1"},
+        {"override_model": "acme-ai/none"},
+    ],
+)
+def test_an_option_that_would_not_work_is_refused_at_its_field(cast, wrong):
+    answer = browser_of(cast.pat).post("/routes/new/", document(make_model()) | asked(**wrong))
+    assert answer.status_code == 422
+    assert "field-error" in answer.content.decode()
+
+
+def test_the_page_says_what_each_target_did_and_why_calls_went_on(cast):
+    route = make_route("classify", make_model())
+    today = clock.now().date()
+    given = {"day": today, "route": "classify"}
+    UsageRoute.objects.create(vendor="acme-ai", model="acme-1", calls=3, attempts=4, **given)
+    UsageFallback.objects.create(
+        vendor="acme-ai", model="acme-1", reason="http_429", calls=1, **given
+    )
+    page = browser_of(cast.pat).get(f"/routes/{route.public_id}/").content.decode()
+    assert "the vendor&#x27;s limit (HTTP 429): 1" in page
+    assert (
+        "Since yesterday"
+        not in browser_of(cast.alice).get(f"/routes/{route.public_id}/").content.decode()
+    )
