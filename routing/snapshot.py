@@ -84,7 +84,8 @@ _KEYS: Final = """
 """
 _SINCE: Final = " WHERE a.xmin::text::bigint >= %s"
 _VENDORS: Final = """
-    SELECT id, public_id, name, dialect, base_url, auth_scheme, disabled_at IS NULL, data_classes
+    SELECT id, public_id, name, dialect, base_url, auth_scheme, disabled_at IS NULL, data_classes,
+           profile
     FROM routing_vendor
 """
 _SECRETS: Final = (
@@ -310,6 +311,7 @@ def _vendor(row: Row, secret: SealedRow | None) -> Vendor:
         is_enabled=row[6],
         data_classes=tuple(sorted(row[7])),
         secret=secret,
+        profile=row[8],
     )
 
 

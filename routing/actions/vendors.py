@@ -8,7 +8,7 @@ editing a text.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -35,6 +35,7 @@ from routing.errors import (
     VendorExists,
     VendorInvalid,
 )
+from routing.gateway.profiles.known import guessed, names_for
 from routing.models import Model, Vendor
 from routing.models.vendor import everyday_classes
 from routing.queries.vendors import vendor_for
@@ -43,7 +44,7 @@ DATA_CLASSES: Final = ("public", "internal", "confidential", "personal", "regula
 _NAME: Final = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _REGION: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 CHANGEABLE: Final = frozenset(
-    {"title", "platform", "base_url", "auth_scheme", "regions", "data_classes"}
+    {"title", "platform", "profile", "base_url", "auth_scheme", "regions", "data_classes"}
 )
 
 
@@ -56,6 +57,7 @@ class VendorDraft:
     base_url: str
     title: str = ""
     platform: str | None = None
+    profile: str | None = None
     auth_scheme: str | None = None
     regions: list[str] = field(default_factory=list)
     data_classes: list[str] | None = None
@@ -92,6 +94,7 @@ def connect_vendor(draft: VendorDraft, *, actor: Actor) -> VendorResult:
         base_url=address.base_url,
         # Behind a proxy only the name that people gave says whose models these are.
         platform=address.platform or platform_called(draft.name),
+        profile=guessed(address.base_url, draft.dialect),
         auth_scheme=_usual_scheme(draft.dialect),
         data_classes=everyday_classes(),
         created_at=clock.now(),
@@ -99,6 +102,7 @@ def connect_vendor(draft: VendorDraft, *, actor: Actor) -> VendorResult:
     given = {
         "title": draft.title,
         "platform": draft.platform,
+        "profile": draft.profile,
         "auth_scheme": draft.auth_scheme,
         "regions": draft.regions,
         "data_classes": draft.data_classes,
@@ -210,9 +214,12 @@ def _retire_secret(vendor: Vendor, actor: Actor) -> bool:
 
 def _move(vendor: Vendor, text: str) -> list[str]:
     address = read_address(text, dialect=vendor.dialect)
-    # A platform that was only guessed from the address before follows the address.
-    if vendor.platform == platform_of(read_address(vendor.base_url, dialect=vendor.dialect).host):
+    # What was only guessed from the address before follows the address.
+    before = read_address(vendor.base_url, dialect=vendor.dialect)
+    if vendor.platform == platform_of(before.host):
         vendor.platform = address.platform
+    if vendor.profile == guessed(vendor.base_url, vendor.dialect):
+        vendor.profile = guessed(address.base_url, vendor.dialect)
     vendor.base_url = address.base_url
     return list(address.notes)
 
@@ -220,6 +227,8 @@ def _move(vendor: Vendor, text: str) -> list[str]:
 def _assign(vendor: Vendor, values: Mapping[str, Any]) -> None:
     for key, value in values.items():
         setattr(vendor, key, _CHECKS[key](value))
+    if vendor.profile:
+        _one_of("profile", vendor.profile, ["", *names_for(vendor.dialect)])
 
 
 def _title(value: Any) -> str:
@@ -253,9 +262,10 @@ def _classes(value: Any) -> list[str]:
     return [name for name in DATA_CLASSES if name in value]
 
 
-_CHECKS: Final = {
+_CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     "title": _title,
     "platform": _platform,
+    "profile": str,
     "auth_scheme": _scheme,
     "regions": _regions,
     "data_classes": _classes,
@@ -285,6 +295,7 @@ def _facts(vendor: Vendor) -> dict[str, Fact]:
         "dialect": vendor.dialect,
         "base_url": vendor.base_url,
         "platform": vendor.platform,
+        "profile": vendor.profile,
         "auth_scheme": vendor.auth_scheme,
         "regions": list(vendor.regions),
         "data_classes": list(vendor.data_classes),

@@ -43,6 +43,14 @@ def with_micros(values: dict[str, Any]) -> dict[str, Any]:
     return turned
 
 
+def _profile() -> Text:
+    return Text(
+        required=False, allow_blank=True, max_length=40,
+        help_text="What it takes of a call, such as mistral. Empty: every call as it came."
+        " Not said: guessed from the address.",
+    )  # fmt: skip
+
+
 def _words() -> serializers.ListField:
     return serializers.ListField(child=Text(max_length=100), required=False, max_length=50)
 
@@ -68,6 +76,7 @@ class VendorInput(Input):
     base_url = Text(max_length=600, help_text="Up to the version, such as https://host/v1")
     title = Text(required=False, allow_blank=True, max_length=200)
     platform = Text(required=False, allow_blank=True, max_length=63)
+    profile = _profile()
     auth_scheme = Text(required=False, max_length=20)
     regions = _words()
     data_classes = _words()
@@ -79,6 +88,7 @@ class VendorChangeInput(Input):
     base_url = Text(required=False, max_length=600)
     title = Text(required=False, allow_blank=True, max_length=200)
     platform = Text(required=False, allow_blank=True, max_length=63)
+    profile = _profile()
     auth_scheme = Text(required=False, max_length=20)
     regions = _words()
     data_classes = _words()

@@ -21,6 +21,7 @@ class VendorOutput(serializers.Serializer[Any]):
     name = serializers.CharField()
     title = serializers.CharField()
     platform = serializers.CharField()
+    profile = serializers.CharField()
     dialect = serializers.CharField()
     auth_scheme = serializers.CharField()
     regions = serializers.ListField(child=serializers.CharField())

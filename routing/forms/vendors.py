@@ -8,6 +8,7 @@ from django import forms
 
 from routing.actions.vendors import DATA_CLASSES
 from routing.forms.presets import Preset
+from routing.gateway.profiles.known import BY_NAME, names_for
 from routing.models import Model, Vendor
 
 CLASS_WORDS: Final = {
@@ -113,12 +114,23 @@ class ChangeForm(AddressForm):
         help_text="Where end dates and prices are looked up: openai, azure, bedrock, vertex … "
         "Empty: nothing is looked up.",
     )
+    profile = forms.ChoiceField(
+        label="What it takes of a call",
+        required=False,
+        help_text="Vendors differ in what they reject or ignore. What is left out or renamed for"
+        " one is on each call's record.",
+    )
 
     @classmethod
     def of(cls, vendor: Vendor, data: Any = None) -> ChangeForm:
         """Return the form with what is known of a vendor."""
-        names = ("title", "base_url", "auth_scheme", "data_classes", "regions", "platform")
-        return cls(data, initial={name: getattr(vendor, name) for name in names})
+        names = ("title", "base_url", "auth_scheme", "data_classes", "regions", "platform",
+                 "profile")  # fmt: skip
+        form = cls(data, initial={name: getattr(vendor, name) for name in names})
+        kinds = [(one, BY_NAME[one].title) for one in names_for(vendor.dialect)]
+        chosen: Any = form.fields["profile"]
+        chosen.choices = [("", "Everything: calls go as they came"), *kinds]
+        return form
 
 
 class SecretForm(forms.Form):

@@ -16,11 +16,14 @@ from typing import Any, Final
 import orjson
 
 from ledger.entries import Fact
+from routing.gateway.body import CallBody
 from routing.gateway.errors import VendorGarbage
 from routing.gateway.mapping.faults import fault_for_chat, fault_for_messages
 from routing.gateway.mapping.losses import Losses
 from routing.gateway.mapping.translation import WAYS, Answering, Sought, Way
 from routing.gateway.ports import Headers
+from routing.gateway.profiles.known import BY_NAME
+from routing.gateway.profiles.profile import Rule, fit
 from routing.gateway.relay import NOTHING, Asked, Passage, Stage, straight
 from routing.gateway.requests import Request
 from routing.gateway.snapshot import Target
@@ -38,7 +41,10 @@ _BETA: Final = "anthropic-beta"
 
 def is_spoken(wire: Wire, target: Target) -> bool:
     """Tell whether a target takes a call as it is."""
-    return target.vendor.dialect == wire.dialect.name
+    vendor = target.vendor
+    return vendor.dialect == wire.dialect.name and (
+        not wire.is_lasting or vendor.serves(wire.operation)
+    )
 
 
 def way_to(wire: Wire, target: Target) -> Way | None:
@@ -50,7 +56,32 @@ def passage_to(asked: Asked, target: Target) -> Passage:
     """Return the way of a call to a target. Raises: CannotTranslate."""
     if not is_spoken(asked.wire, target) and (way := way_to(asked.wire, target)) is not None:
         return _translated(way, asked, target)
-    return straight(asked, target)
+    rules = target.rules.get(asked.wire.operation)
+    return straight(asked, target) if not rules else _fitted(rules, asked, target)
+
+
+def _fitted(rules: tuple[Rule, ...], asked: Asked, target: Target) -> Passage:
+    """Return the way of a call that is said as it is, but for what the vendor does not take."""
+    body, facts = _fit(rules, asked.wire, asked.body, target)
+    if body.streams and BY_NAME[target.vendor.profile].reports_unasked:
+        body = replace(body, reports_usage=True)  # so that nobody asks for it
+    return Passage(asked.wire, asked.wire.for_vendor(body, target.model.name), facts)
+
+
+def _fit(
+    rules: tuple[Rule, ...], wire: Wire, body: CallBody, target: Target
+) -> tuple[CallBody, dict[str, Fact]]:
+    facts: dict[str, Fact] = {}
+    if body.spans.keys().isdisjoint(rule.member for rule in rules):
+        return body, facts
+    fitted = fit(body.text, rules, BY_NAME[target.vendor.profile].title)
+    if fitted is None:
+        return body, facts
+    if fitted.dropped:
+        facts["params_dropped"] = [*fitted.dropped]
+    if fitted.changed:
+        facts["params_changed"] = [*fitted.changed]
+    return wire.read(fitted.text.encode()), facts
 
 
 def _translated(way: Way, asked: Asked, target: Target) -> Passage:
@@ -61,6 +92,12 @@ def _translated(way: Way, asked: Asked, target: Target) -> Passage:
     wire = _WIRES[way.asked_on]
     body = json.dumps(said, ensure_ascii=False, separators=(",", ":")).encode()
     facts: dict[str, Fact] = {"translated": way.name}
+    if rules := target.rules.get(wire.operation):
+        fitted = fit(body.decode(), rules, BY_NAME[target.vendor.profile].title)
+        if fitted is not None:
+            body = fitted.text.encode()
+            losses.dropped += [one for one in fitted.dropped if one != "stream_options"]
+            losses.changed += fitted.changed
     if losses.dropped:
         facts["params_dropped"] = [*losses.dropped]
     if losses.changed:

@@ -17,6 +17,8 @@ from credentials.broker import SealedRow
 from routing.gateway.breaker import Name
 from routing.gateway.budgets import NO_BUDGETS, Budgets
 from routing.gateway.options import DEFAULTS, RouteOptions
+from routing.gateway.profiles.known import BY_NAME, rules_of
+from routing.gateway.profiles.profile import Rule
 from routing.gateway.stops import NO_STOPS, Stops
 from routing.gateway.tools.declared import NOTHING, DeclaredTools, SharedTools
 
@@ -74,6 +76,17 @@ class Vendor:
     is_enabled: bool
     data_classes: tuple[str, ...]
     secret: SealedRow | None = field(repr=False)
+    profile: str = ""
+
+    def serves(self, operation: str) -> bool:
+        """Tell whether calls of a kind are served in the vendor's own dialect."""
+        served = self._served
+        return not served or operation in served
+
+    @cached_property
+    def _served(self) -> frozenset[str]:
+        known = BY_NAME.get(self.profile)
+        return known.operations if known is not None else frozenset()
 
     def address(self, path: str) -> URL:
         found = self._addresses.get(path)
@@ -121,6 +134,11 @@ class Target:
     canary_percent: int | None = None
     first_byte_ms: int | None = None
     has_passed: bool = False  # its eval gate
+
+    @cached_property
+    def rules(self) -> Mapping[str, tuple[Rule, ...]]:
+        """What is done to calls before they go there, by their kind."""
+        return rules_of(self.vendor.profile, self.model.name)
 
     @property
     def is_enabled(self) -> bool:

@@ -33,6 +33,8 @@ class Vendor(models.Model):
     dialect = models.TextField(choices=Dialect.choices)
     base_url = models.TextField()  # up to and including /v1
     auth_scheme = models.TextField(choices=AuthScheme.choices, default=AuthScheme.BEARER)
+    # What it takes of a call (routing.gateway.profiles); empty: every call as it came.
+    profile = models.TextField(blank=True, default="", db_default="")
     regions = ArrayField(models.TextField(), default=list, blank=True)
     data_classes = ArrayField(models.TextField(), default=everyday_classes)
     disabled_at = models.DateTimeField(null=True, blank=True)

@@ -12,6 +12,8 @@ Shape = dict[str, Any]
 
 def fault_in(document: Any) -> tuple[str, str]:
     """Return what a vendor's error says and the type it gives, in whichever dialect."""
+    if isinstance(document, list) and document:  # as Gemini's interface for OpenAI clients has it
+        document = document[0]
     error = document.get("error") if isinstance(document, dict) else None
     if isinstance(error, dict):
         message, kind = error.get("message"), error.get("type") or error.get("code")

@@ -7,7 +7,7 @@ from contextlib import suppress
 from itertools import pairwise
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from routing.gateway.errors import VendorGarbage
@@ -15,6 +15,7 @@ from routing.gateway.mapping.losses import CannotTranslate, Losses
 from routing.gateway.mapping.translation import WAYS, Sought
 from tests.routing.gateway.mapping.folding import folded_chunks, folded_events
 
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 TO_MESSAGES, TO_CHAT = WAYS["chat", "anthropic"], WAYS["messages", "openai"]
 TO_CHAT_OF_RESPONSES = WAYS["responses", "openai"]
 
@@ -88,7 +89,7 @@ def chat_calls(draw: Any) -> dict[str, Any]:
 
 
 @given(chat_calls())
-@settings(max_examples=150, deadline=None)
+@settings(unhurried, max_examples=150)
 def test_a_chat_call_comes_back_as_it_went(call):
     there = TO_MESSAGES.ask(call, Sought("claude-sonnet-5-5"), Losses(may_drop=False))
     roles = [message["role"] for message in there["messages"]]
@@ -100,7 +101,7 @@ def test_a_chat_call_comes_back_as_it_went(call):
 
 
 @given(st.dictionaries(words, json_values, max_size=4), st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(unhurried, max_examples=150)
 def test_whatever_is_asked_is_translated_or_refused_by_name(more, may_drop):
     for way in (TO_MESSAGES, TO_CHAT, TO_CHAT_OF_RESPONSES, WAYS["responses", "anthropic"]):
         call = {"model": "m", "messages": [], "input": "Hi", "max_tokens": 1} | more
@@ -122,7 +123,7 @@ MESSAGE_MEMBERS = st.sampled_from(
 
 
 @given(st.recursive(json_values, lambda inner: st.dictionaries(MESSAGE_MEMBERS, inner)))
-@settings(max_examples=200, deadline=None)
+@settings(unhurried, max_examples=200)
 def test_no_shape_of_a_message_is_more_than_a_refusal(said):
     for way in (TO_MESSAGES, TO_CHAT, TO_CHAT_OF_RESPONSES):
         for role in ("user", "assistant", "tool", "system"):
@@ -142,7 +143,7 @@ MEMBERS = st.sampled_from(
 
 
 @given(st.dictionaries(MEMBERS, json_values, min_size=1, max_size=3))
-@settings(max_examples=200, deadline=None)
+@settings(unhurried, max_examples=200)
 def test_no_value_of_a_member_is_more_than_a_refusal(said):
     for way in WAYS.values():
         call = {"model": "m", "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1,
@@ -166,7 +167,7 @@ garbage = st.recursive(
 
 
 @given(st.lists(st.dictionaries(SAID, garbage, max_size=4), max_size=4))
-@settings(max_examples=300, deadline=None)
+@settings(unhurried, max_examples=300)
 def test_whatever_a_vendor_says_is_said_or_called_garbage(documents):
     for way in WAYS.values():
         answering = way.answering({}, 1)
@@ -179,7 +180,7 @@ def test_whatever_a_vendor_says_is_said_or_called_garbage(documents):
 
 
 @given(st.lists(words, min_size=1, max_size=4), st.lists(st.tuples(names, objects), max_size=2))
-@settings(max_examples=100, deadline=None)
+@settings(unhurried, max_examples=100)
 def test_a_stream_says_what_a_whole_answer_says(pieces, calls):
     content: list[Any] = [{"type": "text", "text": "".join(pieces)}]
     content += [
