@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('routing', '0012_eval_gates'),
+        ('routing', '0013_delegations'),
     ]
 
     operations = [
