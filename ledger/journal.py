@@ -30,6 +30,7 @@ from ledger.batches import Job, Row, Statement, Table
 from ledger.columns import teach
 from ledger.entries import GENESIS, EntryTooLarge, Fields, Link, link
 from ledger.holds import Book, Levels, Move, NoRoom
+from ledger.prepared import Prepared
 
 __all__ = ["Journal", "JournalDown", "JournalFull", "NoRoom", "NotRecordable", "Row", "Table"]
 
@@ -44,7 +45,11 @@ COMMIT_SECONDS: Final = 10.0
 _LONGEST_PAUSE: Final = 2.0
 
 # A statement or lock that takes longer than this is a fault, and a fault is refused.
-_OPTIONS: Final = "-c statement_timeout=8000 -c lock_timeout=5000 -c synchronous_commit=on"
+# The one statement is planned once: its arrays differ in length, and its plan never does.
+_OPTIONS: Final = (
+    "-c statement_timeout=8000 -c lock_timeout=5000 -c synchronous_commit=on"
+    " -c plan_cache_mode=force_generic_plan"
+)
 
 
 class JournalDown(Unavailable):
@@ -114,6 +119,7 @@ class Journal:
         self._has_forgotten = False
         self._statements: dict[tuple[bool, tuple[Table, ...]], Statement] = {}
         self._connection: psycopg.AsyncConnection[Any] | None = None
+        self._prepared: Prepared | None = None
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self.writer = ""
@@ -181,7 +187,7 @@ class Journal:
         if self._connection is not None and not self._connection.closed:
             with contextlib.suppress(psycopg.Error):
                 await self._close_writers()
-            await self._connection.close()
+        await self._let_go()
         self._refuse_all()
         self.writer = ""
 
@@ -220,7 +226,7 @@ class Journal:
                 cursor_factory=psycopg.AsyncRawCursor,
             )
         teach(connection)
-        self._connection = connection
+        self._connection, self._prepared = connection, Prepared(connection)
         self._heads.clear()
         self._has_forgotten = False
         writer = new_id(self._prefix)
@@ -254,6 +260,9 @@ class Journal:
 
     async def _let_go(self) -> None:
         connection, self._connection = self._connection, None
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            prepared.close()
         if connection is not None:
             with contextlib.suppress(psycopg.Error, OSError):
                 await connection.close()
@@ -327,7 +336,7 @@ class Journal:
             self._conclude(jobs, written)
 
     async def _insert(self, jobs: list[Job], *, were_judged: bool = False) -> _Written:
-        assert self._connection is not None  # noqa: S101
+        assert self._prepared is not None  # noqa: S101  callers hold a connection
         heads = await self._heads_of(jobs)
         links: list[Link] = []
         for job in jobs:
@@ -345,10 +354,9 @@ class Journal:
         counts = holds.columns(moves, asking=not were_judged) if moves else []
         statement = self._statement_for(jobs, has_moves=bool(moves))
         async with asyncio.timeout(COMMIT_SECONDS):
-            cursor = await self._connection.execute(
-                statement.text, statement.values(self.writer, links, jobs, counts), prepare=True
+            row = await self._prepared.row(
+                statement.text, statement.values(self.writer, links, jobs, counts)
             )
-            row = await cursor.fetchone()
         if row is not None and moves and row[1] and not row[2]:
             raise _TooFull
         if row is None or row[0] != len(links):

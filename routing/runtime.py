@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import secrets
 import socket
@@ -190,6 +191,8 @@ class GatewayProcess:
         await self._open_door(probe.internal_keys)
         self._parts = Parts(pipeline, probe)
         self._sweeper = asyncio.create_task(self._keep_sweeping(), name="sweeper")
+        gc.collect()
+        gc.freeze()
         logger.info("gateway.ready", bundle=judge.bundle_digest)
 
     async def stop(self) -> None:

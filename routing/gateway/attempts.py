@@ -305,7 +305,7 @@ class Attempts:
         trace.fallback_reason = self._unserved[-1][1] if self._unserved else ""
         open_call = self._open(ready)
         begun = time.monotonic()
-        outcome, failure = None, None
+        attempt, outcome, failure = None, None, None
         try:
             if open_call.cause is not None:
                 raise open_call.cause  # taken back while policy was asked
@@ -319,7 +319,10 @@ class Attempts:
             trace.outcome, failure = outcome, exchange.failure
         finally:
             means.open_calls.remove(open_call)
-            learn(means, attempt, outcome, failure, begun)
+            if attempt is not None:
+                learn(means, attempt, outcome, failure, begun)
+            else:
+                means.breakers.let_go(target.breaker)  # it never left
         return exchange
 
     def _open(self, ready: Ready) -> OpenCall:
