@@ -46,6 +46,7 @@ SECTIONS = (
     Section("Models", "routing:models", "boxes", "m", group="Calls go to"),
     Section("Routes", "routing:routes", "route", "o"),
     Section("Vendors", "routing:vendors", "plug", "v", roles=_STEERING),
+    Section("Emergency stop", "routing:stops", "octagon-x", "e", roles=_STEERING),
     Section("People", "registry:people", "users", "p", group="Company"),
     Section("Account", "registry:account", "circle-user-round", "c"),
 )

@@ -15,6 +15,7 @@ from routing.views import (
     payloads,
     routes,
     runs,
+    stops,
     vendors,
 )
 
@@ -43,6 +44,11 @@ urlpatterns = [
     path("models/<str:model>/change/", models.change, name="model-change"),
     path("models/<str:model>/disable/", models.disable, name="model-disable"),
     path("models/<str:model>/enable/", models.enable, name="model-enable"),
+    path("stops/", stops.stops, name="stops"),
+    path("stops/new/", stops.place, name="stop-new"),
+    path("stops/<str:stop>/", stops.stop, name="stop"),
+    path("stops/<str:stop>/prove/", stops.prove, name="stop-prove"),
+    path("stops/<str:stop>/lift/", stops.lift, name="stop-lift"),
     path("routes/", routes.routes, name="routes"),
     path("routes/new/", editing.new, name="route-new"),
     path("routes/<str:route>/", routes.route, name="route"),

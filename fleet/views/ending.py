@@ -22,6 +22,9 @@ from registry.actors import Actor
 from registry.models import Agent, Role
 from registry.portal import signed_in, told
 from registry.queries import agent_for, keys_of
+from routing.actions.containing import contain
+from routing.containment.paths import OPEN
+from routing.queries.stops import subject_for
 
 Stage = Agent.Stage
 _RUNNING: Final = (Stage.SOFT_LAUNCH, Stage.LIVE)
@@ -88,6 +91,15 @@ STEPS: Final = {
 }  # fmt: skip
 
 
+def _tell_whether_contained(request: HttpRequest, agent: Agent, actor: Actor) -> None:
+    found = contain(subject_for(actor, "agent", agent.public_id), actor=actor)
+    if found.is_contained:
+        messages.success(request, f"It is contained: proven in {found.milliseconds} ms.")
+        return
+    for each in found.of(OPEN):
+        messages.error(request, f"NOT contained. {each.path}: {each.detail} {each.advice}")
+
+
 @signed_in
 @require_GET
 def end(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
@@ -113,6 +125,8 @@ def take(request: HttpRequest, actor: Actor, name: str, step: str) -> HttpRespon
     with told(request):
         chosen.action(agent.name, actor=actor, reason=request.POST.get("reason", ""))
         messages.success(request, f"{agent.title} {chosen.done}")
+        if chosen.name == "kill":
+            _tell_whether_contained(request, agent, actor)
         if chosen.name == "remove":
             return redirect("registry:agents")
         return redirect("registry:agent", agent.name)

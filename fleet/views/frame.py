@@ -13,6 +13,7 @@ from fleet.queries.progress import Progress, progress_of
 from registry.actors import Actor
 from registry.models import Agent, Role
 from registry.queries import answers_for, sees_inside
+from routing.queries.stops import stops_on_agent
 
 _TABS: Final = (
     ("agent", "Overview"),
@@ -58,6 +59,7 @@ def agent_page(
         "progress": progress,
         "next_step": _next_step(agent, progress, rights),
         "tabs": _tabs(agent, rights, template),
+        "stops": stops_on_agent(agent),
     }
     return render(request, f"fleet/agent/{template}.html", frame | (context or {}), status=status)
 

@@ -27,11 +27,13 @@ from registry.models import Agent, Role, Team
 from registry.portal import signed_in
 from registry.queries import GOVERNING, teams_for
 from registry.queries.directory import agents_of
+from routing.queries.stops import in_force
 from routing.queries.usage import UsedBy, usage_by_day
 
 WINDOW_DAYS: Final = 180
 LISTED: Final = 6
 OWNED: Final = 12
+SHOWN_STOPS: Final = 5
 _CONCERNS: Final = {
     "suspended": ("Suspended", "pause", "error", "stage=suspended"),
     "failing": ("More than one call in ten fails", "triangle-alert", "error", ""),
@@ -50,6 +52,7 @@ def home(request: HttpRequest, actor: Actor) -> HttpResponse:
     context = {
         "home": shown,
         "owned": _owned(actor),
+        "stops": list(in_force()[:SHOWN_STOPS]),
         "concerns": _concerns([*shown.concerns, never_called(actor)]),
         "retiring": [_ending(each) for each in shown.retiring],
         "tiles": _tiles(shown, trend),

@@ -18,7 +18,7 @@ from registry.models import Agent, AgentKey, Person, Role
 from registry.queries import agent_for
 from registry.queries.people import person_for, team_for
 from routing.errors import MayNotStop, StopNotFound, SubjectNotFound
-from routing.models import EVERYTHING, Model, Stop
+from routing.models import EVERYTHING, Model, Route, Stop, Vendor
 from routing.queries.routes import route_for
 from routing.queries.vendors import model_for, vendor_for
 
@@ -97,9 +97,22 @@ def stops_on_agent(agent: Agent) -> list[Stop]:
     """Return the stops in force that cover every call of an agent."""
     covers = Q(scope="agent", subject=agent.public_id) | Q(scope="fleet")
     covers |= Q(scope="owner", subject=agent.owner.public_id)
+    covers |= Q(scope="key", subject__in=AgentKey.objects.filter(agent=agent).values("public_id"))
     if agent.team is not None:
         covers |= Q(scope="team", subject=agent.team.public_id)
     return list(in_force().filter(covers))
+
+
+def stops_on_vendor(vendor: Vendor) -> list[Stop]:
+    """Return the stops in force that keep calls from a vendor, or from a model of it."""
+    models = vendor.models.values("public_id")
+    covers = Q(scope="vendor", subject=vendor.public_id) | Q(scope="fleet")
+    return list(in_force().filter(covers | Q(scope="model", subject__in=models)))
+
+
+def stops_on_route(route: Route) -> list[Stop]:
+    """Return the stops in force that keep calls from a route."""
+    return list(in_force().filter(Q(scope="route", subject=route.public_id) | Q(scope="fleet")))
 
 
 def office_of(actor: Actor, subject: Subject) -> str:

@@ -27,6 +27,7 @@ from routing.models import Route, RouteTarget
 from routing.outlook import Way, outlook
 from routing.queries.route_use import TargetUse, use_of_targets
 from routing.queries.routes import route_for, routes_for
+from routing.queries.stops import stops_on_route
 from routing.queries.touching import concerned_by_route, declared_counts
 from routing.queries.usage import usage_by
 from routing.views.attempts import reason_words
@@ -88,6 +89,7 @@ def route(request: HttpRequest, actor: Actor, route: str) -> HttpResponse:
         "sees_all": sees_all,
         "may_change": actor.has(Role.PLATFORM),
         "may_stop": actor.has(Role.PLATFORM, Role.SECURITY),
+        "stops": stops_on_route(shown),
     }
     return render(request, "routing/route.html", context)
 

@@ -1,0 +1,81 @@
+"""The emergency stop in a real browser: sound in every look, proven while one waits."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from registry.actors import Actor
+from routing.actions.stops import place_stop
+from routing.models import Stop
+from tests.browser.test_steering_pages import Company, kept, opened
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.xdist_group("browser"),
+]
+OPEN = {
+    "path": "gateway gw-2:4711:9f3a", "state": "open", "open": 2, "milliseconds": 5003,
+    "detail": "Its open streams cannot be seen: it does not answer. Its writer is closed, so it"
+    " begins nothing new; 2 calls of this were open there.",
+    "advice": "See whether its process runs, and end it there.",
+}  # fmt: skip
+CLOSED = {
+    "path": "gateway gw-1:4710:1c2d", "state": "contained", "open": 0, "milliseconds": 41,
+    "detail": "It refuses the subject and carries nothing of it.", "advice": "",
+}  # fmt: skip
+KEPT = {
+    "path": "vendors", "state": "beyond_reach", "open": 3, "milliseconds": 0,
+    "detail": "Vendors keep 3 answers of it under their ids.", "advice": "Delete them there.",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390), ("dark", 1280)])
+def test_the_pages_of_a_stop_are_sound(browser, live_server, transactional_db, theme, width):
+    company = Company()
+    sam = Actor.of(company.cast.sam)
+    placed = place_stop("vendor", "openai", actor=sam, reason="It leaks what it is told.")
+    Stop.objects.update(
+        last_report={"contained": False, "milliseconds": 5003, "paths": [CLOSED, OPEN, KEPT]}
+    )
+    paths = {
+        "stops": "/stops/",
+        "stop": f"/stops/{placed.public_id}/",
+        "stop-reach": f"/stops/new/?scope=agent&subject={company.agent.name}",
+        "stop-fleet": "/stops/new/?scope=fleet&subject=",
+        "stop-home": "/",
+        "stop-vendor": "/vendors/openai/",
+        "stop-end": f"/agents/{company.agent.name}/end/",
+    }
+    page = opened(browser, live_server, company.cast.sam, theme=theme, width=width)
+    broken = []
+    for name, path in paths.items():
+        answer = page.goto(path)
+        assert answer is not None
+        assert answer.status == 200, path
+        page.wait_for_load_state("load")
+        kept(page, f"{name}-{theme}-{width}")
+        broken += [
+            f"{path}: {rule['id']} at {rule['nodes'][0]['target']}"
+            for rule in Axe().run(page).response["violations"]
+            if rule["impact"] in {"serious", "critical"}
+        ]
+        if page.evaluate("document.documentElement.scrollWidth") > width:
+            broken.append(f"{path} scrolls sideways")
+    assert broken == []
+
+
+def test_a_stop_is_placed_and_proven_without_leaving_the_page(
+    browser, live_server, transactional_db
+):
+    company = Company()
+    page = opened(browser, live_server, company.cast.sam)
+    page.goto("/stops/")
+    page.get_by_label("Which").fill(company.agent.name)
+    page.get_by_role("button", name="See whom it hits").click()
+    page.get_by_label("Reason").fill("It sends mail nobody asked for.")
+    page.get_by_role("button", name="Stop agent").click()
+    page.get_by_text("Contained in").wait_for()
+    kept(page, "stop-contained")
+    assert Stop.objects.get().last_report["contained"]
