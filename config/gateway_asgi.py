@@ -8,6 +8,7 @@ import uvicorn
 
 from config.env import Env
 from config.logs import configure_logging
+from config.otel import otlp_from, share_from
 from config.places import Places
 from policy.bundle import BASE
 from routing.gateway.open_calls import Patience
@@ -36,6 +37,8 @@ def settings_from(env: Env) -> Settings:
             first_byte=env.integer("UNSPRAWL_FIRST_BYTE_SECONDS", first_byte, minimum=1),
             idle=env.integer("UNSPRAWL_STREAM_IDLE_SECONDS", idle, minimum=1),
         ),
+        otlp=otlp_from(env),
+        traces_kept=share_from(env),
     )
 
 

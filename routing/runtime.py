@@ -46,14 +46,16 @@ from routing.gateway.open_calls import SWEEP_SECONDS, OpenCalls, Patience
 from routing.gateway.passages import passage_to
 from routing.gateway.pipeline import Pipeline
 from routing.gateway.probe import VendorProbe
-from routing.gateway.recording import Recorder
+from routing.gateway.recording import Attempt, Outcome, Recorder
 from routing.gateway.relay import Relays
 from routing.gateway.shadow import ShadowRunner
 from routing.gateway.snapshot import Snapshot
 from routing.gateway.tools.judging import ToolScreen
 from routing.gateway.tools.stage import tool_stage
+from routing.gateway.tracing import Tracer
 from routing.gateway.upstream import HttpUpstream
 from routing.internal import InternalKeys
+from routing.otlp import OtlpExporter, OtlpSettings
 from routing.stored import StoredResponseIndex
 
 logger = structlog.get_logger("unsprawl.gateway")
@@ -73,6 +75,8 @@ class Settings:
     opa_url: str = ""
     patience: Patience = field(default_factory=Patience)
     logs_requests: bool = True
+    otlp: OtlpSettings | None = None
+    traces_kept: float = 1.0
     door_bind: str = "127.0.0.1"
     door_port: int = 0
     door_host: str = ""  # under which other processes reach it; empty: as it is bound
@@ -104,6 +108,9 @@ class GatewayProcess:
 
     def __init__(self, settings: Settings, metrics: Metrics) -> None:
         self._settings = settings
+        self._metrics = metrics
+        self._exporter = None if settings.otlp is None else OtlpExporter(settings.otlp)
+        self.tracer = Tracer(self._exporter, settings.traces_kept)
         self._peppers = PepperFile(settings.keys_dir / "pepper.json")
         self._lender = Lender(SecretOpener(settings.keys_dir, VENDOR_RING))
         self._open_calls = OpenCalls(settings.patience)
@@ -119,7 +126,7 @@ class GatewayProcess:
         self._recorder = Recorder(
             self._journal,
             DataKeySource(RingFile(settings.keys_dir, PAYLOAD_RING).current),
-            on_outcome=metrics.note_outcome,
+            on_outcome=self._note_outcome,
         )
         self._speeds = Speeds()
         self._shadows = ShadowRunner(told=metrics.note_shadow)
@@ -131,6 +138,16 @@ class GatewayProcess:
         self._sweeper: asyncio.Task[None] | None = None
         self._announcing = Announcing(settings.database_url, self._name)
         self._door: Door | None = None
+        self._show(metrics)
+
+    def _show(self, metrics: Metrics) -> None:
+        if self._exporter is not None:
+            metrics.watch_each(
+                "spans",
+                "Spans of traces by what became of them",
+                ["outcome"],
+                self._exporter.figures,
+            )
         metrics.watch("open_calls", "Calls in flight", lambda: len(self._open_calls))
         metrics.watch("open_shadows", "Shadows in flight", lambda: len(self._shadows))
         metrics.watch("journal_waiting", "Entries not durable yet", lambda: self._journal.depth)
@@ -156,6 +173,8 @@ class GatewayProcess:
     async def start(self) -> None:
         """Bring everything up, side by side. Raises what keeps a part from starting."""
         self._upstream = upstream = HttpUpstream()
+        if self._exporter is not None:
+            await self._exporter.open()
         judge, _, _ = await asyncio.gather(
             asyncio.to_thread(self._settings.judge),
             self._journal.open(),
@@ -211,6 +230,8 @@ class GatewayProcess:
         await self._stored.close()
         if self._upstream is not None:
             await self._upstream.close()
+        if self._exporter is not None:
+            await self._exporter.close()
         if self._decider is not None:
             self._decider.close()
         if self._judge is not None:
@@ -245,6 +266,11 @@ class GatewayProcess:
         everywhere = told.door_bind in {"0.0.0.0", "::"}  # noqa: S104  an address to compare with
         host = told.door_host or (socket.gethostname() if everywhere else told.door_bind)
         await self._announcing.open(f"{host}:{port}")
+
+    def _note_outcome(self, attempt: Attempt, outcome: Outcome) -> None:
+        self._metrics.note_outcome(attempt.target, outcome)
+        if attempt.subject.span is not None:
+            self.tracer.note_attempt(attempt, outcome)
 
     async def _know_again(self) -> None:
         # A writer that was closed by somebody else was closed for a reason: what was decided
@@ -291,4 +317,4 @@ def create_app(settings: Settings) -> Gateway:
     metrics = Metrics()
     process = GatewayProcess(settings, metrics)
     log = AccessLog(sys.stderr.buffer if settings.logs_requests else None)
-    return Gateway(process, process.parts, metrics, log)
+    return Gateway(process, process.parts, metrics, log, process.tracer)

@@ -31,6 +31,7 @@ OPTIONS: Final = (
     "first_byte_ms",
     "override",
     "retries",
+    "send_trace",
     "shadow",
     "steps",
     "sticky",
@@ -42,7 +43,7 @@ _UNTIL: Final = "options.override.until"
 _STEP: Final = re.compile(r"[A-Za-z0-9._-]{1,63}")
 _STATUS: Final = re.compile(r"[45]\d\d")
 _OVERRIDE: Final = frozenset({"vendor", "model", "region", "until", "reason"})
-_OFF_BY_DEFAULT: Final = frozenset({"drop_hints", "retries", "sticky"})
+_OFF_BY_DEFAULT: Final = frozenset({"drop_hints", "retries", "send_trace", "sticky"})
 _ON_BY_DEFAULT: Final = frozenset({"translate"})
 Named = tuple[str, str, str]  # vendor, model, region
 
@@ -235,6 +236,7 @@ _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     "choose": _choose,
     "deadline_ms": partial(checked_millis, field="options.deadline_ms"),
     "drop_hints": partial(_flag, name="drop_hints"),
+    "send_trace": partial(_flag, name="send_trace"),
     "fallback_on": _fallback_on,
     "first_byte_ms": partial(checked_millis, field="options.first_byte_ms"),
     "retries": _retries,

@@ -233,6 +233,10 @@ class OptionsInput(Input):
         required=False,
         help_text="Leave out hints that a target does not know, and record it. Not said: refuse.",
     )
+    send_trace = serializers.BooleanField(
+        required=False,
+        help_text="Send the ids of a call's trace to its vendor, too. Not said: no.",
+    )
     override = OverrideInput(required=False, allow_null=True)
     shadow = ShadowInput(required=False, allow_null=True)
     choose = serializers.ChoiceField(

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import re
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from dataclasses import dataclass
 from functools import partial
@@ -34,11 +35,13 @@ from routing.gateway.errors import (
     ModelNotFound,
     NoSuchPath,
 )
+from routing.gateway.labels import label_of
 from routing.gateway.metrics import CONTENT_TYPE, Metrics
 from routing.gateway.pipeline import Pipeline
 from routing.gateway.probe import VendorProbe
 from routing.gateway.requests import Answer, ClientGone, Receive, Request, Send, read_body
 from routing.gateway.successors import successor
+from routing.gateway.tracing import Tracer
 from routing.gateway.wires.chat import Chat
 from routing.gateway.wires.embeddings import Embeddings
 from routing.gateway.wires.messages import CountTokens, Messages
@@ -85,12 +88,18 @@ class Gateway:
     """The application. Its parts are there once its life has started."""
 
     def __init__(
-        self, life: Life, parts: Callable[[], Parts], metrics: Metrics, log: AccessLog
+        self,
+        life: Life,
+        parts: Callable[[], Parts],
+        metrics: Metrics,
+        log: AccessLog,
+        tracer: Tracer,
     ) -> None:
         self._life = life
         self._parts = parts
         self._metrics = metrics
         self._log = log
+        self._tracer = tracer
         self._busy: set[asyncio.Task[Any]] = set()
 
     async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
@@ -117,6 +126,7 @@ class Gateway:
 
     async def _serve(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         request, answer, trace = Request.of(scope), Answer(send, receive), Trace()
+        trace.span = self._tracer.begin(request)
         operation, serve = self._find(request)
         task = asyncio.current_task()
         assert task is not None  # noqa: S101
@@ -253,9 +263,14 @@ class Gateway:
         outcome = trace.outcome
         code = error.code if error is not None else ""
         if not code and outcome is not None and outcome.status != "ok":
-            code = outcome.error_code or outcome.status
+            code = label_of(outcome.error_code or outcome.status)
         elapsed = request.elapsed_ms()
-        self._metrics.note(operation, answer.status, code, elapsed / 1000)
+        seconds = time.perf_counter() - request.started
+        self._metrics.note(operation, answer.status, code, seconds)
+        if outcome is not None:
+            self._metrics.note_overhead(seconds - trace.vendor_seconds)
+        if trace.span is not None and operation not in _QUIET:
+            self._tracer.note_call(operation, request, trace, status=answer.status, error=code)
         if trace.fallbacks:
             self._metrics.note_fallback(trace.route, trace.fallback_reason)
         if operation in _QUIET:

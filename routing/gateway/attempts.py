@@ -48,6 +48,7 @@ from routing.gateway.requests import Receive
 from routing.gateway.reserving import NOTHING, Reserved, Unaffordable, WorstCase, reserve
 from routing.gateway.snapshot import Route, Target
 from routing.gateway.stops import NO_STOPS, Stopped, Stops
+from routing.gateway.tracing import SpanContext
 
 # A vendor that wants to be left alone for longer than this is not waited for.
 LONGEST_PAUSE: Final = 2.0
@@ -100,6 +101,8 @@ class Trace:
     outcome: Outcome | None = None
     fallbacks: int = 0  # attempts and targets left alone before the one that this is about
     fallback_reason: str = ""
+    span: SpanContext | None = None
+    vendor_seconds: float = 0.0
 
     def headers(self) -> Headers:
         found: Headers = []
@@ -311,12 +314,15 @@ class Attempts:
                 raise open_call.cause  # taken back while policy was asked
             attempt = await self._intend(ready)
             trace.entry_id = attempt.entry_id
+            if trace.span is not None and ready.chosen.route.options.send_trace:
+                trace.span.add_to(ready.outgoing.headers, attempt.span_id)
             if ready.chosen.route.shadow is not None and attempt.number == 1:
                 means.shadows.offer(means, errand, ready.chosen, attempt)
             open_call.watch_with(partial(_watch, errand.receive, open_call))
             exchange = errand.exchange(ready, attempt, open_call, self._patience(ready), self)
             outcome = await exchange.carry_out(ready.outgoing, means.upstream, means.recorder)
             trace.outcome, failure = outcome, exchange.failure
+            trace.vendor_seconds += outcome.vendor_seconds
         finally:
             means.open_calls.remove(open_call)
             if attempt is not None:

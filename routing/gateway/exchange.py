@@ -11,6 +11,7 @@ stage translates.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
@@ -99,6 +100,7 @@ class Exchange:
         self._head: Headers = []
         self._reply: Reply | None = None
         self._secret = b""
+        self._vendor_seconds = 0.0
 
     async def carry_out(
         self, outgoing: Outgoing, upstream: Upstream, recorder: Recorder
@@ -109,7 +111,9 @@ class Exchange:
         after, is recorded and says nothing to the agent: it gave way.
         """
         try:
+            sent = time.perf_counter()
             status, error = await self._forward(outgoing, upstream)
+            self._vendor_seconds = time.perf_counter() - sent
             if error is not None or status == "cancelled":
                 self._hang_up()
             if status != "cancelled":
@@ -345,6 +349,7 @@ class Exchange:
             is_kept=came.report.is_kept,
             was_withheld=came.was_withheld,
             facts=NOTHING if self._relay is None else self._relay.facts(),
+            vendor_seconds=self._vendor_seconds,
         )
 
     def _usage(self, error: DomainError | None) -> Usage:

@@ -71,6 +71,7 @@ class RouteOptions:
     sticky: bool = False
     translate: bool = True  # for targets in the other dialect
     drop_hints: bool = False  # that another vendor does not know
+    send_trace: bool = False  # vendors get the trace's ids: for those that are the company's own
     override: Override | None = None
     shadow: Shadow | None = None
     tools: str = ""  # what becomes of tools that are not declared; empty: as policy has it
@@ -106,6 +107,7 @@ def read_options(said: Mapping[str, Any]) -> RouteOptions:
         sticky=said.get("sticky") is True,
         translate=said.get("translate") is not False,
         drop_hints=said.get("drop_hints") is True,
+        send_trace=said.get("send_trace") is True,
         override=_override(said.get("override")),
         shadow=_shadow(said.get("shadow")),
         # A word that nobody knows is handed to policy, which refuses it.

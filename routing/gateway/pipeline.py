@@ -65,6 +65,7 @@ from routing.gateway.resolve import order, resolve
 from routing.gateway.runs import RunName, run_named, run_of, step_of
 from routing.gateway.snapshot import Snapshot, Target
 from routing.gateway.stops import Stopped
+from routing.gateway.tracing import new_span_id
 from routing.gateway.wires.wire import Wire
 
 _OFFLOAD_BYTES: Final = 256 * 1024
@@ -213,7 +214,7 @@ class _Call:
         found = eligible_targets(wire, body, route, ordered.targets, kept, snapshot)
         return Chosen(
             caller,
-            Subject.of(caller, self.run),
+            Subject.of(caller, self.run, self.trace.span),
             route,
             found.targets,
             ordered.choice if found.targets[:1] == ordered.targets[:1] else "",
@@ -268,6 +269,7 @@ class _Call:
             started_at=self.request.received_at if is_first else clock.now(),
             operation=self.wire.operation,
             tools=self._offered,
+            span_id=new_span_id() if self.trace.span is not None else "",
         )
 
     def exchange(

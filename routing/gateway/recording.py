@@ -29,6 +29,7 @@ from routing.gateway.relay import Withheld
 from routing.gateway.reserving import NOTHING, Reserved, Unaffordable
 from routing.gateway.runs import RunName
 from routing.gateway.snapshot import Route, Target
+from routing.gateway.tracing import SpanContext
 
 if TYPE_CHECKING:
     from routing.gateway.delegation.acting import Acting
@@ -125,9 +126,10 @@ class Subject:
     key_id: str = ""
     run: RunName | None = None
     acting: Acting | None = None
+    span: SpanContext | None = None
 
     @classmethod
-    def of(cls, caller: Caller, run: RunName) -> Subject:
+    def of(cls, caller: Caller, run: RunName, span: SpanContext | None = None) -> Subject:
         agent = caller.agent
         return cls(
             actor=Ref("agent", agent.public_id),
@@ -138,6 +140,7 @@ class Subject:
             key_id=caller.key.public_id,
             run=run,
             acting=caller.acting,
+            span=span,
         )
 
     def facts(self) -> Mapping[str, Fact]:
@@ -163,6 +166,7 @@ class Attempt:
     fallback_reason: str = ""
     choice: str = ""  # the rule that put this target first
     tools: tuple[str, ...] = ()  # what the call offers
+    span_id: str = ""  # where the call belongs to a trace
 
     @property
     def is_shadow(self) -> bool:
@@ -181,6 +185,8 @@ class Attempt:
             facts["fallback_reason"] = self.fallback_reason
         if self.subject.acting is not None:
             facts |= self.subject.facts()
+        if self.subject.span is not None:
+            facts |= self.subject.span.facts(self.span_id)
         return facts
 
 
@@ -199,6 +205,7 @@ class Outcome:
     is_payload_cut: bool = False
     was_withheld: bool = False
     is_substituted: bool = False
+    vendor_seconds: float = 0.0  # from the moment it was sent; not on record, where duration is
     response_id: str = ""
     is_kept: bool = False
     facts: Mapping[str, Fact] = field(default_factory=dict)  # of the stages it went through
@@ -233,7 +240,7 @@ class Recorder:
         self,
         ledger: Ledger,
         keys: DataKeys,
-        on_outcome: Callable[[Target, Outcome], None] = lambda target, outcome: None,
+        on_outcome: Callable[[Attempt, Outcome], None] = lambda attempt, outcome: None,
     ) -> None:
         self._on_outcome = on_outcome
         self._ledger = ledger
@@ -299,7 +306,7 @@ class Recorder:
         What could not be recorded now was refused to the agent, and still happened: it is
         owed to the record.
         """
-        self._on_outcome(attempt.target, outcome)
+        self._on_outcome(attempt, outcome)
         try:
             await self._conclude(attempt, outcome)
         except NotRecordable:
@@ -460,6 +467,8 @@ class Recorder:
             "region": target.region,
             "key": subject.key_id,
         }
+        if subject.span is not None:
+            facts |= subject.span.facts()
         if after is not None:
             facts |= {"call": after.call_id or after.entry_id, "attempt": after.number + 1}
         fields = Fields(
