@@ -12,15 +12,16 @@ import time
 from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import orjson
 import structlog
+from yarl import URL
 
+from kernel.errors import DomainError
+from routing.gateway.ports import Outgoing
 from routing.gateway.tracing import Span, Value
-
-if TYPE_CHECKING:
-    import aiohttp
+from routing.gateway.upstream import HttpUpstream
 
 logger = structlog.get_logger("unsprawl.gateway")
 
@@ -29,6 +30,7 @@ _WORTH_ANOTHER: Final = frozenset({408, 429, 502, 503, 504})
 _LONGEST_PAUSE: Final = 5.0
 _SILENT_SECONDS: Final = 60.0
 _LAST_SECONDS: Final = 2.0
+_LONGEST_ANSWER: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +52,9 @@ class OtlpExporter:
     def __init__(self, settings: OtlpSettings) -> None:
         self._settings = settings
         self._waiting: deque[Span] = deque()
-        self._session: aiohttp.ClientSession | None = None
+        self._address = URL(settings.address)
+        self._headers = dict(settings.headers) | {"content-type": "application/json"}
+        self._way: HttpUpstream | None = None
         self._task: asyncio.Task[None] | None = None
         self._told_at = float("-inf")
         self.exported = 0
@@ -69,18 +73,12 @@ class OtlpExporter:
         yield ("failed",), self.failed
 
     async def open(self) -> None:
-        import aiohttp  # only where spans are sent: it is large
-
-        self._session = aiohttp.ClientSession(
-            headers=dict(self._settings.headers) | {"content-type": "application/json"},
-            timeout=aiohttp.ClientTimeout(total=self._settings.timeout_seconds),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
+        self._way = HttpUpstream()
         self._task = asyncio.create_task(self._keep_sending(), name="otlp")
 
     async def close(self) -> None:
         """Send what waits, for as long as a shutdown can wait for it."""
-        if self._task is None or self._session is None:
+        if self._task is None or self._way is None:
             return
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
@@ -88,7 +86,7 @@ class OtlpExporter:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_LAST_SECONDS):
                 await self._send_all()
-        await self._session.close()
+        await self._way.close()
 
     async def _keep_sending(self) -> None:
         while True:
@@ -108,25 +106,33 @@ class OtlpExporter:
 
     async def _deliver(self, body: bytes) -> str:
         """Return why a batch was not taken; nothing when it was."""
-        import aiohttp
-
-        assert self._session is not None  # noqa: S101  opened before anything is sent
         why = ""
         for number in range(_TRIES):
             try:
-                async with self._session.post(
-                    self._settings.address, data=body, allow_redirects=False
-                ) as answer:
-                    if answer.status < 300:
-                        return ""
-                    why = f"http_{answer.status}"
-                    if answer.status not in _WORTH_ANOTHER:
-                        return why
-            except (aiohttp.ClientError, OSError, TimeoutError) as error:
-                why = type(error).__name__
+                async with asyncio.timeout(self._settings.timeout_seconds):
+                    status = await self._post(body)
+            except TimeoutError:
+                why = "timeout"
+            except DomainError as error:
+                why = error.code
+            else:
+                if status < 300:
+                    return ""
+                why = f"http_{status}"
+                if status not in _WORTH_ANOTHER:
+                    return why
             if number < _TRIES - 1:
                 await asyncio.sleep(min(2.0**number, _LONGEST_PAUSE))
         return why
+
+    async def _post(self, body: bytes) -> int:
+        assert self._way is not None  # noqa: S101  opened before anything is sent
+        reply = await self._way.send(Outgoing("POST", self._address, {**self._headers}, body))
+        try:
+            await reply.read(_LONGEST_ANSWER)
+        finally:
+            reply.close()
+        return reply.status
 
     def _tell(self, why: str) -> None:
         now = time.monotonic()
