@@ -314,8 +314,7 @@ class Attempts:
                 raise open_call.cause  # taken back while policy was asked
             attempt = await self._intend(ready)
             trace.entry_id = attempt.entry_id
-            if trace.span is not None and ready.chosen.route.options.send_trace:
-                trace.span.add_to(ready.outgoing.headers, attempt.span_id)
+            _tell_of_trace(trace, ready, attempt)
             if ready.chosen.route.shadow is not None and attempt.number == 1:
                 means.shadows.offer(means, errand, ready.chosen, attempt)
             open_call.watch_with(partial(_watch, errand.receive, open_call))
@@ -544,6 +543,11 @@ def reserved_for(
         return NOTHING
     worst = cache(partial(errand.worst_case, target))
     return reserve(limits, worst, model, means.recorder.levels, clock.now(), is_first=is_first)
+
+
+def _tell_of_trace(trace: Trace, ready: Ready, attempt: Attempt) -> None:
+    if trace.span is not None and ready.chosen.route.options.send_trace:
+        trace.span.add_to(ready.outgoing.headers, attempt.span_id)
 
 
 async def _watch(receive: Receive, open_call: OpenCall) -> None:
