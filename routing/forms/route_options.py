@@ -28,8 +28,8 @@ CHOICE_WORDS: Final = {
     "fastest": "The fastest that passed its eval gate",
 }
 _ASKED: Final = (
-    "choose", "deadline_ms", "fallback_on", "first_byte_ms", "override", "retries", "shadow",
-    "sticky",
+    "choose", "deadline_ms", "drop_hints", "fallback_on", "first_byte_ms", "override", "retries",
+    "shadow", "sticky", "translate",
 )  # fmt: skip
 _FIELDS: Final = {
     "options.override.until": "override_until",
@@ -61,6 +61,15 @@ class OptionsForm(forms.Form):
         required=False, initial=LISTED,
     )  # fmt: skip
     sticky = forms.BooleanField(label="A run keeps its target while it serves", required=False)
+    translate = forms.ChoiceField(
+        label="Targets in the other dialect", required=False,
+        choices=[("", "Serve too: calls are said in their words"), ("no", "Are passed over")],
+        help_text="A call that cannot be said there goes to the next in any case.",
+    )  # fmt: skip
+    drop_hints = forms.BooleanField(
+        label="Leave out hints that a target does not know", required=False,
+        help_text="Such as a seed. It is on each call's record. Else the call is not sent there.",
+    )  # fmt: skip
     fallback_on = forms.MultipleChoiceField(
         label="Go on to the next target after",
         choices=list(FALLBACK_WORDS.items()),
@@ -122,7 +131,10 @@ class OptionsForm(forms.Form):
         for name in ("first_byte", "deadline"):
             if (seconds := given[f"{name}_seconds"]) is not None:
                 kept[f"{name}_ms"] = round(seconds * 1000)
-        kept |= {name: given[name] for name in ("choose", "retries", "sticky") if given[name]}
+        chosen = ("choose", "drop_hints", "retries", "sticky")
+        kept |= {name: given[name] for name in chosen if given[name]}
+        if given["translate"] == "no":
+            kept["translate"] = False
         if given["override_model"]:
             until = given["override_until"]
             kept["override"] = self._named("override") | {
@@ -148,6 +160,8 @@ def _initial(said: Mapping[str, Any]) -> dict[str, Any]:
     initial: dict[str, Any] = {
         "choose": said.get("choose", LISTED),
         "sticky": said.get("sticky", False),
+        "translate": "no" if said.get("translate") is False else "",
+        "drop_hints": said.get("drop_hints", False),
         "retries": said.get("retries", 0),
         "fallback_on": [word for word in listed if word in FALLBACK_WORDS],
         "other_statuses": [word for word in listed if word not in FALLBACK_WORDS],

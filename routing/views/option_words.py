@@ -21,6 +21,10 @@ def option_words(said: Mapping[str, Any]) -> dict[str, str]:
     }
     if said.get("sticky"):
         words["A run keeps its target"] = "while that one serves"
+    if said.get("translate") is False:
+        words["The other dialect"] = "is not translated to"
+    if said.get("drop_hints"):
+        words["Hints a target does not know"] = "are left out"
     if override := said.get("override"):
         words["Override"] = f"{_named(override)} first until {override['until']}"
     if shadow := said.get("shadow"):

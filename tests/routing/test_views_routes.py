@@ -188,7 +188,8 @@ def test_the_form_sets_how_far_a_route_goes(cast):
     usual, canary = make_model(vendor, "one"), make_model(vendor, "two")
     until = (clock.now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
     sent = document(usual, canary) | asked(
-        choose="cheapest", sticky="on", fallback_on=["429"], other_statuses="404",
+        choose="cheapest", sticky="on", translate="no", drop_hints="on", fallback_on=["429"],
+        other_statuses="404",
         first_byte_seconds="1.5", deadline_seconds="60", retries="1",
         override_model="acme-ai/one", override_until=until, override_reason="a slow day",
         shadow_model="acme-ai/two", shadow_percent="5",
@@ -213,6 +214,8 @@ def test_the_form_sets_how_far_a_route_goes(cast):
         "retries": 1,
         "shadow": {"vendor": "acme-ai", "model": "two", "region": "", "percent": 5},
         "sticky": True,
+        "translate": False,
+        "drop_hints": True,
     }  # fmt: skip
     row = route.targets.get(model=canary)
     assert (row.canary_percent, row.first_byte_ms) == (10, 900)
