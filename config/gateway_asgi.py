@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from pathlib import Path
 
 import uvicorn
 
@@ -23,7 +24,7 @@ def settings_from(env: Env) -> Settings:
         env.problems.append("DATABASE_URL is missing, and no service runs on this data directory.")
     if "vendor" not in env.choices("UNSPRAWL_OPENS", frozenset({"vendor", "tool", "payload"})):
         env.problems.append("UNSPRAWL_OPENS must name vendor: the gateway opens vendor secrets.")
-    usual = Patience()
+    usual, file = Patience(), env.text("UNSPRAWL_PROTECTION_FILE")
     first_byte, idle = int(usual.first_byte), int(usual.idle)
     return Settings(
         database_url=database_url,
@@ -33,6 +34,7 @@ def settings_from(env: Env) -> Settings:
         door_bind=env.text("UNSPRAWL_DOOR_BIND", "127.0.0.1"),
         door_port=env.integer("UNSPRAWL_DOOR_PORT", 0, maximum=65535),
         door_host=env.text("UNSPRAWL_DOOR_HOST"),
+        protection=Path(file).expanduser().absolute() if file else None,
         patience=Patience(
             first_byte=env.integer("UNSPRAWL_FIRST_BYTE_SECONDS", first_byte, minimum=1),
             idle=env.integer("UNSPRAWL_STREAM_IDLE_SECONDS", idle, minimum=1),

@@ -81,6 +81,7 @@ GATEWAY: Final = Process(
         "OPA_URL",
         "UNSPRAWL_POLICY_DIR",
         "UNSPRAWL_FIRST_BYTE_SECONDS",
+        "UNSPRAWL_PROTECTION_FILE",
         "UNSPRAWL_STREAM_IDLE_SECONDS",
         *_OTEL,
         "UNSPRAWL_DOOR_BIND",

@@ -46,8 +46,10 @@ from routing.gateway.open_calls import SWEEP_SECONDS, OpenCalls, Patience
 from routing.gateway.passages import passage_to
 from routing.gateway.pipeline import Pipeline
 from routing.gateway.probe import VendorProbe
+from routing.gateway.protection import read_protection
 from routing.gateway.recording import Attempt, Outcome, Recorder
 from routing.gateway.relay import Relays
+from routing.gateway.screening import DataScreen
 from routing.gateway.shadow import ShadowRunner
 from routing.gateway.snapshot import Snapshot
 from routing.gateway.tools.judging import ToolScreen
@@ -77,6 +79,7 @@ class Settings:
     logs_requests: bool = True
     otlp: OtlpSettings | None = None
     traces_kept: float = 1.0
+    protection: Path | None = None  # the file of an installation's own patterns and defaults
     door_bind: str = "127.0.0.1"
     door_port: int = 0
     door_host: str = ""  # under which other processes reach it; empty: as it is bound
@@ -181,6 +184,7 @@ class GatewayProcess:
             self._snapshots.open(),
         )
         self._judge, self._decider = judge, Decider(judge)
+        screen = DataScreen(read_protection(self._settings.protection))
         pipeline = Pipeline(
             snapshots=self._snapshots,
             peppers=self._peppers.current,
@@ -194,9 +198,9 @@ class GatewayProcess:
             shadows=self._shadows,
             stored=self._stored,
             relays=Relays(
-                screens=(ToolScreen(self._decider),),
+                screens=(ToolScreen(self._decider), screen),
                 passage=passage_to,
-                makers=(tool_stage,),
+                makers=(tool_stage, screen.stage),
             ),
         )
         probe = VendorProbe(

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from kernel import clock
 from routing.errors import RouteInvalid
+from routing.gateway.detectors.rules import ACTIONS
 from routing.gateway.options import (
     CHOICES,
     KINDS,
@@ -22,9 +23,11 @@ from routing.gateway.options import (
     SHORTEST_MS,
     TOOLS,
 )
+from routing.gateway.protection import DIRECTIONS, KIND_NAME
 
 OPTIONS: Final = (
     "choose",
+    "detectors",
     "deadline_ms",
     "drop_hints",
     "fallback_on",
@@ -109,6 +112,26 @@ def _flag(said: Any, *, name: str) -> bool:
     if not isinstance(said, bool):
         raise _wrong(f"options.{name}", f"{name} is true or false.")
     return said
+
+
+def _detectors(said: Any) -> dict[str, dict[str, str]]:
+    field = "options.detectors"
+    if not isinstance(said, dict) or said.keys() - set(DIRECTIONS):
+        raise _wrong(field, "detectors says request, response, or both.")
+    kept: dict[str, dict[str, str]] = {}
+    for direction, actions in said.items():
+        if not isinstance(actions, dict) or len(actions) > 100:
+            raise _wrong(f"{field}.{direction}", "It says an action for each kind.")
+        for kind, action in actions.items():
+            if not KIND_NAME.fullmatch(kind):
+                raise _wrong(f"{field}.{direction}", f"There is no kind {kind[:40]!r}.")
+            if action not in ACTIONS:
+                raise _wrong(
+                    f"{field}.{direction}.{kind}", f"An action is one of {', '.join(ACTIONS)}."
+                )
+        if actions:
+            kept[direction] = dict(sorted(actions.items()))
+    return dict(sorted(kept.items()))
 
 
 def _tools(said: Any) -> str:
@@ -243,6 +266,7 @@ _CHECKS: Final[dict[str, Callable[[Any], Any]]] = {
     "shadow": _shadow,
     "steps": _steps,
     "sticky": partial(_flag, name="sticky"),
+    "detectors": _detectors,
     "tools": _tools,
     "translate": partial(_flag, name="translate"),
 }

@@ -332,3 +332,24 @@ class VendorSlow(VendorFault):
     status = 504
     code = "routing.vendor_slow"
     title = "The vendor took too long"
+
+
+class DataBlocked(Denied):
+    """Raised for a call with data that its route does not let through: it reached nobody."""
+
+    code = "routing.data_blocked"
+    title = "The call holds data that this route does not let through"
+
+
+class AnswerBlocked(Denied):
+    """Raised for an answer with data that its route does not let through."""
+
+    code = "routing.answer_blocked"
+    title = "The answer holds data that this route does not let through"
+
+
+class DetectorFailed(Unavailable):
+    """Raised when a text could not be looked at: what is unseen does not pass."""
+
+    code = "routing.detector_failed"
+    title = "What was said could not be looked at, and so does not pass"

@@ -74,6 +74,7 @@ class RouteOptions:
     send_trace: bool = False  # vendors get the trace's ids: for those that are the company's own
     override: Override | None = None
     shadow: Shadow | None = None
+    detectors: Mapping[str, Mapping[str, str]] = field(default_factory=dict)  # by direction
     tools: str = ""  # what becomes of tools that are not declared; empty: as policy has it
     choose: str = "listed"
     steps: Mapping[str, StepOrder] = field(default_factory=dict)
@@ -110,6 +111,7 @@ def read_options(said: Mapping[str, Any]) -> RouteOptions:
         send_trace=said.get("send_trace") is True,
         override=_override(said.get("override")),
         shadow=_shadow(said.get("shadow")),
+        detectors=_detectors(said.get("detectors")),
         # A word that nobody knows is handed to policy, which refuses it.
         tools=str(said.get("tools") or ""),
         choose=_choose(said.get("choose")) or LISTED,
@@ -130,6 +132,19 @@ def _override(said: Any) -> Override | None:
     except (KeyError, TypeError, ValueError):
         return None
     return Override(*named, until.timestamp()) if until.tzinfo is not None else None
+
+
+def _detectors(said: Any) -> Mapping[str, Mapping[str, str]]:
+    """Return what is looked for. What is not sound is kept as it is, and refused in use."""
+    if not said:
+        return {}
+    if not isinstance(said, dict):
+        return {"request": {str(said): ""}}
+    return {
+        direction: dict(actions) if isinstance(actions, dict) else {str(actions): ""}
+        for direction, actions in said.items()
+        if actions
+    }
 
 
 def _shadow(said: Any) -> Shadow | None:

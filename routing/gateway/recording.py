@@ -26,6 +26,7 @@ from routing.gateway.delegation.tables import Seen
 from routing.gateway.metering import Usage
 from routing.gateway.ports import DataKeys, Ledger
 from routing.gateway.relay import Withheld
+from routing.gateway.removal import without_secrets
 from routing.gateway.reserving import NOTHING, Reserved, Unaffordable
 from routing.gateway.runs import RunName
 from routing.gateway.snapshot import Route, Target
@@ -275,6 +276,7 @@ class Recorder:
         if attempt.choice:
             facts["choice"] = attempt.choice
         facts |= attempt.reserved.facts
+        body = await _kept(body, attempt.operation, facts)
         moves = [hold.taking for hold in attempt.reserved.holds]
         sealed, data_key = await self._seal(body, subject, attempt.entry_id)
         fields = Fields(
@@ -369,7 +371,8 @@ class Recorder:
         facts |= attempt.reserved.settled_facts(usage, cost)
         moves = attempt.reserved.settling(usage, cost)
         entry_id = new_id("ent")
-        sealed, data_key = await self._seal(outcome.payload, subject, entry_id)
+        payload = await _kept(outcome.payload, attempt.operation, facts)
+        sealed, data_key = await self._seal(payload, subject, entry_id)
         fields = Fields(
             kind="result",
             verb=_VERBS[outcome.status].value,
@@ -608,6 +611,17 @@ class Recorder:
         self._runs.move_to_end(run_id)
         if len(self._runs) > _RUNS_KEPT:
             self._runs.popitem(last=False)
+
+
+async def _kept(payload: bytes, operation: str, facts: dict[str, Fact]) -> bytes:
+    """Return a payload as it may be recorded, and say in the facts what is not in it."""
+    if len(payload) > _OFFLOAD_BYTES:
+        payload, removed = await asyncio.to_thread(without_secrets, payload, operation)
+    else:
+        payload, removed = without_secrets(payload, operation)
+    if removed:
+        facts["secrets_removed"] = removed
+    return payload
 
 
 def _stored_row(attempt: Attempt, outcome: Outcome) -> Row:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -56,9 +57,15 @@ def world(rig: Rig) -> Iterator[World]:
 class ServedGateway:
     """A gateway in a thread of this process, as uvicorn serves it in production."""
 
-    def __init__(self, rig: Rig, patience: Patience | None = None) -> None:
+    def __init__(
+        self, rig: Rig, patience: Patience | None = None, protection: Path | None = None
+    ) -> None:
         settings = Settings(
-            rig.login, rig.keys_dir, patience=patience or Patience(), logs_requests=False
+            rig.login,
+            rig.keys_dir,
+            patience=patience or Patience(),
+            logs_requests=False,
+            protection=protection,
         )
         self.app = create_app(settings)
         self.process: Any = self.app._life
