@@ -45,6 +45,7 @@ SECTIONS = (
     Section("Runs", "routing:runs", "activity", "u"),
     Section("Models", "routing:models", "boxes", "m", group="Calls go to"),
     Section("Routes", "routing:routes", "route", "o"),
+    Section("Budgets", "routing:budgets", "gauge", "b"),
     Section("Vendors", "routing:vendors", "plug", "v", roles=_STEERING),
     Section("Emergency stop", "routing:stops", "octagon-x", "e", roles=_STEERING),
     Section("People", "registry:people", "users", "p", group="Company"),

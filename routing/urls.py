@@ -8,6 +8,7 @@ from __future__ import annotations
 from django.urls import path
 
 from routing.views import (
+    budgets,
     catalogue,
     connecting,
     editing,
@@ -26,6 +27,11 @@ urlpatterns = [
     path("runs/<str:run>/record/", runs.record, name="run-record"),
     path("runs/<str:run>/verify/", runs.verify, name="run-verify"),
     path("runs/<str:run>/calls/<str:call>/", payloads.payloads, name="run-payloads"),
+    path("budgets/", budgets.budgets, name="budgets"),
+    path("budgets/new/", budgets.new, name="budget-new"),
+    path("budgets/<str:budget>/", budgets.budget, name="budget"),
+    path("budgets/<str:budget>/change/", budgets.change, name="budget-change"),
+    path("budgets/<str:budget>/end/", budgets.end, name="budget-end"),
     path("vendors/", vendors.vendors, name="vendors"),
     path("vendors/connect/", connecting.connect, name="vendor-connect"),
     path("vendors/<str:name>/", vendors.vendor, name="vendor"),
