@@ -101,7 +101,7 @@ _MODELS: Final = """
 """
 _ROUTES: Final = """
     SELECT id, public_id, name, constraints, disabled_at IS NULL,
-           extract(epoch FROM created_at)::float8, options
+           extract(epoch FROM created_at)::float8, options, aliases
     FROM routing_route
 """
 _STOPS: Final = """
@@ -272,6 +272,8 @@ async def _read_routing(
         row[2]: _route(row, targets.get(row[0], ()), named)
         for row in await _all(connection, _ROUTES)
     }
+    # Further names lead to the same route; a trigger sees to it that they hide no other.
+    routes |= {alias: route for route in tuple(routes.values()) for alias in route.aliases}
     return (
         {vendor.public_id: vendor for vendor in vendors.values()},
         {(vendor.public_id, model.name): model for vendor, model in models.values()},
@@ -359,6 +361,7 @@ def _route(
         created_at=row[5],
         options=options,
         shadow=_shadow(options.shadow, named),
+        aliases=tuple(row[7]),
     )
 
 

@@ -27,5 +27,6 @@ def end_override(name: str, *, actor: Actor) -> RouteResult:
         actor=actor,
         title=route.title,
         options=options,
+        aliases=route.aliases,
         expected_revision=route.revision,
     )

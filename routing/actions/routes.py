@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from kernel import clock
 from kernel.canonical import digest
@@ -38,6 +39,7 @@ from routing.errors import AlreadyDisabled, NotDisabled, ReasonMissing, RouteInv
 from routing.models import Route, RouteTarget
 from routing.queries.routes import route_for
 
+MAX_ALIASES: Final = 20
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,99}")
 _RECEIPTS: Final = ("L0", "L1", "L2", "L3")
 _LISTS: Final = ("data_classes", "regions", "vendors")
@@ -63,6 +65,7 @@ def put_route(  # noqa: PLR0913  a whole document, named
     actor: Actor,
     title: str = "",
     options: Mapping[str, Any] | None = None,
+    aliases: Iterable[str] = (),
     expected_revision: int | None = None,
 ) -> RouteResult:
     """Make a route say exactly this. Saying the same again changes and records nothing.
@@ -74,18 +77,19 @@ def put_route(  # noqa: PLR0913  a whole document, named
     actor.require(Role.PLATFORM)
     listed, limits = list(targets), _constraints(constraints or {})
     _check_name(name, title)
+    called = _aliases(aliases, name)
     chosen = models_of(listed)
     route = Route.objects.select_for_update().filter(name=name).first()
     _check_revision(route, expected_revision)
     wanted = _options(options or {}, listed, route)
     notes = _notes(listed, chosen, limits, wanted)
-    if route is not None and _says(route) == (title, limits, wanted, in_order(listed)):
+    if route is not None and _says(route) == (title, called, limits, wanted, in_order(listed)):
         was_stopped = route.disabled_at is not None
         if was_stopped:
             _enable(route, actor)
         return RouteResult(route_for(actor, name), created=False, changed=was_stopped, notes=notes)
     created, marks = route is None, marks_of(route) if route is not None else {}
-    route = _store(route, name, title, limits, wanted)
+    route = _store(route, name, title, called, limits, wanted)
     RouteTarget.objects.bulk_create(rows_of(route, listed, chosen, marks))
     if route.disabled_at is not None:
         _enable(route, actor)
@@ -93,7 +97,7 @@ def put_route(  # noqa: PLR0913  a whole document, named
     return RouteResult(route_for(actor, name), created=created, changed=True, notes=notes)
 
 
-def check_route(
+def check_route(  # noqa: PLR0913  a whole document, named
     name: str,
     targets: Iterable[TargetDraft],
     constraints: Mapping[str, Any] | None = None,
@@ -101,6 +105,7 @@ def check_route(
     actor: Actor,
     title: str = "",
     options: Mapping[str, Any] | None = None,
+    aliases: Iterable[str] = (),
 ) -> list[str]:
     """Say what people should know before a route is set like this; nothing changes.
 
@@ -109,6 +114,7 @@ def check_route(
     actor.require(Role.PLATFORM)
     listed, limits = list(targets), _constraints(constraints or {})
     _check_name(name, title)
+    _check_apart(name, _aliases(aliases, name))
     chosen = models_of(listed)
     wanted = _options(options or {}, listed, Route.objects.filter(name=name).first())
     return _notes(listed, chosen, limits, wanted)
@@ -238,32 +244,66 @@ def _notes(
     return notes
 
 
-Said = tuple[str, dict[str, Any], dict[str, Any], list[TargetDraft]]
+Said = tuple[str, list[str], dict[str, Any], dict[str, Any], list[TargetDraft]]
 
 
 def _says(route: Route) -> Said:
-    return route.title, route.constraints, route.options, in_order(drafts_of(route))
+    return route.title, route.aliases, route.constraints, route.options, in_order(drafts_of(route))
 
 
 def _store(
-    route: Route | None, name: str, title: str, limits: dict[str, Any], options: dict[str, Any]
+    route: Route | None,
+    name: str,
+    title: str,
+    aliases: list[str],
+    limits: dict[str, Any],
+    options: dict[str, Any],
 ) -> Route:
     now = clock.now()
+    raced = RouteMoved(f"The route {name} has just been made by somebody else.")
+    refusals = {"routing_route_name_key": raced, "routing_route_names_apart": _taken()}
     if route is None:
         route = Route(
             public_id=new_id("rte"), name=name, title=title, constraints=limits,
-            options=options, created_at=now, changed_at=now,
+            options=options, aliases=aliases, created_at=now, changed_at=now,
         )  # fmt: skip
-        raced = RouteMoved(f"The route {name} has just been made by somebody else.")
-        with refused_as({"routing_route_name_key": raced}):
+        with refused_as(refusals):
             route.save(force_insert=True)
         return route
     route.title, route.constraints, route.options = title, limits, options
-    route.changed_at = now
+    route.aliases, route.changed_at = aliases, now
     route.revision += 1
-    route.save(update_fields=["title", "constraints", "options", "changed_at", "revision"])
+    with refused_as(refusals):
+        route.save(
+            update_fields=["title", "aliases", "constraints", "options", "changed_at", "revision"]
+        )
     route.targets.all().delete()
     return route
+
+
+def _aliases(said: Iterable[str], name: str) -> list[str]:
+    """Check a route's further names; that they are nobody else's the database sees to."""
+    listed = sorted(set(said) - {name})
+    if len(listed) > MAX_ALIASES:
+        raise RouteInvalid(f"A route has at most {MAX_ALIASES} further names.", field="aliases")
+    for alias in listed:
+        if not _NAME.fullmatch(alias):
+            raise RouteInvalid(
+                f"{alias[:60]!r} cannot be a name: up to 100 letters, digits and . _ : / -",
+                field="aliases",
+            )
+    return listed
+
+
+def _check_apart(name: str, aliases: list[str]) -> None:
+    others = Route.objects.exclude(name=name)
+    if others.filter(Q(name__in=aliases) | Q(aliases__overlap=[name, *aliases])).exists():
+        raise _taken()
+
+
+def _taken() -> RouteInvalid:
+    detail = "One of these names is a route's, or a further name of one, already."
+    return RouteInvalid(detail, field="aliases")
 
 
 def _facts(route: Route, targets: list[TargetDraft]) -> dict[str, Fact]:
@@ -274,6 +314,8 @@ def _facts(route: Route, targets: list[TargetDraft]) -> dict[str, Fact]:
         "constraints": digest(route.constraints),
         "options": digest(route.options),
     }
+    if route.aliases:
+        facts["aliases"] = list(route.aliases)
     if override := route.options.get("override"):
         facts["override"] = f"{override['vendor']}/{override['model']} until {override['until']}"
         facts["override_reason"] = override["reason"]

@@ -252,6 +252,10 @@ class RouteInput(Input):
     """A whole route: what is not said here is not so afterwards."""
 
     title = Text(required=False, allow_blank=True, max_length=200, default="")
+    aliases = serializers.ListField(
+        child=Text(max_length=100), required=False, default=list, max_length=20,
+        help_text="Further names that agents which declare this route may call it by.",
+    )  # fmt: skip
     targets = TargetInput(many=True)
     constraints = serializers.DictField(required=False)
     options = OptionsInput(required=False)

@@ -61,6 +61,7 @@ class OneRoute(APIView):
             actor=actor_of(request),
             title=given["title"],
             options=given.get("options"),
+            aliases=given["aliases"],
             expected_revision=_expected(request, given),
         )
         document = route_shown(result.route) | {"notes": result.notes}

@@ -154,6 +154,7 @@ class RouteOutput(serializers.Serializer[Any]):
 
     id = serializers.CharField(source="public_id")
     name = serializers.CharField()
+    aliases = serializers.ListField(child=serializers.CharField())
     title = serializers.CharField()
     revision = serializers.IntegerField()
     targets = TargetOutput(many=True)

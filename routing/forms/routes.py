@@ -30,6 +30,10 @@ class RouteForm(forms.Form):
         help_text="Name the task, not the model. It never changes.",
     )
     title = forms.CharField(label="What it is for", max_length=200, required=False)
+    aliases = WordsField(
+        label="Further names",
+        help_text="With commas between, such as gpt-5. Who may call the route may use them too.",
+    )
     data_classes = forms.MultipleChoiceField(
         label="Only data of these classes",
         choices=list(CLASS_WORDS.items()),
@@ -51,6 +55,7 @@ class RouteForm(forms.Form):
             initial = {
                 "name": route.name,
                 "title": route.title,
+                "aliases": route.aliases,
                 "data_classes": route.constraints.get("data_classes") or [],
                 "regions": route.constraints.get("regions") or [],
                 "revision": route.revision,

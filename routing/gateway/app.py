@@ -208,7 +208,7 @@ class Gateway:
             await _give_json(answer, entry)
             return
         shape = models_list.anthropic_entry if is_anthropic else models_list.openai_entry
-        await _give_json(answer, shape(route))
+        await _give_json(answer, models_list.named_entry(shape(route), name, route))
 
     async def _delegate(
         self, request: Request, receive: Receive, answer: Answer, trace: Trace

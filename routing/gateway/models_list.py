@@ -23,16 +23,18 @@ Document = dict[str, object]
 def openai_list(caller: Caller, snapshot: Snapshot) -> Document:
     """Return all of an agent's routes, as OpenAI lists models."""
     routes = _routes(caller, snapshot)
-    return {"object": "list", "data": [openai_entry(route) for route in routes]}
+    data = [each for route in routes for each in _under_each_name(route, openai_entry(route))]
+    return {"object": "list", "data": data}
 
 
 def anthropic_list(caller: Caller, snapshot: Snapshot, query: bytes) -> Document:
     """Return a page of the routes that serve Anthropic's dialect. Raises: CallUnreadable."""
     asked = parse_qs(query.decode("latin-1"), max_num_fields=20)
     entries = [
-        anthropic_entry(route)
+        entry
         for route in _routes(caller, snapshot)
         if any(target.vendor.dialect == "anthropic" for target in _enabled(route))
+        for entry in _under_each_name(route, anthropic_entry(route))
     ]
     names = [str(entry["id"]) for entry in entries]
     limit = _limit(asked.get("limit", [""])[-1])
@@ -55,7 +57,7 @@ def anthropic_list(caller: Caller, snapshot: Snapshot, query: bytes) -> Document
 def route_named(name: str, caller: Caller, snapshot: Snapshot) -> Route:
     """Return one of an agent's routes. Raises: ModelNotFound."""
     route = snapshot.routes.get(name)
-    if route is None or not route.is_enabled or name not in caller.agent.routes:
+    if route is None or not route.is_enabled or route.name not in caller.agent.routes:
         raise ModelNotFound(f"The model {name[:200]!r} does not exist here.", param="model")
     return route
 
@@ -121,6 +123,17 @@ def anthropic_entry(route: Route) -> Document:
             for target in enabled
         ],
     }
+
+
+def named_entry(entry: Document, name: str, route: Route) -> Document:
+    """Return an entry under the name that was asked for."""
+    return entry if name == route.name else entry | {"id": name, "alias_of": route.name}
+
+
+def _under_each_name(route: Route, entry: Document) -> list[Document]:
+    if not route.aliases:
+        return [entry]
+    return [named_entry(entry, name, route) for name in (route.name, *route.aliases)]
 
 
 def _served_by(target: Target) -> Document:

@@ -34,7 +34,7 @@ def resolve(name: str, agent: Agent, snapshot: Snapshot) -> Route:
             " GET /v1/models lists those that this agent may call.",
             param="model",
         )
-    if name not in agent.routes:
+    if route.name not in agent.routes:
         if agent.lent_tools is not None:
             raise RouteNotDelegated(
                 f"Agent {agent.name} acts for another here, and {name!r} is not among the routes"
@@ -42,8 +42,8 @@ def resolve(name: str, agent: Agent, snapshot: Snapshot) -> Route:
                 param="model",
             )
         raise RouteNotDeclared(
-            f"Agent {agent.name} does not declare the route {name!r}. Add it to spec.models of"
-            " its manifest (agent.yaml) and submit that as a new version.",
+            f"Agent {agent.name} does not declare the route {route.name!r}. Add it to spec.models"
+            " of its manifest (agent.yaml) and submit that as a new version.",
             param="model",
         )
     if not any(target.is_enabled for target in route.targets):

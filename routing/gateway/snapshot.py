@@ -175,6 +175,7 @@ class Route:
     created_at: float
     options: RouteOptions = DEFAULTS
     shadow: Target | None = None  # what some calls are sent to as well
+    aliases: tuple[str, ...] = ()
 
     def described(self) -> dict[str, object]:
         """What policy is told of a route."""
@@ -187,7 +188,7 @@ class Snapshot:
 
     keys: Mapping[str, Key]  # by the id inside the key
     agents: Mapping[int, Agent]
-    routes: Mapping[str, Route]  # by name
+    routes: Mapping[str, Route]  # by name, further names included
     vendors: Mapping[str, Vendor]  # by public id
     models: Mapping[tuple[str, str], Model]  # by the vendor's public id and the wire's name
     stops: Stops = NO_STOPS

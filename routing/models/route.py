@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
@@ -14,6 +15,8 @@ class Route(models.Model):
 
     public_id = models.TextField(unique=True)  # rte_…
     name = models.TextField(unique=True)  # what the agent sends as "model"
+    # Further names; a trigger keeps names and further names of all routes apart.
+    aliases = ArrayField(models.TextField(), default=list, db_default=[], blank=True)
     title = models.TextField(blank=True, default="")
     constraints = models.JSONField(default=dict)  # regions, data classes, …
     options = models.JSONField(default=dict, db_default={})  # how far it goes for an answer

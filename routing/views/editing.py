@@ -98,7 +98,7 @@ def _with_another_row(request: HttpRequest, forms: Forms, models: list[Model]) -
     route, formset = forms.route, forms.rows
     typed = {
         name: request.POST.getlist(name) if name == "data_classes" else request.POST.get(name, "")
-        for name in ("name", "title", "data_classes", "regions", "revision")
+        for name in ("name", "title", "aliases", "data_classes", "regions", "revision")
     }
     form = RouteForm.of(route)
     form.initial = typed if route is None else typed | {"name": route.name}
@@ -118,6 +118,7 @@ def _saved(request: HttpRequest, actor: Actor, forms: Forms) -> HttpResponse:
         actor=actor,
         title=form.cleaned_data["title"],
         options=_options(forms.options, route),
+        aliases=_names(forms),
         expected_revision=form.cleaned_data["revision"],
     )
     word = "is made" if result.created else "is set" if result.changed else "was like that already"
@@ -138,6 +139,7 @@ def _preview(actor: Actor, forms: Forms) -> dict[str, Any]:
         actor=actor,
         title=given["title"],
         options=_options(forms.options, route),
+        aliases=_names(forms),
     )
     concerned = concerned_by_route(actor, route) if route is not None else None
     told_of = outlook(concerned.agents, ways, limits) if concerned else []
@@ -158,6 +160,8 @@ def _changes(forms: Forms, limits: dict[str, Any], title: str) -> list[dict[str,
     stated = route.constraints if route else {}
     for key in sorted(set(stated) | set(limits)):
         rows.append(_row(f"only {key}", _written(stated.get(key)), _written(limits.get(key))))
+    names = _written(sorted(_names(forms)))
+    rows.append(_row("further names", _written(route.aliases) if route else "", names))
     rows.append(_row("title", route.title if route else "", title))
     return [row for row in rows if row]
 
@@ -201,6 +205,14 @@ def _drafts(formset: TargetRows, route: Route | None) -> list[TargetDraft]:
         stands = kept.get((way.model.vendor.name, way.model.name, way.region))
         drafts.append(form.draft(stands))
     return drafts
+
+
+def _names(forms: Forms) -> list[str]:
+    """Return the further names as typed, or as they stand where they were not asked."""
+    if forms.route is not None and "aliases" not in forms.form.data:
+        return forms.route.aliases
+    names: list[str] = forms.form.cleaned_data["aliases"]
+    return names
 
 
 def _options(options: OptionsForm, route: Route | None) -> dict[str, Any]:

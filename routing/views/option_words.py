@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any
 
 from routing.forms.route_options import CHOICE_WORDS, FALLBACK_WORDS
@@ -26,7 +27,7 @@ def option_words(said: Mapping[str, Any]) -> dict[str, str]:
     if said.get("drop_hints"):
         words["Hints a target does not know"] = "are left out"
     if override := said.get("override"):
-        words["Override"] = f"{_named(override)} first until {override['until']}"
+        words["Override"] = f"{_named(override)} first until {_moment(override['until'])}"
     if shadow := said.get("shadow"):
         words["Shadow"] = f"{shadow['percent']} % of calls to {_named(shadow)} as well"
     for step, one in said.get("steps", {}).items():
@@ -39,6 +40,10 @@ def option_words(said: Mapping[str, Any]) -> dict[str, str]:
 def _named(said: Mapping[str, Any]) -> str:
     region = f" in {said['region']}" if said.get("region") else ""
     return f"{said['vendor']}/{said['model']}{region}"
+
+
+def _moment(said: str) -> str:
+    return f"{datetime.fromisoformat(said).astimezone(UTC):%d %b %Y, %H:%M} UTC"
 
 
 def _time(millis: int | None, usual: str) -> str:

@@ -14,7 +14,16 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 from kernel import clock
-from routing.models import LifecycleRow, Route, UsageDay, UsageMonth, UsageTotal, Vendor
+from routing.models import (
+    LifecycleRow,
+    Route,
+    UsageDay,
+    UsageFallback,
+    UsageMonth,
+    UsageRoute,
+    UsageTotal,
+    Vendor,
+)
 from tests.factories import (
     browser_of,
     make_agent,
@@ -68,12 +77,37 @@ class Company:
                 error_code="upstream_500" if number == 1 else "",
                 started_at=clock.now() + timedelta(seconds=number), duration_ms=400,
             )  # fmt: skip
+        self._fell_back(agent)
         make_exchange(agent, self.run, answered=None)
         LifecycleRow.objects.create(
             platform="openai", model_id="gpt-5", canonical_id="gpt-5", status="deprecated",
             retires_on=today + timedelta(days=20), source_url="https://source.example/",
             loaded_at=clock.now(),
         )  # fmt: skip
+
+    def _fell_back(self, agent):
+        """A call whose second attempt was served, beside a shadow, by another model."""
+        given = {"run_id": self.run.run_id, "route": "classify", "vendor": "openai"}
+        first = make_call(agent, status="error", http_status=429, model="gpt-5", **given)
+        given["call_id"] = first.intent_id
+        make_call(
+            agent, attempt=2, fallback_reason="http_429", model="gpt-6.1", is_substituted=True,
+            reported_model="gpt-5-mini", usage_estimated=True, **given,
+        )  # fmt: skip
+        make_call(agent, attempt=0, is_shadow=True, model="gpt-6.1", **given)
+        ahead = (clock.now() + timedelta(days=1)).isoformat()
+        named = {"vendor": "openai", "model": "gpt-6.1", "region": ""}
+        Route.objects.update(
+            options={
+                "choose": "cheapest",
+                "override": named | {"until": ahead, "reason": "a slow day"},
+                "shadow": named | {"percent": 5},
+            }
+        )
+        self.route.targets.filter(model__name="gpt-6.1").update(canary_percent=10)
+        today = {"day": clock.now().date(), "route": "classify", "vendor": "openai"}
+        UsageRoute.objects.create(model="gpt-5", calls=90, attempts=100, cost_micros=9, **today)
+        UsageFallback.objects.create(model="gpt-5", reason="http_429", calls=10, **today)
 
     def _used(self, agent, number):
         for ago in range(30):
@@ -111,6 +145,7 @@ class Company:
             "disable": "/vendors/openai/disable/",
             "models": "/models/",
             "catalogue": "/models/catalogue/",
+            "substitutions": "/models/answered-as/",
             "model": f"/models/{self.model.public_id}/",
             "price": f"/models/{self.model.public_id}/change/",
             "routes": "/routes/",

@@ -262,3 +262,20 @@ def test_what_a_step_and_a_shadow_name_must_be_there(cast):
     good = {"choose": "cheapest", "steps": {"extract": {"choose": "fastest"}}}
     put_route("classify", [ACME], actor=actor(cast.pat), options=good)
     assert Route.objects.get(name="classify").options == good
+
+
+def test_a_name_and_a_further_name_lead_to_one_route_only(cast):
+    make_model()
+    pat = actor(cast.pat)
+    put_route("classify", [ACME], actor=pat, aliases=["gpt-5", "claude-sonnet", "classify"])
+    assert Route.objects.get().aliases == ["claude-sonnet", "gpt-5"]
+    again = put_route("classify", [ACME], actor=pat, aliases=["gpt-5", "claude-sonnet"])
+    assert not again.changed
+    for name, aliases in (("other", ["gpt-5"]), ("other", ["classify"]), ("gpt-5", [])):
+        with pytest.raises(RouteInvalid, match="already"):
+            put_route(name, [ACME], actor=pat, aliases=aliases)
+    with pytest.raises(RouteInvalid, match="cannot be a name"):
+        put_route("other", [ACME], actor=pat, aliases=["two words"])
+    put_route("classify", [ACME], actor=pat)
+    put_route("gpt-5", [ACME], actor=pat)
+    assert Route.objects.count() == 2

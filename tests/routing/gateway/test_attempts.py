@@ -573,3 +573,19 @@ def test_the_cheapest_that_passed_serves(make_pair, vendor, other):
 def test_a_step_that_cannot_be_one_is_refused(make_pair, step):
     got = make_pair().chat(x_unsprawl_step=step)
     assert (got.status, got.headers["x-unsprawl-error"]) == (400, "routing.step_unusable")
+
+
+def test_a_route_is_called_by_a_further_name_and_what_was_asked_for_is_on_record(make_pair):
+    pair = make_pair()
+    alias = f"gpt-5-{pair.vendor_id}"
+    pair.world.change(
+        "UPDATE routing_route SET aliases = ARRAY[%s] WHERE name = %s", alias, pair.route
+    )
+    eventually(lambda: pair.chat(BODY | {"model": alias}).status == 200)
+    got = pair.chat(BODY | {"model": alias})
+    assert got.headers["x-unsprawl-route"] == pair.route
+    assert pair.facts("intent")[-1]["requested_model"] == alias
+    assert pair.facts("intent")[-1]["route"] == pair.route
+    listed = {entry["id"]: entry for entry in pair.ask("GET", "/v1/models").json["data"]}
+    assert listed[alias]["alias_of"] == pair.route
+    assert pair.ask("GET", f"/v1/models/{alias}").json["id"] == alias
