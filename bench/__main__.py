@@ -15,6 +15,7 @@ from bench import machine, report
 from bench.effort import EFFORTS, Effort
 from bench.ledger.measure import measure as measure_ledger
 from bench.portal.measure import measure as measure_portal
+from bench.revocation.measure import measure as measure_revocation
 from bench.startup.measure import measure as measure_startup
 from config.places import BASE_DIR
 from kernel import clock
@@ -38,6 +39,7 @@ PARTS: Final[dict[str, Callable[[Effort], dict[str, Any]]]] = {
     "ledger": measure_ledger,
     "portal": measure_portal,
     "gateway": measure_gateway,
+    "revocation": measure_revocation,
 }
 
 

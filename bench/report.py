@@ -16,6 +16,7 @@ from config.places import BASE_DIR
 RESULTS: Final = BASE_DIR / "bench" / "results"
 TRIED: Final = BASE_DIR / "bench" / "out"  # not kept
 DOCUMENT: Final = BASE_DIR / "docs" / "benchmarks.md"
+_SPREAD: Final = ("p50", "p95", "p99", "max")
 _BEGIN, _END = "<!-- figures -->", "<!-- end of figures -->"
 
 Report = dict[str, Any]
@@ -136,6 +137,23 @@ def _gateway(part: Report) -> Tables:
     yield "Gateway: governed calls, both ledger writes durable", head, rows
 
 
+def _revocation(part: Report) -> Tables:
+    names = {
+        "let_through_ms": "last call let through",
+        "refused_ms": "first call refused",
+        "cut_ms": "open stream cut",
+    }
+    rows = [
+        [name, *(f"{part[key][at]:.1f}" if part[key][at] is not None else "none" for at in _SPREAD)]
+        for key, name in names.items()
+    ]
+    title = (
+        f"Revocation: {part['revocations']} times in {part['gateways']} gateways, ms after the"
+        f" commit ({part['never_refused']} never refused, {part['never_cut']} never cut)"
+    )
+    yield title, ("until", *_SPREAD), rows
+
+
 def _portal(part: Report) -> Tables:
     rows = []
     for page in part["pages"]:
@@ -198,6 +216,7 @@ def _ledger(part: Report) -> Tables:
 
 _TABLES: Final = {
     "gateway": _gateway,
+    "revocation": _revocation,
     "portal": _portal,
     "startup": _startup,
     "ledger": _ledger,

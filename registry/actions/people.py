@@ -35,6 +35,7 @@ from registry.actions.tokens import (
     issue_token,
     revoke_token,
     revoke_with_children,
+    said_why,
 )
 from registry.actors import Actor
 from registry.errors.people import (
@@ -164,7 +165,7 @@ def _refuse_own_gain(person: Person, roles: list[str], actor: Actor) -> None:
 
 
 @transaction.atomic
-def deactivate_person(person: Person, *, actor: Actor) -> Deactivated:
+def deactivate_person(person: Person, *, actor: Actor, reason: str = "") -> Deactivated:
     """Close an account: its sessions, tokens and links end now, and its agents are named.
 
     Records: person.deactivated, token.revoked. Raises: RoleMissing, AlreadyDeactivated,
@@ -181,14 +182,16 @@ def deactivate_person(person: Person, *, actor: Actor) -> Deactivated:
     person.set_unusable_password()
     person.save(update_fields=["deactivated_at", "password"])
     live = PersonToken.objects.filter(person=person, revoked_at__isnull=True)
-    revoke_with_children(live.select_related("person").order_by("pk"), actor=actor)
+    why = said_why(reason)
+    revoke_with_children(live.select_related("person").order_by("pk"), actor=actor, reason=why)
     SignInLink.objects.filter(person=person, used_at__isnull=True).delete()
     owned = list(
         person.owned_agents.filter(retired_at__isnull=True)
         .order_by("name")
         .values_list("name", flat=True)
     )
-    record(Verb.PERSON_DEACTIVATED, person.ref, actor=actor.ref, facts={"owned_agents": len(owned)})
+    facts: dict[str, Any] = {"owned_agents": len(owned)} | ({"reason": why} if why else {})
+    record(Verb.PERSON_DEACTIVATED, person.ref, actor=actor.ref, facts=facts)
     return Deactivated(person, owned)
 
 

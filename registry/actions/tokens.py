@@ -31,6 +31,7 @@ from registry.pepper import pepper_ring
 from registry.queries.credentials import digests_of
 
 LONGEST_DAYS: Final = 365
+LONGEST_REASON: Final = 2000
 RENEWED_BELOW: Final = timedelta(days=180)
 SHORTEST_BOOTSTRAP: Final = 32
 BOOTSTRAP_EMAIL: Final = "bootstrap@unsprawl.local"
@@ -90,7 +91,9 @@ def issue_token(
 
 
 @transaction.atomic
-def revoke_token(person: Person, token_public_id: str, *, actor: Actor) -> PersonToken:
+def revoke_token(
+    person: Person, token_public_id: str, *, actor: Actor, reason: str = ""
+) -> PersonToken:
     """Revoke a token, and every token issued with it; doing it twice changes nothing more.
 
     Records: token.revoked. Raises: NotYours, TokenNotFound.
@@ -108,12 +111,17 @@ def revoke_token(person: Person, token_public_id: str, *, actor: Actor) -> Perso
     is_below = came_with is not None and came_with.pk in {row.pk, row.parent_id}
     if came_with is not None and not is_below and not actor.has(Role.PLATFORM):
         raise NotYours("A token revokes itself and what was issued with it, nothing beside it.")
-    revoke_with_children([row], actor=actor)
+    revoke_with_children([row], actor=actor, reason=said_why(reason))
     row.refresh_from_db()
     return row
 
 
-def revoke_with_children(rows: Iterable[PersonToken], *, actor: Actor) -> None:
+def said_why(reason: str) -> str:
+    """Return a reason as it is recorded: trimmed, in one piece, empty when none was given."""
+    return reason.replace("\x00", "\ufffd").strip()[:LONGEST_REASON]
+
+
+def revoke_with_children(rows: Iterable[PersonToken], *, actor: Actor, reason: str = "") -> None:
     """Revoke tokens and all that were issued with them, generation by generation.
 
     Records: token.revoked, once for each that was in force.
@@ -125,6 +133,8 @@ def revoke_with_children(rows: Iterable[PersonToken], *, actor: Actor) -> None:
                 revoked_at=clock.now()
             ):
                 facts: dict[str, str | int | bool | list[str] | None] = {"token": row.public_id}
+                if reason:
+                    facts["reason"] = reason
                 record(Verb.TOKEN_REVOKED, row.person.ref, actor=actor.ref, facts=facts)
         generation = list(
             PersonToken.objects.filter(parent__in=generation, revoked_at__isnull=True)

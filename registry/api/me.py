@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.urls import path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -142,10 +142,14 @@ class MyTokens(APIView):
 class MyToken(APIView):
     """One token of whoever asks."""
 
-    @extend_schema(responses={204: None})
+    @extend_schema(
+        responses={204: None},
+        parameters=[OpenApiParameter("reason", str, description="Why, for the record.")],
+    )
     def delete(self, request: Request, token: str) -> Response:
         person, actor = _self(request)
-        act.revoke_token(person, token, actor=actor)
+        reason = request.query_params.get("reason", "")
+        act.revoke_token(person, token, actor=actor, reason=reason)
         return Response(status=204)
 
 

@@ -168,14 +168,20 @@ class OnePerson(APIView):
         return Response(shown(changed, actor))
 
 
+class DeactivateInput(Input):
+    """Why an account is closed, for the record."""
+
+    reason = Text(max_length=2000, required=False, allow_blank=True, default="")
+
+
 class Deactivate(APIView):
     """Close an account: sessions, tokens and links end now."""
 
-    @extend_schema(request=NoInput, responses=DeactivatedOutput)
+    @extend_schema(request=DeactivateInput, responses=DeactivatedOutput)
     def post(self, request: Request, person: str) -> Response:
         actor = actor_of(request)
-        said(NoInput, request)
-        done = act.deactivate_person(visible_person(actor, person), actor=actor)
+        reason = said(DeactivateInput, request)["reason"]
+        done = act.deactivate_person(visible_person(actor, person), actor=actor, reason=reason)
         return Response({"person": shown(done.person, actor), "owned_agents": done.owned_agents})
 
 

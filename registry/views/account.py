@@ -107,7 +107,8 @@ def issue_token(request: HttpRequest, actor: Actor) -> HttpResponse:
 def revoke_token(request: HttpRequest, actor: Actor, token: str) -> HttpResponse:
     """Revoke one of one's own tokens."""
     with told(request):
-        row = act.revoke_token(_self(actor), token, actor=actor)
+        reason = request.POST.get("reason", "")
+        row = act.revoke_token(_self(actor), token, actor=actor, reason=reason)
         messages.success(request, f"The token “{row.name}” is revoked.")
     return redirect("registry:account")
 

@@ -128,7 +128,8 @@ def deactivate(request: HttpRequest, actor: Actor, person: str) -> HttpResponse:
     """Close an account."""
     shown = visible_person(actor, person)
     with told(request):
-        done = act.deactivate_person(shown, actor=actor)
+        reason = request.POST.get("reason", "")
+        done = act.deactivate_person(shown, actor=actor, reason=reason)
         left = len(done.owned_agents)
         words = f"{left} agents need" if left > 1 else "One agent needs"
         more = f" {words} another owner." if left else ""

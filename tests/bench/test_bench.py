@@ -66,3 +66,10 @@ def test_verification_is_measured_on_a_sound_log(tmp_path: Path) -> None:
     measured = _measured("ledger", tmp_path)
     assert (measured["entries"], measured["payloads"], measured["bad"]) == (600, 600, 0)
     assert measured["entries_per_second"] > 0
+
+
+def test_revocation_is_measured_in_every_gateway(tmp_path: Path) -> None:
+    measured = _measured("revocation", tmp_path)
+    assert measured["gateways"] == 4
+    assert (measured["never_refused"], measured["never_cut"]) == (0, 0)
+    assert set(measured["cut_ms"]) == {"p50", "p95", "p99", "max"}

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import threading
 
 import pytest
@@ -260,3 +261,9 @@ def test_a_team_is_found_by_slug_and_by_public_id(db: None) -> None:
 
     team = make_team("Ops")
     assert team_for("ops") == team_for(team.public_id) == team
+
+
+def test_why_an_account_was_closed_is_on_record(cast: Cast) -> None:
+    people.deactivate_person(cast.bob, actor=actor(cast.pat), reason=" Left the company. ")
+    entry = Entry.objects.get(verb="person.deactivated", subject=str(cast.bob.ref))
+    assert json.loads(bytes(entry.header))["facts"]["reason"] == "Left the company."
