@@ -135,6 +135,24 @@ def _gateway(part: Report) -> Tables:
     head = ("call", "connections", "calls/s", "direct", "added p50 ms", "added p95", "added p99",
             "CPU µs a call", "errors")  # fmt: skip
     yield "Gateway: governed calls, both ledger writes durable", head, rows
+    if "idle_streams" in part:
+        yield (
+            "Gateway: the process",
+            ("figure", ""),
+            [
+                ["ready after", f"{part['ready_seconds']:.2f} s"],
+                ["memory at rest", f"{part['memory_idle_mib']:.0f} MiB"],
+                ["memory after the load", f"{part['memory_after_mib']:.0f} MiB"],
+                [
+                    f"memory with {part['idle_streams']:,} open streams that say nothing",
+                    f"{part['memory_streams_mib']:.0f} MiB",
+                ],
+                [
+                    "first byte of a stream, beyond the intent's commit",
+                    f"{part['first_byte_beyond_commit_ms']:+.2f} ms",
+                ],
+            ],
+        )
 
 
 def _revocation(part: Report) -> Tables:

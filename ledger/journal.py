@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -125,6 +126,7 @@ class Journal:
         self.writer = ""
         self.batches = 0
         self.slow_batches = 0
+        self.seconds = 0.0
         self.entries = 0
         self.levels: Levels = Levels()
         self._in_doubt: set[str] = set()
@@ -353,10 +355,12 @@ class Journal:
         moves = holds.summed(move for job in jobs for move in job.moves)
         counts = holds.columns(moves, asking=not were_judged) if moves else []
         statement = self._statement_for(jobs, has_moves=bool(moves))
+        begun = time.perf_counter()
         async with asyncio.timeout(COMMIT_SECONDS):
             row = await self._prepared.row(
                 statement.text, statement.values(self.writer, links, jobs, counts)
             )
+        self.seconds += time.perf_counter() - begun
         if row is not None and moves and row[1] and not row[2]:
             raise _TooFull
         if row is None or row[0] != len(links):

@@ -155,6 +155,9 @@ class GatewayProcess:
         metrics.watch("open_shadows", "Shadows in flight", lambda: len(self._shadows))
         metrics.watch("journal_waiting", "Entries not durable yet", lambda: self._journal.depth)
         metrics.watch("journal_batches", "Commits of the ledger", lambda: self._journal.batches)
+        metrics.watch(
+            "journal_seconds", "Time that commits have taken", lambda: self._journal.seconds
+        )
         metrics.watch("journal_entries", "Entries recorded", lambda: self._journal.entries)
         metrics.watch(
             "journal_slow_batches",

@@ -27,6 +27,7 @@ class Told:
     connections: int
     seconds: float
     streams: bool = False
+    headers: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass
@@ -59,9 +60,10 @@ def request_of(told: Told) -> bytes:
     head = (
         f"POST {told.path} HTTP/1.1\r\nhost: 127.0.0.1:{told.port}\r\n"
         f"authorization: Bearer {told.key}\r\ncontent-type: application/json\r\n"
-        f"content-length: {len(body)}\r\n\r\n"
+        f"content-length: {len(body)}\r\n"
     )
-    return head.encode() + body
+    more = "".join(f"{name}: {value}\r\n" for name, value in told.headers.items())
+    return f"{head}{more}\r\n".encode() + body
 
 
 class Connection(asyncio.Protocol):
@@ -107,7 +109,7 @@ class Connection(asyncio.Protocol):
 
 
 def _is_whole(held: bytes, end: int) -> bool:
-    head = held[:end]
+    head = held[:end].lower()
     at = head.find(b"content-length: ")
     if at < 0:
         return len(held) > end + 4 and held.endswith(b"\r\n0\r\n\r\n")

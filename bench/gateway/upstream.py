@@ -1,7 +1,8 @@
 """A vendor that costs next to nothing: `python -m bench.gateway.upstream PORT`.
 
 The first part of the path says how long it thinks: ``/d50/v1/chat/completions`` answers
-after 50 ms. A request with ``"stream":true`` in its body gets twenty chunks.
+after 50 ms. A request with ``"stream":true`` in its body gets twenty chunks; under ``/idle/`` it
+gets one, and then nothing.
 """
 
 from __future__ import annotations
@@ -58,6 +59,7 @@ class Upstream(asyncio.Protocol):
 
     def on_url(self, url: bytes) -> None:
         first = url.split(b"/")[1]
+        self.is_idle = first == b"idle"
         self.delay = int(first[1:]) / 1000 if first[:1] == b"d" else 0.0
 
     def on_body(self, body: bytes) -> None:
@@ -74,6 +76,8 @@ class Upstream(asyncio.Protocol):
             return
         if b'"stream":true' in self.body:
             self.transport.write(_STREAM_HEAD + _framed(_CHUNK))
+            if self.is_idle:
+                return
             for _ in range(19):
                 self.transport.write(_framed(_CHUNK))
             self.transport.write(_framed(_END) + b"0\r\n\r\n")
