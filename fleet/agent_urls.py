@@ -8,7 +8,17 @@ from __future__ import annotations
 
 from django.urls import path
 
-from fleet.views import agents, connecting, ending, keys, overview, register, reviewing, versions
+from fleet.views import (
+    agents,
+    connecting,
+    ending,
+    keys,
+    overview,
+    register,
+    reviewing,
+    tools,
+    versions,
+)
 
 _ONE = "agents/<str:name>"
 urlpatterns = [
@@ -29,6 +39,8 @@ urlpatterns = [
     path(f"{_ONE}/versions/propose/", versions.propose, name="agent-version-propose"),
     path(f"{_ONE}/versions/withdraw/", versions.withdraw, name="agent-version-withdraw"),
     path(f"{_ONE}/versions/<int:number>/", versions.version, name="agent-version"),
+    path(f"{_ONE}/tools/", tools.tools, name="agent-tools"),
+    path(f"{_ONE}/tools/declare/", tools.declare, name="agent-tools-declare"),
     path(f"{_ONE}/submit/", reviewing.submit, name="agent-submit"),
     path(f"{_ONE}/promote/", reviewing.promote, name="agent-promote"),
     path(f"{_ONE}/end/", ending.end, name="agent-end"),

@@ -20,11 +20,12 @@ _TABS: Final = (
     ("agent-connect", "Connect"),
     ("agent-keys", "Keys"),
     ("agent-versions", "Versions"),
+    ("agent-tools", "Tools"),
     ("agent-calls", "Calls"),
     ("agent-history", "History"),
     ("agent-end", "Stop and retire"),
 )
-_INSIDE: Final = {"agent-keys", "agent-calls", "agent-history"}
+_INSIDE: Final = {"agent-keys", "agent-tools", "agent-calls", "agent-history"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,8 +19,9 @@ from kernel.api import Listing, page_of
 from ledger.export import export_stream
 from registry.authentication import actor_of
 from routing.api.bodies import CallsQuery, EntriesQuery, RunsQuery
-from routing.api.shapes import CallOutput, RunEntryOutput, RunOutput
+from routing.api.shapes import CallOutput, OneRunOutput, RunEntryOutput, RunOutput
 from routing.queries.calls import calls_for, entries_of, run_for, runs_for, seen_agent
+from routing.queries.tools import children_of, parents_of
 
 _RUNS: Final = Listing(RunsQuery, search=("label", "run_id"), ordering=("started_at",))
 _CALLS: Final = Listing(CallsQuery, search=("requested_model", "model"), ordering=("started_at",))
@@ -41,9 +42,13 @@ class Runs(APIView):
 class OneRun(APIView):
     """One run, by its id or by the label its agent gave it."""
 
-    @extend_schema(responses=RunOutput)
+    @extend_schema(responses=OneRunOutput)
     def get(self, request: Request, run: str) -> Response:
-        return Response(RunOutput(run_for(actor_of(request), run)).data)
+        actor = actor_of(request)
+        found: Any = run_for(actor, run)
+        found.parents, found.children = parents_of(actor, found), children_of(actor, found)
+        found.parent_run = found.parents[0].run.run_id if found.parents else None
+        return Response(OneRunOutput(found).data)
 
 
 class Entries(APIView):

@@ -194,6 +194,23 @@ class RunOutput(serializers.Serializer[Any]):
     last_call_at = serializers.DateTimeField(allow_null=True)
 
 
+class LinkedRunOutput(serializers.Serializer[Any]):
+    """A run that another one works for, or the other way round."""
+
+    id = serializers.CharField(source="run.run_id")
+    agent = serializers.CharField(source="run.agent_name", allow_null=True)
+    label = serializers.CharField(source="run.label")  # type: ignore[assignment]
+    delegation = serializers.CharField(source="delegation_id")
+
+
+class OneRunOutput(RunOutput):
+    """A run, the run it works for, and those that work for it."""
+
+    parent_run = serializers.CharField(allow_null=True)
+    parents = LinkedRunOutput(many=True)
+    children = LinkedRunOutput(many=True)
+
+
 class CallOutput(serializers.Serializer[Any]):
     """One governed attempt of a call; a cost of null means that the price is unknown.
 

@@ -30,6 +30,7 @@ from routing.queries.record import (
     sums_of,
     under_way,
 )
+from routing.queries.tools import children_of, parents_of
 from routing.views.attempts import shown_calls
 from routing.views.waterfall import waterfall
 
@@ -89,7 +90,7 @@ def run(request: HttpRequest, actor: Actor, run: str) -> HttpResponse:
         **waterfall(list(page)),
         "under_way": under_way(found) if first else [],
     }
-    return _run_page(request, found, "run", context)
+    return _run_page(request, actor, found, "run", context)
 
 
 @signed_in
@@ -106,7 +107,7 @@ def record(request: HttpRequest, actor: Actor, run: str) -> HttpResponse:
             names.get(entry["seen"].actor, entry["seen"].actor) if entry["seen"] else ""
         )
     context = {"page": page, "entries": entries, "chains": chains_of(found)}
-    return _run_page(request, found, "run_record", context)
+    return _run_page(request, actor, found, "run_record", context)
 
 
 @signed_in
@@ -126,15 +127,17 @@ def verify(request: HttpRequest, actor: Actor, run: str) -> HttpResponse:
     }
     if not verdict.is_valid:
         messages.error(request, "The record of this run does not hold. Tell security now.")
-    return _run_page(request, found, "run", context)
+    return _run_page(request, actor, found, "run", context)
 
 
 def _run_page(
-    request: HttpRequest, found: Run, template: str, context: dict[str, Any]
+    request: HttpRequest, actor: Actor, found: Run, template: str, context: dict[str, Any]
 ) -> HttpResponse:
     frame = {
         "run": found,
         "sums": sums_of(found),
+        "parents": parents_of(actor, found),
+        "children": children_of(actor, found),
         "tabs": [
             {
                 "label": label,
