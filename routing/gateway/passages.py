@@ -16,7 +16,7 @@ from typing import Any, Final
 import orjson
 
 from ledger.entries import Fact
-from routing.gateway.body import CallBody
+from routing.gateway.body import CallBody, member_spans
 from routing.gateway.errors import VendorGarbage
 from routing.gateway.mapping.faults import fault_for_chat, fault_for_messages
 from routing.gateway.mapping.losses import Losses
@@ -62,14 +62,14 @@ def passage_to(asked: Asked, target: Target) -> Passage:
 
 def _fitted(rules: tuple[Rule, ...], asked: Asked, target: Target) -> Passage:
     """Return the way of a call that is said as it is, but for what the vendor does not take."""
-    body, facts = _fit(rules, asked.wire, asked.body, target)
+    body, facts = _fit(rules, asked.body, target)
     if body.streams and BY_NAME[target.vendor.profile].reports_unasked:
         body = replace(body, reports_usage=True)  # so that nobody asks for it
     return Passage(asked.wire, asked.wire.for_vendor(body, target.model.name), facts)
 
 
 def _fit(
-    rules: tuple[Rule, ...], wire: Wire, body: CallBody, target: Target
+    rules: tuple[Rule, ...], body: CallBody, target: Target
 ) -> tuple[CallBody, dict[str, Fact]]:
     facts: dict[str, Fact] = {}
     if body.spans.keys().isdisjoint(rule.member for rule in rules):
@@ -81,7 +81,8 @@ def _fit(
         facts["params_dropped"] = [*fitted.dropped]
     if fitted.changed:
         facts["params_changed"] = [*fitted.changed]
-    return wire.read(fitted.text.encode()), facts
+    # Read once already, and strictly; what was done to it changes nothing the wire reads.
+    return replace(body, text=fitted.text, spans=member_spans(fitted.text)), facts
 
 
 def _translated(way: Way, asked: Asked, target: Target) -> Passage:

@@ -176,6 +176,22 @@ def test_a_guessed_platform_follows_the_address_and_a_chosen_one_stays(cast):
     assert moved.vendor.platform == "vertex"
 
 
+def test_what_a_vendor_takes_is_guessed_follows_the_address_and_can_be_said(cast):
+    pat = actor(cast.pat)
+    vendor = connect_vendor(draft(base_url="https://api.mistral.ai/v1"), actor=pat).vendor
+    assert vendor.profile == "mistral"
+    moved = change_vendor("acme-ai", {"base_url": "https://api.groq.com"}, actor=pat).vendor
+    assert moved.profile == "groq"
+    assert change_vendor("acme-ai", {"profile": ""}, actor=pat).vendor.profile == ""
+    assert change_vendor("acme-ai", {"profile": "vllm"}, actor=pat).vendor.profile == "vllm"
+    kept = change_vendor("acme-ai", {"base_url": "https://api.mistral.ai/v1"}, actor=pat).vendor
+    assert kept.profile == "vllm"
+    for unknown in ("anthropic", "nobody", 7):
+        with pytest.raises(VendorInvalid) as refused:
+            change_vendor("acme-ai", {"profile": unknown}, actor=pat)
+        assert refused.value.facts["field"] == "profile"
+
+
 def test_a_change_that_changes_nothing_or_too_much_is_refused(cast):
     make_vendor(title="Acme")
     with pytest.raises(NothingToChange):
