@@ -16,6 +16,7 @@ from django.db import transaction
 from approvals.actions import decide_review, request_promotion, submit_agent
 from fleet.demo.company import (
     AUDITOR,
+    BUDGETS,
     DOMAIN,
     PEOPLE,
     PLATFORM,
@@ -45,11 +46,12 @@ from registry.actions.people import add_person, add_team
 from registry.actors import Actor
 from registry.manifest.reading import manifest_of
 from registry.models import Agent, Person, Role, Team
+from routing.actions.budgets import set_budget
 from routing.actions.models import ModelDraft, add_models
 from routing.actions.route_targets import TargetDraft
 from routing.actions.routes import put_route
 from routing.actions.vendors import VendorDraft, connect_vendor
-from routing.models import Vendor
+from routing.models import Budget, Vendor
 
 COMPANY: Final = Ref("company", "demo")
 _OLDEST_DAYS: Final = 200
@@ -109,6 +111,9 @@ def finish_company(*, actor: Actor, calls: int) -> None:
     Records: demo.loaded.
     """
     facts: dict[str, Fact] = {"agents": Agent.objects.filter(is_demo=True).count(), "calls": calls}
+    if not Budget.objects.filter(ended_at=None, source=Budget.Source.PEOPLE).exists():
+        for draft in BUDGETS:
+            set_budget(draft, actor=actor)
     record(Verb.DEMO_LOADED, COMPANY, actor=actor.ref, facts=facts)
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from routing.budgeting import BudgetDraft
+
 _AGENTS: Final = Path(__file__).parent / "agents.txt"
 DOMAIN: Final = "demo.example"
 
@@ -66,6 +68,13 @@ VENDORS: Final = {
 }  # fmt: skip
 
 # route: title, targets in the order they are tried
+# Set once the past is there, so that each begins with what this month has cost.
+BUDGETS: Final = (
+    BudgetDraft("organisation", "cost", 900_000_000, "month", reason="The year's plan."),
+    BudgetDraft("team", "cost", 120_000_000, "month", "finance", reason="Agreed with Finance."),
+    BudgetDraft("route", "cost", 5_000_000, "day", "reason", reason="Dear per call."),
+    BudgetDraft("vendor", "requests", 600, "minute", "anthropic", reason="Our tier there."),
+)
 ROUTES: Final = {
     "chat": ("General chat", (("openai", "gpt-5"), ("anthropic", "claude-sonnet-5-5"))),
     "classify": ("Sort things into classes", (("openai", "gpt-5-mini"),)),

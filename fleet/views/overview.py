@@ -28,7 +28,9 @@ from registry.queries import (
 )
 from registry.queries.directory import names_of
 from registry.similarity import Similar
+from routing.budgeting import words
 from routing.models import Call
+from routing.queries.budgets import budgets_of, standings
 from routing.queries.calls import calls_for
 from routing.queries.routes import routes_for
 from routing.queries.usage import UsedBy, total, usage_by_day
@@ -58,6 +60,9 @@ def overview_of(
     }
     if sees_inside(actor, agent):
         days = usage_by_day(actor, days=DAYS, agent=agent)
+        context["budgets"] = [
+            (each, words(each.budget)) for each in standings(budgets_of(actor, agent))
+        ]
         context |= _recent(actor, agent, days) | {"chart": _chart(days), "costs": _costs(days)}
     return agent_page(request, actor, agent, "overview", context | given, status=status)
 

@@ -24,8 +24,9 @@ from registry.actors import Actor
 from registry.models import Agent, Role, Team
 from routing.budgeting import BudgetDraft
 from routing.errors import BudgetExists, BudgetInvalid, BudgetNotFound, NothingToChange
-from routing.models import Budget, Route, Vendor
+from routing.models import Budget, BudgetWindow, Route, Vendor
 from routing.models.budget import LARGEST_CAP
+from routing.queries.budgets import used_since, window_now
 
 PERIODS: Final = {
     "cost": ("day", "month"),
@@ -169,7 +170,7 @@ def _create(draft: BudgetDraft, source: Budget.Source, actor: Actor) -> Budget:
         f" {draft.subject_kind} already; change its cap instead."
     )
     with refused_as({"routing_budget_one_open_per_subject": exists}):
-        return Budget.objects.create(
+        budget = Budget.objects.create(
             public_id=new_id("bud"),
             time_zone=settings.BUDGET_TIME_ZONE,
             source=source,
@@ -178,6 +179,12 @@ def _create(draft: BudgetDraft, source: Budget.Source, actor: Actor) -> Budget:
             changed_at=now,
             **asdict(draft),
         )
+    if budget.measure == Budget.Measure.COST:
+        # A month that began before its budget did has been spent from already.
+        starts_at = window_now(budget).starts_at
+        spent = used_since(budget, starts_at.date())
+        BudgetWindow.objects.create(budget=budget, starts_at=starts_at, spent=spent)
+    return budget
 
 
 def _held(budget_id: str) -> Budget:

@@ -137,6 +137,17 @@ def by_day(budget: Budget, *, days: int = PREVIEW_DAYS) -> list[tuple[date, int]
     return [(day, found.get(day, 0)) for day in (first + timedelta(n) for n in range(days))]
 
 
+def used_since(budget: Budget, first: date) -> int:
+    """Return what calls of a budget's subject cost from a day (UTC) on, as far as counted."""
+    rows = _use_of(budget.subject_kind, budget.subject, budget.model).filter(day__gte=first)
+    return int(rows.aggregate(used=Sum("cost_micros"))["used"] or 0)
+
+
+def window_now(budget: Budget) -> Span:
+    """Return the window that a budget is in."""
+    return _span(budget, clock.now())
+
+
 def refused_by(budget: Budget, *, limit: int = 20) -> list[Entry]:
     """Return the calls that a budget refused lately, the newest first."""
     entries = Entry.objects.filter(subject=str(budget.ref), verb=Verb.CALL_OVER_BUDGET.value)

@@ -20,6 +20,7 @@ from registry.models import Role
 from registry.portal import sentence, signed_in
 from registry.queries import GOVERNING, agents_for
 from routing.actions import budgets as act
+from routing.budgeting import words
 from routing.forms.budgets import BudgetForm, CapForm
 from routing.forms.reasons import ReasonForm
 from routing.models import Budget
@@ -35,13 +36,6 @@ from routing.queries.budgets import (
 )
 
 _REFUSALS: Final = (Invalid, Conflict)
-WORDS: Final = {
-    ("cost", "month"): "cost a month",
-    ("cost", "day"): "cost a day",
-    ("requests", "minute"): "requests a minute",
-    ("tokens", "minute"): "tokens a minute",
-    ("open_calls", "always"): "calls open at once",
-}
 
 
 @signed_in
@@ -137,12 +131,6 @@ def end(request: HttpRequest, actor: Actor, budget: str) -> HttpResponseBase:
             return redirect("routing:budgets")
     context = {"found": found, "what": words(found.budget), "form": form}
     return render(request, "routing/budget_end.html", context, status=422 if form.errors else 200)
-
-
-def words(budget: Budget) -> str:
-    """Return what a budget caps, for people."""
-    said = WORDS[budget.measure, budget.period]
-    return f"{said}, on {budget.model}" if budget.model else said
 
 
 def _edited(

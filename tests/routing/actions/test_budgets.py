@@ -15,7 +15,7 @@ from routing.actions import budget_notices
 from routing.actions.budgets import change_budget, checked, end_budget, keep_limits, set_budget
 from routing.budgeting import BudgetDraft
 from routing.errors import BudgetExists, BudgetInvalid, NothingToChange
-from routing.models import Budget, BudgetNotice, BudgetWindow
+from routing.models import Budget, BudgetNotice, BudgetWindow, UsageDay
 from routing.queries.budgets import budgets_for, standing, would_have_stopped
 from tests.factories import Cast, client_of, make_agent, make_budget, make_call, make_cast
 
@@ -52,6 +52,16 @@ def test_a_budget_is_set_and_on_record(pat):
     budget = set_budget(draft(), actor=pat)
     assert (budget.period, budget.currency, budget.time_zone) == ("month", "USD", "UTC")
     assert Entry.objects.get(subject=str(budget.ref)).verb == "budget.set"
+
+
+def test_a_new_budget_begins_with_what_the_month_has_cost_already(pat):
+    agent = make_agent()
+    use = {"agent_id": agent.public_id, "route": "r", "vendor": "v", "model": "m"}
+    UsageDay.objects.create(day=MONTH.date(), cost_micros=40, **use)
+    UsageDay.objects.create(day=MONTH.date() - timedelta(days=1), cost_micros=500, **use)
+    with clock.held_at(NOW):
+        found = standing(set_budget(draft(), actor=pat))
+    assert (found.spent, found.span.starts_at) == (40, MONTH)
 
 
 def test_the_same_budget_twice_is_refused_and_may_follow_an_ended_one(pat):

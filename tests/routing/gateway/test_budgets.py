@@ -18,6 +18,7 @@ from tests.routing.gateway.scripted import (
     COMPLETION,
     DONE,
     STREAM,
+    ScriptedVendor,
     answer,
     chunk_event,
     stream,
@@ -355,3 +356,82 @@ def test_a_plain_stream_holds_until_its_end(agent, cap, vendor):
     got = agent.stream(model=agent.route, max_tokens=100)
     assert got.body.endswith(DONE)
     assert (budget.spent, budget.held) == (9 + 2 * 2, 0)
+
+
+@pytest.fixture
+def second_target(world: World, vendor: ScriptedVendor) -> Callable[[Agent], str]:
+    """Give an agent's route another vendor's model behind its own; return that vendor's id."""
+
+    def give(agent: Agent) -> str:
+        vendor_pk, vendor_id = world.add_vendor(vendor.base_url)
+        model = world.add_model(vendor_pk, "second-1")
+        ((route,),) = world.query("SELECT id FROM routing_route WHERE name = %s", agent.route)
+        world.insert(
+            "routing_routetarget", route_id=route, model_id=model, region="", weight=100, priority=9
+        )
+        return vendor_id
+
+    return give
+
+
+def test_a_target_whose_budget_has_no_room_is_passed_over(agent, cap, second_target, vendor):
+    second_target(agent)
+    spent = cap(10, subject_kind="vendor", subject=agent.vendor_id)
+    got = agent.chat(ASKED | {"model": agent.route})
+    assert (got.status, got.headers["x-unsprawl-model"]) == (200, "second-1")
+    assert len(vendor.seen) == 1
+    (intent,) = facts(agent, "intent")
+    assert f"budget {spent.public_id}" in intent["passed_over"][0]
+    assert facts(agent, "decision") == []
+
+
+def test_a_fallback_holds_anew_after_what_came_before_was_given_back(
+    agent, cap, second_target, vendor
+):
+    second_target(agent)
+    budget = cap(400, agent)
+    scripts = [answer({"error": {"message": "no"}}, 503), answer()]
+
+    async def script(seen: Any, writer: Any) -> None:
+        await scripts.pop(0)(seen, writer)
+
+    vendor.script = script
+    got = agent.chat(ASKED | {"model": agent.route})
+    # Two worst cases would not fit into this cap at once.
+    assert 2 * worst_case_of(agent) > 400
+    assert (got.status, got.headers["x-unsprawl-model"]) == (200, "second-1")
+    assert (budget.spent, budget.held) == (COST, 0)
+
+
+def test_a_fallback_that_no_budget_lets_pass_leaves_the_vendors_own_answer(
+    agent, cap, second_target, vendor
+):
+    other = second_target(agent)
+    budget = cap(10, subject_kind="vendor", subject=other)
+    vendor.script = answer({"error": {"message": "as the vendor says it"}}, 503)
+    got = agent.chat(ASKED | {"model": agent.route})
+    assert (got.status, got.json["error"]["message"]) == (503, "as the vendor says it")
+    (refused,) = facts(agent, "decision")
+    assert (refused["budget"], refused["attempt"]) == (budget.public_id, 2)
+
+
+def test_requests_of_an_agent_count_calls_and_those_of_a_vendor_attempts(
+    agent, cap, second_target, vendor
+):
+    other = second_target(agent)
+    mine = cap(50, agent, measure="requests", period="minute")
+    theirs = cap(50, subject_kind="vendor", subject=other, measure="requests", period="minute")
+    scripts = [answer({"error": {"message": "no"}}, 503), answer()]
+
+    async def script(seen: Any, writer: Any) -> None:
+        await scripts.pop(0)(seen, writer)
+
+    vendor.script = script
+    assert agent.chat(ASKED | {"model": agent.route}).status == 200
+    assert (mine.spent, theirs.spent) == (1, 1)
+
+
+def test_a_cap_of_nothing_stops_everything(agent, cap, vendor):
+    cap(0, agent, measure="open_calls", period="always")
+    assert agent.chat().status == 402
+    assert vendor.seen == []
