@@ -237,6 +237,10 @@ class OptionsInput(Input):
         required=False,
         help_text="Send the ids of a call's trace to its vendor, too. Not said: no.",
     )
+    tools = serializers.ChoiceField(
+        required=False, choices=["allow", "strip", "block"],
+        help_text="What becomes of tools that agents do not declare. Not said: as policy has it.",
+    )  # fmt: skip
     override = OverrideInput(required=False, allow_null=True)
     shadow = ShadowInput(required=False, allow_null=True)
     choose = serializers.ChoiceField(

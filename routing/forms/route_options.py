@@ -27,9 +27,14 @@ CHOICE_WORDS: Final = {
     "cheapest": "The cheapest that passed its eval gate",
     "fastest": "The fastest that passed its eval gate",
 }
+TOOL_WORDS: Final = {
+    "allow": "Pass, and are on record",
+    "strip": "Are taken out of calls and answers",
+    "block": "Are refused",
+}
 _ASKED: Final = (
     "choose", "deadline_ms", "drop_hints", "fallback_on", "first_byte_ms", "override", "retries",
-    "shadow", "sticky", "translate",
+    "shadow", "sticky", "tools", "translate",
 )  # fmt: skip
 _FIELDS: Final = {
     "options.override.until": "override_until",
@@ -69,6 +74,10 @@ class OptionsForm(forms.Form):
     drop_hints = forms.BooleanField(
         label="Leave out hints that a target does not know", required=False,
         help_text="Such as a seed. It is on each call's record. Else the call is not sent there.",
+    )  # fmt: skip
+    tools = forms.ChoiceField(
+        label="Tools that agents do not declare", required=False,
+        choices=[("", "As the policy has it"), *TOOL_WORDS.items()],
     )  # fmt: skip
     fallback_on = forms.MultipleChoiceField(
         label="Go on to the next target after",
@@ -131,7 +140,7 @@ class OptionsForm(forms.Form):
         for name in ("first_byte", "deadline"):
             if (seconds := given[f"{name}_seconds"]) is not None:
                 kept[f"{name}_ms"] = round(seconds * 1000)
-        chosen = ("choose", "drop_hints", "retries", "sticky")
+        chosen = ("choose", "drop_hints", "retries", "sticky", "tools")
         kept |= {name: given[name] for name in chosen if given[name]}
         if given["translate"] == "no":
             kept["translate"] = False
@@ -162,6 +171,7 @@ def _initial(said: Mapping[str, Any]) -> dict[str, Any]:
         "sticky": said.get("sticky", False),
         "translate": "no" if said.get("translate") is False else "",
         "drop_hints": said.get("drop_hints", False),
+        "tools": said.get("tools", ""),
         "retries": said.get("retries", 0),
         "fallback_on": [word for word in listed if word in FALLBACK_WORDS],
         "other_statuses": [word for word in listed if word not in FALLBACK_WORDS],

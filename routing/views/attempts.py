@@ -86,6 +86,10 @@ def _words(call: Call, facts: Mapping[str, Any]) -> list[str]:
     words += _listed("left out", facts.get("params_dropped"))
     words += _listed("changed", facts.get("params_changed"))
     words += _listed("lost on the way back", facts.get("lost_in_translation"))
+    words += _listed("tools called", facts.get("tool_calls"))
+    words += _listed("calls of tools kept back", facts.get("tool_calls_refused"))
+    words += _listed("tools taken out", facts.get("tools_stripped"))
+    words += _listed("tools not declared", facts.get("tools_undeclared"))
     words += _listed("passed over", facts.get("passed_over"))
     return words
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from routing.forms.route_options import CHOICE_WORDS, FALLBACK_WORDS
+from routing.forms.route_options import CHOICE_WORDS, FALLBACK_WORDS, TOOL_WORDS
 from routing.gateway.options import FALLS_BACK_ON
 
 
@@ -26,6 +26,8 @@ def option_words(said: Mapping[str, Any]) -> dict[str, str]:
         words["The other dialect"] = "is not translated to"
     if said.get("drop_hints"):
         words["Hints a target does not know"] = "are left out"
+    if said.get("tools"):
+        words["Tools that are not declared"] = TOOL_WORDS[said["tools"]].lower()
     if override := said.get("override"):
         words["Override"] = f"{_named(override)} first until {_moment(override['until'])}"
     if shadow := said.get("shadow"):
