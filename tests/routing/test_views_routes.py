@@ -189,6 +189,7 @@ def test_the_form_sets_how_far_a_route_goes(cast):
     until = (clock.now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
     sent = document(usual, canary) | asked(
         choose="cheapest", sticky="on", translate="no", drop_hints="on", fallback_on=["429"],
+        tools="strip",
         other_statuses="404",
         first_byte_seconds="1.5", deadline_seconds="60", retries="1",
         override_model="acme-ai/one", override_until=until, override_reason="a slow day",
@@ -214,6 +215,7 @@ def test_the_form_sets_how_far_a_route_goes(cast):
         "retries": 1,
         "shadow": {"vendor": "acme-ai", "model": "two", "region": "", "percent": 5},
         "sticky": True,
+        "tools": "strip",
         "translate": False,
         "drop_hints": True,
     }  # fmt: skip

@@ -26,6 +26,11 @@ def override(hours: float = 1, **over: Any) -> dict[str, Any]:
     return {"vendor": "acme", "model": "a-1", "until": until, "reason": "acme-2 is slow"} | over
 
 
+def test_what_becomes_of_undeclared_tools_is_kept() -> None:
+    assert checked(tools="strip") == {"tools": "strip"}
+    assert checked(tools=None) == {}
+
+
 def test_what_is_said_is_kept_and_read_by_the_gateway():
     kept = checked(
         fallback_on=["timeout", "429", "5xx", "429"], retries=1, deadline_ms=30_000,
@@ -58,6 +63,8 @@ def test_what_is_not_said_is_not_kept():
         ({"first_byte_ms": True}, "options.first_byte_ms"),
         ({"first_byte_ms": 3_600_001}, "options.first_byte_ms"),
         ({"sticky": "yes"}, "options.sticky"),
+        ({"tools": "perhaps"}, "options.tools"),
+        ({"tools": True}, "options.tools"),
         ({"override": "acme/a-1"}, "options.override"),
         ({"override": override(until="soon")}, "options.override.until"),
         ({"override": override(until="2027-01-01T00:00:00")}, "options.override.until"),
