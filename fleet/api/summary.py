@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from fleet.queries.home import PERIODS, home_for
 from kernel.api import Input
 from registry.authentication import actor_of
+from routing.figures import FiguresOutput
 
 
 class SummaryQuery(Input):
@@ -25,16 +26,10 @@ class SummaryQuery(Input):
     )
 
 
-class SumsOutput(serializers.Serializer[Any]):
-    """Sums of calls; a call whose price is unknown is counted and costs nothing here."""
+class SumsOutput(FiguresOutput):
+    """Sums of calls."""
 
-    calls = serializers.IntegerField()
     failed = serializers.IntegerField(source="errors")
-    denied = serializers.IntegerField()
-    input_tokens = serializers.IntegerField()
-    output_tokens = serializers.IntegerField()
-    cost_micros = serializers.IntegerField()
-    unpriced_calls = serializers.IntegerField()
 
 
 class NamedSumsOutput(serializers.Serializer[Any]):

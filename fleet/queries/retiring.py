@@ -26,32 +26,45 @@ WITH soon AS (
            model.replacement, model.lifecycle_source, model.lifecycle_as_of
     FROM routing_model AS model JOIN routing_vendor AS vendor ON vendor.id = model.vendor_id
     WHERE model.retires_on <= %(before)s AND model.disabled_at IS NULL
-), touching AS (
-    SELECT soon.id, used.agent_id, true AS called
-    FROM soon JOIN routing_modeluse AS used
-      ON used.vendor = soon.vendor AND used.model = soon.name
-     AND used.last_called_at >= %(since)s
-    UNION ALL
-    SELECT soon.id, agent.public_id, false
+), ways AS (
+    SELECT DISTINCT soon.id, route.name AS route
     FROM soon
     JOIN routing_routetarget AS target ON target.model_id = soon.id
     JOIN routing_route AS route ON route.id = target.route_id AND route.disabled_at IS NULL
-    JOIN registry_agent AS agent ON agent.routes @> ARRAY[route.name]
-), agents AS (
-    SELECT touching.id, agent.name, bool_or(touching.called) AS called
-    FROM touching JOIN registry_agent AS agent ON agent.public_id = touching.agent_id
+), seen AS MATERIALIZED (
+    SELECT agent.id, agent.public_id, agent.name, agent.routes FROM registry_agent AS agent
     WHERE agent.stage <> 'retired' AND {seen}
-    GROUP BY touching.id, agent.name
+), touching AS (
+    SELECT soon.id, seen.id AS agent, true AS called
+    FROM soon JOIN routing_modeluse AS used
+      ON used.vendor = soon.vendor AND used.model = soon.name
+     AND used.last_called_at >= %(since)s
+    JOIN seen ON seen.public_id = used.agent_id
+    UNION ALL
+    SELECT ways.id, seen.id, false
+    FROM seen CROSS JOIN LATERAL unnest(seen.routes) AS named(route)
+    JOIN ways ON ways.route = named.route
+), agents AS MATERIALIZED (
+    SELECT id, agent, bool_or(called) AS called FROM touching GROUP BY 1, 2
 ), counted AS (
-    SELECT id, count(*) AS agents, count(*) FILTER (WHERE called) AS calling,
-           (array_agg(name ORDER BY called DESC, name))[1:%(named)s] AS names
+    SELECT id, count(*) AS agents, count(*) FILTER (WHERE called) AS calling
     FROM agents GROUP BY id
+), first AS (
+    SELECT soon.*, counted.agents, counted.calling
+    FROM soon JOIN counted ON counted.id = soon.id
+    ORDER BY soon.retires_on, soon.vendor, soon.name LIMIT %(longest)s
+), placed AS (
+    SELECT agents.id, seen.name, row_number() OVER (
+        PARTITION BY agents.id ORDER BY agents.called DESC, seen.name) AS place
+    FROM agents JOIN seen ON seen.id = agents.agent
+), named AS (
+    SELECT id, array_agg(name ORDER BY place) AS names FROM placed
+    WHERE place <= %(named)s GROUP BY id
 )
-SELECT soon.public_id, soon.vendor, soon.name, soon.retires_on, soon.replacement,
-       soon.lifecycle_source, soon.lifecycle_as_of,
-       counted.agents, counted.calling, counted.names
-FROM soon JOIN counted ON counted.id = soon.id
-ORDER BY soon.retires_on, soon.vendor, soon.name LIMIT %(longest)s
+SELECT first.public_id, first.vendor, first.name, first.retires_on, first.replacement,
+       first.lifecycle_source, first.lifecycle_as_of, first.agents, first.calling, named.names
+FROM first JOIN named ON named.id = first.id
+ORDER BY first.retires_on, first.vendor, first.name
 """
 
 

@@ -10,6 +10,7 @@ from rest_framework import serializers
 
 from ledger.models import Entry
 from registry.actors import Actor
+from routing.figures import FiguresOutput
 from routing.models import Call, Model, Route, Vendor
 from routing.queries.vendors import sees_addresses
 
@@ -300,16 +301,10 @@ class VendorTestOutput(serializers.Serializer[Any]):
     models = serializers.ListField(child=serializers.CharField())
 
 
-class UsedOutput(serializers.Serializer[Any]):
+class UsedOutput(FiguresOutput):
     """Sums of calls."""
 
-    calls = serializers.IntegerField()
     errors = serializers.IntegerField()  # type: ignore[assignment]
-    denied = serializers.IntegerField()
-    input_tokens = serializers.IntegerField()
-    output_tokens = serializers.IntegerField()
-    cost_micros = serializers.IntegerField()
-    unpriced_calls = serializers.IntegerField()
     duration_ms = serializers.IntegerField()
 
 

@@ -29,21 +29,25 @@ WITH wanted AS (
     SELECT model.id, vendor.name AS vendor, model.name
     FROM routing_model AS model JOIN routing_vendor AS vendor ON vendor.id = model.vendor_id
     WHERE model.id = ANY(%(models)s)
-), touching AS (
-    SELECT wanted.id, used.agent_id, true AS called
-    FROM wanted JOIN routing_modeluse AS used
-      ON used.vendor = wanted.vendor AND used.model = wanted.name
-     AND used.last_called_at >= %(since)s
-    UNION ALL
-    SELECT wanted.id, agent.public_id, false
+), ways AS (
+    SELECT DISTINCT wanted.id, route.name AS route
     FROM wanted
     JOIN routing_routetarget AS target ON target.model_id = wanted.id
     JOIN routing_route AS route ON route.id = target.route_id AND route.disabled_at IS NULL
-    JOIN registry_agent AS agent ON agent.routes @> ARRAY[route.name]
+), touching AS (
+    SELECT wanted.id, agent.id AS agent, true AS called
+    FROM wanted JOIN routing_modeluse AS used
+      ON used.vendor = wanted.vendor AND used.model = wanted.name
+     AND used.last_called_at >= %(since)s
+    JOIN registry_agent AS agent
+      ON agent.public_id = used.agent_id AND agent.stage <> 'retired'
+    UNION ALL
+    SELECT ways.id, agent.id, false
+    FROM registry_agent AS agent CROSS JOIN LATERAL unnest(agent.routes) AS named(route)
+    JOIN ways ON ways.route = named.route
+    WHERE agent.stage <> 'retired'
 ), agents AS (
-    SELECT touching.id, agent.id AS agent, bool_or(touching.called) AS called
-    FROM touching JOIN registry_agent AS agent ON agent.public_id = touching.agent_id
-    WHERE agent.stage <> 'retired' GROUP BY 1, 2
+    SELECT id, agent, bool_or(called) AS called FROM touching GROUP BY 1, 2
 )
 SELECT id, count(*), count(*) FILTER (WHERE called) FROM agents GROUP BY id
 """
