@@ -24,11 +24,13 @@ from ledger.record import append
 from ledger.verbs import Verb
 from registry.actors import Actor
 from routing.actions.settling import settle_lost
-from routing.models import Call, UsageMark
+from routing.models import Call, LiveGateway, UsageMark
 
 STALE_AFTER: Final = timedelta(seconds=15)
 # No call is open for longer than a gateway's patience, and no writer beats after its closing.
 LONGEST_CALL: Final = timedelta(hours=2)
+# A gateway that has said nothing for this long carries nothing; its row is of no use any more.
+FORGOTTEN_AFTER: Final = timedelta(days=1)
 MARK: Final = "lost-calls"
 BATCH: Final = 500
 _BYTES_PER_TOKEN: Final = 4
@@ -41,6 +43,7 @@ def reap_lost_calls(*, actor: Actor) -> int:
     Records: call.lost.
     """
     started = clock.now()
+    LiveGateway.objects.filter(seen_at__lt=Now() - FORGOTTEN_AFTER).delete()
     fenced = Writer.objects.filter(
         process__startswith="gateway:", closed_at=None, heartbeat_at__lt=Now() - STALE_AFTER
     )

@@ -126,7 +126,7 @@ class VendorProbe:
 
     async def _carry_out(self, attempt: Attempt, outgoing: Outgoing) -> tuple[dict[str, Any], Any]:
         started = time.perf_counter()
-        status, answer, error = await self._send(attempt.target.vendor, outgoing)
+        status, answer, error = await self._send(attempt.target, outgoing)
         document = read_json(answer)
         if not error and not 200 <= status < 300:
             error = f"The vendor answered {status} ({reported_error(document) or 'no reason'})."
@@ -152,8 +152,9 @@ class VendorProbe:
         }
         return report, document
 
-    async def _send(self, vendor: Vendor, outgoing: Outgoing) -> tuple[int, bytes, str]:
-        open_call = self.open_calls.add(None, vendor)
+    async def _send(self, target: Target, outgoing: Outgoing) -> tuple[int, bytes, str]:
+        vendor, model = target.vendor, target.model.public_id
+        open_call = self.open_calls.add(None, vendor, model=model)
         status = 0
         try:
             with open_call:

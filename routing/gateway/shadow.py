@@ -110,11 +110,18 @@ async def _carry_out(
         number=0,
         reserved=reserved,
     )
-    open_call = means.open_calls.add(chosen.caller, target.vendor)
+    open_call = means.open_calls.add(
+        chosen.caller,
+        target.vendor,
+        model=target.model.public_id,
+        route=chosen.route.public_id,
+    )
     outcome: Outcome | None = None
     failure: Failure | None = None
     begun = time.monotonic()
     try:
+        if open_call.cause is not None:
+            raise open_call.cause  # stopped, or taken back: a shadow least of all goes there
         await means.recorder.intend(attempt, errand.raw)
         exchange = errand.shadow_exchange(ready, attempt, open_call)
         outcome = await exchange.carry_out(outgoing, means.upstream, means.recorder)

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from kernel import clock
+from kernel.refs import new_id
 from routing.gateway.shadow import AT_ONCE
 from tests.routing.gateway.conftest import BODY, Agent, ServedGateway, eventually
 from tests.routing.gateway.scripted import (
@@ -144,3 +146,21 @@ def test_only_a_share_of_calls_is_shadowed(make_shadowed, other):
     for _ in range(10):
         assert agent.chat().status == 200
     assert len(other.seen) < 6
+
+
+def test_a_stopped_vendor_gets_no_shadow(make_shadowed, world, other):
+    agent = make_shadowed()
+    world.insert(
+        "routing_stop", public_id=new_id("stp"), scope="vendor", subject=agent.vendor_id,
+        subject_name="it", reason="x", placed_by="system:test", placed_as="security",
+        placed_at=clock.now(),
+    )  # fmt: skip
+    try:
+        # Until the news is there a call may still have its shadow.
+        eventually(lambda: agent.chat().status == 200 and counted(agent, "not_possible") >= 1)
+        seen = len(other.seen)
+        assert agent.chat().status == 200
+        eventually(lambda: counted(agent, "not_possible") >= 2)
+        assert len(other.seen) == seen
+    finally:
+        world.change("DELETE FROM routing_stop WHERE subject = %s", agent.vendor_id)
