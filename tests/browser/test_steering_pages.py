@@ -12,9 +12,14 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from django.db import transaction
 
 from kernel import clock
+from ledger.record import record
+from ledger.verbs import Verb
 from routing.models import (
+    BudgetNotice,
+    BudgetWindow,
     LifecycleRow,
     Route,
     UsageDay,
@@ -24,9 +29,11 @@ from routing.models import (
     UsageTotal,
     Vendor,
 )
+from routing.queries.budgets import window_now
 from tests.factories import (
     browser_of,
     make_agent,
+    make_budget,
     make_call,
     make_cast,
     make_exchange,
@@ -77,6 +84,7 @@ class Company:
                 error_code="upstream_500" if number == 1 else "",
                 started_at=clock.now() + timedelta(seconds=number), duration_ms=400,
             )  # fmt: skip
+        self._budgets(agent)
         self._fell_back(agent)
         make_exchange(agent, self.run, answered=None)
         LifecycleRow.objects.create(
@@ -84,6 +92,25 @@ class Company:
             retires_on=today + timedelta(days=20), source_url="https://source.example/",
             loaded_at=clock.now(),
         )  # fmt: skip
+
+    def _budgets(self, agent):
+        """A budget that is nearly spent, and one of requests that nobody has used."""
+        self.budget = make_budget(
+            subject_kind="agent", subject=agent.public_id, cap=50_000_000, reason="A trial."
+        )
+        since = window_now(self.budget).starts_at
+        BudgetWindow.objects.create(
+            budget=self.budget, starts_at=since, spent=41_000_000, held=2_500_000
+        )
+        BudgetNotice.objects.create(
+            budget=self.budget, starts_at=since, percent=80, noticed_at=clock.now()
+        )
+        make_budget(measure="requests", period="minute", currency="", cap=600)
+        with transaction.atomic():
+            record(
+            Verb.CALL_OVER_BUDGET, self.budget.ref, actor=agent.ref, agent_id=agent.public_id,
+            facts={"asked": 900_000, "spent": 41_000_000, "held": 2_500_000, "model": "gpt-5"},
+          )  # fmt: skip
 
     def _fell_back(self, agent):
         """A call whose second attempt was served, beside a shadow, by another model."""
@@ -148,6 +175,11 @@ class Company:
             "substitutions": "/models/answered-as/",
             "model": f"/models/{self.model.public_id}/",
             "price": f"/models/{self.model.public_id}/change/",
+            "budgets": "/budgets/",
+            "budget": f"/budgets/{self.budget.public_id}/",
+            "budget-new": "/budgets/new/",
+            "budget-change": f"/budgets/{self.budget.public_id}/change/",
+            "budget-end": f"/budgets/{self.budget.public_id}/end/",
             "routes": "/routes/",
             "route": f"/routes/{self.route.public_id}/",
             "edit": f"/routes/{self.route.public_id}/change/",
