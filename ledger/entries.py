@@ -179,8 +179,8 @@ def encrypt_payload(plaintext: bytes, key: DataKeyInUse, entry_id: str) -> Encry
     """Compress and encrypt a payload, bound to the entry it belongs to. Raises: EntryTooLarge."""
     if len(plaintext) > MAX_PAYLOAD_BYTES:
         raise EntryTooLarge(f"The payload has more than {MAX_PAYLOAD_BYTES} bytes.")
-    salt = os.urandom(SALT_BYTES)
-    nonce = os.urandom(12)
+    noise = os.urandom(SALT_BYTES + 12)
+    salt, nonce = noise[:SALT_BYTES], noise[SALT_BYTES:]
     packed = _compressor().compress(plaintext)
     ciphertext = AESGCM(key.key).encrypt(nonce, salt + packed, entry_id.encode())
     return EncryptedPayload(key.dek_id, nonce, ciphertext, commit(salt, plaintext), len(plaintext))

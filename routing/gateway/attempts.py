@@ -348,7 +348,7 @@ class Attempts:
             self._means, self._errand, ready.chosen, ready.target, is_first=self._first is None
         )
         before = self._first, self._last, self._passed_over
-        attempt = replace(self._attempt(ready), reserved=reserved)
+        attempt = self._attempt(ready, reserved)
         try:
             await self._means.recorder.intend(attempt, self._errand.raw)
         except NoRoom as full:
@@ -379,21 +379,23 @@ class Attempts:
             error.facts["entry"] = entry_id
         return error
 
-    def _attempt(self, ready: Ready) -> Attempt:
+    def _attempt(self, ready: Ready, reserved: Reserved) -> Attempt:
         decided: dict[str, Fact] = {**decided_facts(ready.decision), **ready.passage.facts}
         if self._passed_over:
             decided["passed_over"] = self._passed_over
             self._passed_over = []
-        made = self._errand.attempt(ready, is_first=self._first is None)
+        first, last = self._first, self._last
+        made = self._errand.attempt(ready, is_first=first is None)
         made = replace(
             made,
             decided={**made.decided, **decided},
             fallback_reason=self._errand.trace.fallback_reason,
-            choice=ready.chosen.choice if self._first is None else "",
+            choice=ready.chosen.choice if first is None else "",
+            call_id=first.entry_id if first is not None else made.call_id,
+            number=last.number + 1 if last is not None else made.number,
+            reserved=reserved,
         )
-        if self._last is not None and self._first is not None:
-            made = replace(made, call_id=self._first.entry_id, number=self._last.number + 1)
-        self._first, self._last = self._first or made, made
+        self._first, self._last = first or made, made
         return made
 
     def _patience(self, ready: Ready) -> Patience:
