@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from routing.api import budgets, models, routes, runs, stops, usage, vendors
+from routing.api import budgets, detectors, models, routes, runs, stops, usage, vendors
 
 urlpatterns = [
     *vendors.urlpatterns,
     *models.urlpatterns,
     *routes.urlpatterns,
     *budgets.urlpatterns,
+    *detectors.urlpatterns,
     *runs.urlpatterns,
     *stops.urlpatterns,
     *usage.urlpatterns,

@@ -250,6 +250,9 @@ class OptionsInput(Input):
     steps = serializers.DictField(
         required=False, help_text='By step: {"extract": {"choose": "cheapest", "first": [target]}}.'
     )
+    detectors = serializers.DictField(
+        required=False, help_text='By direction: {"request": {"card": "redact"}, "response": {}}.'
+    )
 
 
 class RouteInput(Input):

@@ -12,7 +12,9 @@ from typing import Any, Final
 from django import forms
 
 from routing.forms.vendors import WordsField
+from routing.gateway.detectors.rules import KINDS
 from routing.gateway.options import CHOICES, FALLS_BACK_ON, LISTED, MOST_RETRIES
+from routing.gateway.protection import DIRECTIONS
 from routing.models import Model, Route
 
 FALLBACK_WORDS: Final = {
@@ -27,6 +29,14 @@ CHOICE_WORDS: Final = {
     "cheapest": "The cheapest that passed its eval gate",
     "fastest": "The fastest that passed its eval gate",
 }
+KIND_TITLES: Final = {
+    "secret": "Secrets",
+    "card": "Payment cards",
+    "iban": "Bank accounts (IBAN)",
+    "email": "E-mail addresses",
+    "phone": "Telephone numbers",
+    "national_id": "National numbers",
+}
 TOOL_WORDS: Final = {
     "allow": "Pass, and are on record",
     "strip": "Are taken out of calls and answers",
@@ -34,7 +44,7 @@ TOOL_WORDS: Final = {
 }
 _ASKED: Final = (
     "choose", "deadline_ms", "drop_hints", "fallback_on", "first_byte_ms", "override", "retries",
-    "shadow", "sticky", "tools", "translate",
+    "shadow", "sticky", "tools", "translate", "detectors",
 )  # fmt: skip
 _FIELDS: Final = {
     "options.override.until": "override_until",
@@ -115,6 +125,9 @@ class OptionsForm(forms.Form):
     def __init__(self, *args: Any, models: Sequence[Model], **kwargs: Any) -> None:
         super().__init__(*args, **{"prefix": "options"} | kwargs)
         self.models = {f"{model.vendor.name}/{model.name}": model for model in models}
+        for direction in DIRECTIONS:
+            for kind in KINDS:
+                self.fields[f"{direction}_{kind}"] = _action_field(direction, kind)
         names = [("", "None"), *((name, name) for name in sorted(self.models))]
         for field in ("override_model", "shadow_model"):
             choice: Any = self.fields[field]
@@ -150,9 +163,31 @@ class OptionsForm(forms.Form):
                 "until": until.replace(tzinfo=UTC).isoformat() if until else "",
                 "reason": given["override_reason"],
             }
+        if detectors := self._detectors(stored.get("detectors") or {}):
+            kept["detectors"] = detectors
         if given["shadow_model"]:
             kept["shadow"] = self._named("shadow") | {"percent": given["shadow_percent"]}
         return kept
+
+    @property
+    def detectors(self) -> list[tuple[str, list[forms.BoundField]]]:
+        """Return the fields of each kind that may be looked for."""
+        return [
+            (KIND_TITLES[kind], [self[f"{direction}_{kind}"] for direction in DIRECTIONS])
+            for kind in KINDS
+        ]
+
+    def _detectors(self, stored: Mapping[str, Any]) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for direction in DIRECTIONS:
+            # Kinds of an installation's own have no field, and stay.
+            actions = {k: v for k, v in stored.get(direction, {}).items() if k not in KINDS}
+            for kind in KINDS:
+                if action := self.cleaned_data[f"{direction}_{kind}"]:
+                    actions[kind] = action
+            if actions:
+                found[direction] = actions
+        return found
 
     def field_of(self, said: str) -> str | None:
         """Return the field that a refusal is about, if it is one of these."""
@@ -162,6 +197,20 @@ class OptionsForm(forms.Form):
         model = self.models[self.cleaned_data[f"{what}_model"]]
         region = self.cleaned_data[f"{what}_region"]
         return {"vendor": model.vendor.name, "model": model.name, "region": region}
+
+
+def _action_field(direction: str, kind: str) -> forms.ChoiceField:
+    where = "Calls" if direction == "request" else "Answers"
+    return forms.ChoiceField(
+        label=f"{KIND_TITLES[kind]}: {where.lower()}",
+        required=False,
+        choices=[
+            ("", f"{where}: not looked for"),
+            ("allow", f"{where}: count, let through"),
+            ("redact", f"{where}: redact"),
+            ("block", f"{where}: block"),
+        ],
+    )
 
 
 def _initial(said: Mapping[str, Any]) -> dict[str, Any]:
@@ -176,6 +225,8 @@ def _initial(said: Mapping[str, Any]) -> dict[str, Any]:
         "fallback_on": [word for word in listed if word in FALLBACK_WORDS],
         "other_statuses": [word for word in listed if word not in FALLBACK_WORDS],
     }
+    for direction, actions in (said.get("detectors") or {}).items():
+        initial |= {f"{direction}_{kind}": action for kind, action in actions.items()}
     for name in ("first_byte", "deadline"):
         if (millis := said.get(f"{name}_ms")) is not None:
             initial[f"{name}_seconds"] = millis / 1000

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from routing.models import Call, Run
 from routing.queries.record import facts_of
+from routing.views.found_words import found_words
 
 _REASONS: Final = {
     "http_429": "the vendor's limit (HTTP 429)",
@@ -91,6 +92,7 @@ def _words(call: Call, facts: Mapping[str, Any]) -> list[str]:
     words += _listed("tools taken out", facts.get("tools_stripped"))
     words += _listed("tools not declared", facts.get("tools_undeclared"))
     words += _listed("passed over", facts.get("passed_over"))
+    words += found_words(facts)
     return words
 
 

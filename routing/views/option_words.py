@@ -8,6 +8,7 @@ from typing import Any
 
 from routing.forms.route_options import CHOICE_WORDS, FALLBACK_WORDS, TOOL_WORDS
 from routing.gateway.options import FALLS_BACK_ON
+from routing.views.found_words import detector_words
 
 
 def option_words(said: Mapping[str, Any]) -> dict[str, str]:
@@ -32,6 +33,7 @@ def option_words(said: Mapping[str, Any]) -> dict[str, str]:
         words["Override"] = f"{_named(override)} first until {_moment(override['until'])}"
     if shadow := said.get("shadow"):
         words["Shadow"] = f"{shadow['percent']} % of calls to {_named(shadow)} as well"
+    words |= detector_words(said.get("detectors") or {})
     for step, one in said.get("steps", {}).items():
         first = ", ".join(_named(each) for each in one.get("first", []))
         chosen = CHOICE_WORDS[one["choose"]] if one.get("choose") else ""

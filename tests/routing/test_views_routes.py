@@ -266,3 +266,24 @@ def test_the_page_says_what_each_target_did_and_why_calls_went_on(cast):
         "Since yesterday"
         not in browser_of(cast.alice).get(f"/routes/{route.public_id}/").content.decode()
     )
+
+
+def test_the_form_sets_what_a_route_looks_for_and_keeps_kinds_of_ones_own(cast):
+    model = make_model(make_vendor(), "one")
+    pat = browser_of(cast.pat)
+    pat.post(
+        "/routes/new/", document(model) | asked(request_card="redact", response_secret="block")
+    )
+    route = Route.objects.get()
+    assert route.options["detectors"] == {
+        "request": {"card": "redact"}, "response": {"secret": "block"},
+    }  # fmt: skip
+    page = pat.get(f"/routes/{route.public_id}/").content.decode()
+    assert "Looks at calls for" in page
+    assert "cards (redacted)" in page
+    route.options["detectors"]["request"]["staff_no"] = "block"
+    route.save(update_fields=["options"])
+    sent = document(model, revision=route.revision) | asked(request_card="")
+    pat.post(f"/routes/{route.public_id}/change/", sent)
+    route.refresh_from_db()
+    assert route.options["detectors"] == {"request": {"staff_no": "block"}}
