@@ -27,6 +27,8 @@ from registry.models import Agent, Role, Team
 from registry.portal import signed_in
 from registry.queries import GOVERNING, teams_for
 from registry.queries.directory import agents_of
+from routing.budgeting import words
+from routing.queries.budgets import nearing_for
 from routing.queries.stops import in_force
 from routing.queries.usage import UsedBy, usage_by_day
 
@@ -53,6 +55,7 @@ def home(request: HttpRequest, actor: Actor) -> HttpResponse:
         "home": shown,
         "owned": _owned(actor),
         "stops": list(in_force()[:SHOWN_STOPS]),
+        "nearing": [(each, words(each.budget)) for each in nearing_for(actor)],
         "concerns": _concerns([*shown.concerns, never_called(actor)]),
         "retiring": [_ending(each) for each in shown.retiring],
         "tiles": _tiles(shown, trend),

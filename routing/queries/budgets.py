@@ -24,10 +24,11 @@ from registry.queries import GOVERNING
 from routing.budgeting import BudgetDraft
 from routing.errors import BudgetNotFound
 from routing.gateway.windows import EVER_SINCE, Span, span_of
-from routing.models import Budget, BudgetWindow, UsageDay, Vendor
+from routing.models import Budget, BudgetNotice, BudgetWindow, UsageDay, Vendor
 from routing.queries.calls import seen_agents
 
 PREVIEW_DAYS: Final = 30
+NEAR: Final = 80  # percent
 _PREVIEWED: Final = 500_000
 _EARLY: Final = timedelta(hours=1)  # before that a forecast says nothing
 
@@ -107,6 +108,16 @@ def standings(budgets: Iterable[Budget]) -> list[Standing]:
     return [
         _standing(budget, names, spans[budget.pk], windows.get(budget.pk), now) for budget in listed
     ]
+
+
+def nearing_for(actor: Actor, *, limit: int = 5) -> list[Standing]:
+    """Return the budgets near their caps that people were told of, the fullest first."""
+    noticed = BudgetNotice.objects.filter(
+        percent__gte=NEAR, noticed_at__gte=clock.now() - timedelta(days=PREVIEW_DAYS + 1)
+    )
+    listed = list(budgets_for(actor).filter(pk__in=noticed.values("budget"))[: limit * 4])
+    near = [each for each in standings(listed) if each.ratio * 100 >= NEAR] if listed else []
+    return sorted(near, key=lambda each: -each.ratio)[:limit]
 
 
 def standing(budget: Budget) -> Standing:

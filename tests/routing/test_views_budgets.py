@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from routing.models import Budget, BudgetWindow
+from kernel import clock
+from routing.models import Budget, BudgetNotice, BudgetWindow
 from routing.queries.budgets import standing
 from tests.factories import Cast, make_agent, make_budget, make_call, make_cast
 
@@ -48,6 +49,18 @@ def test_a_budget_is_previewed_then_set_changed_and_ended(cast):
     assert pat.get(f"{page}end/").status_code == 200
     assert pat.post(f"{page}end/", {"reason": "Over."}).status_code == 302
     assert pat.get(page).status_code == 404
+
+
+def test_home_tells_of_what_is_nearly_spent(cast):
+    budget = make_budget(cap=100_000_000)
+    since = standing(budget).span.starts_at
+    BudgetWindow.objects.create(budget=budget, starts_at=since, spent=90_000_000)
+    home = browser(cast.pat).get("/").content.decode()
+    assert "Budgets near their caps" not in home
+    BudgetNotice.objects.create(budget=budget, starts_at=since, percent=80, noticed_at=clock.now())
+    home = browser(cast.pat).get("/").content.decode()
+    assert "Budgets near their caps" in home
+    assert "90% of the cap" in home
 
 
 def test_what_is_wrong_is_said_at_its_field(cast):
