@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import resource
 from pathlib import Path
+from typing import Final
 
 import uvicorn
 
@@ -44,6 +46,17 @@ def settings_from(env: Env) -> Settings:
     )
 
 
+# An open call is two sockets, and the usual soft limit of 1024 files is 500 calls.
+_FILES: Final = 65_536
+
+
+def _allow_many_files() -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _FILES if hard == resource.RLIM_INFINITY else min(_FILES, hard)
+    if soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+
+
 def main() -> None:
     """Run until SIGINT or SIGTERM; calls in flight are ended on the record first."""
     env = Env()
@@ -55,6 +68,7 @@ def main() -> None:
     # Calls leave next to nothing for the collector, and what lives as long as the process is
     # frozen once it has started: at the usual thresholds looking for garbage is a tenth of a call.
     gc.set_threshold(10_000, 20, 50)
+    _allow_many_files()
     uvicorn.run(
         create_app(settings),
         host=host,
