@@ -43,7 +43,7 @@ def tools(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
 @signed_in
 @require_POST
 def declare(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
-    """Propose a version that declares every tool the agent was seen with."""
+    """Propose a version that declares every tool the agent's program has offered."""
     agent = agent_for(actor, name)
     with told(request):
         agent_inside_for(actor, name)
@@ -67,6 +67,8 @@ def _entries(seen: list[Any]) -> list[dict[str, str]]:
     """Return the manifest's entries for tools; what no manifest may name is left out."""
     found: list[dict[str, str]] = []
     for tool in seen:
+        if tool.offered_on is None:
+            continue  # only a model has named it: nobody's program has such a tool
         if server := _SERVER.fullmatch(tool.name):
             found.append({"mcp": server[1]} if "__" not in server[1] else {"name": tool.name})
         elif _declarable(tool.name) and not tool.name.startswith("unreadable-"):

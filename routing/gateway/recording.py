@@ -500,7 +500,8 @@ class Recorder:
         outcome = Outcome("denied", told[0], Usage(), b"", 0, error_code=told[1])
         rows = [*self._run_rows(subject, at), _call_row(attempt, outcome, None)]
         if isinstance(refused := why.get("tools_undeclared"), list):
-            rows += self._seen.tools(subject.agent_id, refused, "refused", at)
+            for use in ("offered", "refused"):
+                rows += self._seen.tools(subject.agent_id, refused, use, at)
         await self._append(fields, subject, rows, None, is_first=True)
         return entry_id
 

@@ -22,6 +22,8 @@ from routing.models import (
     BudgetWindow,
     LifecycleRow,
     Route,
+    RunLink,
+    ToolUse,
     UsageDay,
     UsageFallback,
     UsageMonth,
@@ -86,6 +88,7 @@ class Company:
             )  # fmt: skip
         self._budgets(agent)
         self._fell_back(agent)
+        self._worked_for_another(agents[0])
         make_exchange(agent, self.run, answered=None)
         LifecycleRow.objects.create(
             platform="openai", model_id="gpt-5", canonical_id="gpt-5", status="deprecated",
@@ -111,6 +114,22 @@ class Company:
             Verb.CALL_OVER_BUDGET, self.budget.ref, actor=agent.ref, agent_id=agent.public_id,
             facts={"asked": 900_000, "spent": 41_000_000, "held": 2_500_000, "model": "gpt-5"},
           )  # fmt: skip
+
+    def _worked_for_another(self, planner):
+        """The run did part of another one, with tools that nobody declared."""
+        parent = make_run(planner, "plan-7")
+        RunLink.objects.create(
+            child_run=self.run.run_id, parent_run=parent.run_id, delegation_id="dlg_01kx",
+            child_agent=self.agent.public_id, parent_agent=planner.public_id,
+            linked_at=clock.now(),
+        )  # fmt: skip
+        for tool, use in (
+            ("Bash", "offered"), ("Bash", "called"), ("wire_money", "refused"),
+            ("mcp__com_acme_erp__purchase_orders_create_and_approve_in_bulk", "offered"),
+        ):  # fmt: skip
+            ToolUse.objects.create(
+                agent_id=self.agent.public_id, tool=tool, use=use, day=clock.now()
+            )
 
     def _fell_back(self, agent):
         """A call whose second attempt was served, beside a shadow, by another model."""
@@ -159,6 +178,7 @@ class Company:
         return {
             "home": "/",
             "runs": "/runs/",
+            "tools": f"/agents/{self.agent.name}/tools/",
             "run": f"/runs/{self.run.run_id}/",
             "record": f"/runs/{self.run.run_id}/record/",
             "vendors": "/vendors/",

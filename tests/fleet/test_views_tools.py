@@ -75,6 +75,8 @@ def test_one_click_proposes_a_version_that_declares_what_was_seen(
     client: Client, cast: Cast, agent: Agent
 ) -> None:
     see(agent, "Bash", "mcp__github__search", "unreadable-0011223344556677", "mcp__hr")
+    see(agent, "dreamt_up_by_a_model", use="called")
+    see(agent, "dreamt_up_by_a_model", use="refused")
     client.force_login(cast.alice)
     answer = client.post(f"{PAGE}declare/")
     assert answer.status_code == 302
