@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core import mail
 
+from fleet.demo.company import BUDGETS
 from kernel import clock
 from ledger.models import Entry
 from registry.actors import Actor, RoleMissing
@@ -17,7 +18,18 @@ from routing.budgeting import BudgetDraft
 from routing.errors import BudgetExists, BudgetInvalid, NothingToChange
 from routing.models import Budget, BudgetNotice, BudgetWindow, UsageDay
 from routing.queries.budgets import budgets_for, standing, would_have_stopped
-from tests.factories import Cast, client_of, make_agent, make_budget, make_call, make_cast
+from tests.factories import (
+    Cast,
+    client_of,
+    make_agent,
+    make_budget,
+    make_call,
+    make_cast,
+    make_model,
+    make_route,
+    make_team,
+    make_vendor,
+)
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 11, 16, 12, tzinfo=UTC)
@@ -203,3 +215,10 @@ def test_budgets_over_rest(cast):
     assert pat.put(address, {"measure": "tokens"}).status_code == 422
     assert pat.delete(address).status_code == 204
     assert pat.get(address).status_code == 404
+
+
+def test_the_demo_companys_budgets_hold_together():
+    make_team("Finance", slug="finance")
+    vendor = make_vendor("anthropic")
+    make_route("reason", make_model(vendor))
+    assert [checked(each).cap for each in BUDGETS] == [each.cap for each in BUDGETS]
