@@ -84,7 +84,7 @@ class ToolStage(Stage):
         self._total += 1
         if len(self.called) < CALLS_KEPT:
             self.called.append(call.label)
-        if not lets and call.label not in self.refused[:CALLS_KEPT]:
+        if not lets and len(self.refused) < CALLS_KEPT and call.label not in self.refused:
             self.refused.append(call.label)
 
 
