@@ -255,6 +255,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
+    "ENUM_NAME_OVERRIDES": {
+        "DetectorActionEnum": ["allow", "redact", "block"],
+        "ContainmentStateEnum": ["contained", "open", "beyond_reach"],
+        "ReviewStateEnum": "approvals.models.Review.State",
+        "VersionStateEnum": "registry.models.AgentVersion.State",
+    },
 }
 
 # --- admin, audit, worker, logs

@@ -122,10 +122,32 @@ class Stops(APIView):
         return Response(shown, status=201, headers={"Location": f"/api/v1/stops/{stop.public_id}"})
 
 
+class CallerOutput(serializers.Serializer[Any]):
+    """An agent that called in the last day, and how often."""
+
+    agent = serializers.CharField()
+    calls = serializers.IntegerField()
+
+
+class ReachOutput(serializers.Serializer[Any]):
+    """Whom a stop would hit. ``agent_names`` and ``callers`` may be the first of many."""
+
+    agents = serializers.IntegerField()
+    agent_names = serializers.ListField(child=serializers.CharField())
+    owners = serializers.ListField(child=serializers.CharField())
+    keys = serializers.IntegerField()
+    calls_in_hour = serializers.IntegerField()
+    calls_in_day = serializers.IntegerField()
+    open_now = serializers.IntegerField()
+    callers = CallerOutput(many=True)
+    gateways = serializers.IntegerField()
+    silent_gateways = serializers.ListField(child=serializers.CharField())
+
+
 class Reach(APIView):
     """How far a stop would reach; it stops nothing."""
 
-    @extend_schema(operation_id="stops_reach", request=ReachInput, responses=serializers.DictField)
+    @extend_schema(operation_id="stops_reach", request=ReachInput, responses=ReachOutput)
     def post(self, request: Request) -> Response:
         actor, given = actor_of(request), said(ReachInput, request)
         subject = subject_for(actor, given["scope"], given["subject"])

@@ -78,4 +78,6 @@ def test_a_stop_is_placed_and_proven_without_leaving_the_page(
     page.get_by_role("button", name="Stop agent").click()
     page.get_by_text("Contained in").wait_for()
     kept(page, "stop-contained")
-    assert Stop.objects.get().last_report["contained"]
+    report = Stop.objects.get().last_report
+    assert report is not None
+    assert report["contained"]
