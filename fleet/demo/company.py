@@ -67,7 +67,6 @@ VENDORS: Final = {
     ),
 }  # fmt: skip
 
-# route: title, targets in the order they are tried
 # Set once the past is there, so that each begins with what this month has cost.
 BUDGETS: Final = (
     BudgetDraft("organisation", "cost", 900_000_000, "month", reason="The year's plan."),
@@ -75,6 +74,7 @@ BUDGETS: Final = (
     BudgetDraft("route", "cost", 5_000_000, "day", "reason", reason="Dear per call."),
     BudgetDraft("vendor", "requests", 600, "minute", "anthropic", reason="Our tier there."),
 )
+# route: title, targets in the order they are tried
 ROUTES: Final = {
     "chat": ("General chat", (("openai", "gpt-5"), ("anthropic", "claude-sonnet-5-5"))),
     "classify": ("Sort things into classes", (("openai", "gpt-5-mini"),)),

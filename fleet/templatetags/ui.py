@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from django import template
-from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
@@ -133,7 +133,8 @@ def field(
         "prefix": prefix,
         "single_check": isinstance(widget, CheckboxInput),
         "several": several,
-        "optional": not bound.field.required,
+        # Something is always chosen in a list, so nobody can leave it out.
+        "optional": not bound.field.required and not isinstance(widget, Select),
     }
 
 

@@ -19,6 +19,7 @@ class Preset:
     icon: str = "server"
     auth_scheme: str = "bearer"
     platform: str = ""
+    dialect: str = "openai"
 
 
 PRESETS: Final = (
@@ -31,6 +32,19 @@ PRESETS: Final = (
         "A project key from platform.openai.com, under API keys. It begins with sk-.",
         icon="sparkles",
         platform="openai",
+    ),
+    Preset(
+        "anthropic",
+        "Anthropic",
+        "Claude models, in Anthropic's own dialect.",
+        "https://api.anthropic.com/v1",
+        "Anthropic's own address. Agents may call it with the openai client, too: calls are "
+        "translated.",
+        "A key from console.anthropic.com, under API keys. It begins with sk-ant-.",
+        icon="bot",
+        auth_scheme="x-api-key",
+        platform="anthropic",
+        dialect="anthropic",
     ),
     Preset(
         "azure",
@@ -75,7 +89,7 @@ PRESETS: Final = (
     Preset(
         "other",
         "Another one",
-        "Anything that speaks OpenAI's API.",
+        "Anything that speaks OpenAI's or Anthropic's API.",
         "",
         "Up to and including the version, such as https://host/v1. What hangs below it the "
         "gateway adds itself.",

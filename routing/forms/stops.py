@@ -24,15 +24,22 @@ _WORDS: Final = {
 class SubjectForm(forms.Form):
     """What is to stop."""
 
+    use_required_attribute = False  # everything has no name
+
     scope = forms.ChoiceField(
         label="What", choices=[(name, _WORDS[name]) for name in _WORDS if name in Stop.Scope.values]
     )
     subject = forms.CharField(
-        label="Which", required=False, max_length=300,
+        label="Which", max_length=300,
         help_text="An agent's, team's, vendor's or route's name, a person's e-mail, vendor/model,"
         " or a key's id. Everything has no name.",
         widget=forms.TextInput(attrs={"autocomplete": "off", "spellcheck": "false"}),
     )  # fmt: skip
+
+    def __init__(self, data: Any = None) -> None:
+        super().__init__(data)
+        if data is not None and data.get("scope") == Stop.Scope.FLEET:
+            self.fields["subject"].required = False
 
 
 class PlaceForm(forms.Form):

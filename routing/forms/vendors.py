@@ -19,6 +19,10 @@ CLASS_WORDS: Final = {
     "regulated": "Regulated: under a law of its own",
 }
 _CLASSES: Final = [(name, CLASS_WORDS[name]) for name in DATA_CLASSES]
+_DIALECTS: Final = (
+    ("openai", "OpenAI's dialect (most vendors, and servers of your own)"),
+    ("anthropic", "Anthropic's dialect"),
+)
 _SCHEMES: Final = (
     ("bearer", "A secret, sent as Authorization: Bearer (usual)"),
     ("x-api-key", "A secret, sent as x-api-key"),
@@ -88,7 +92,13 @@ class ConnectForm(AddressForm):
         ),
         help_text="Lower-case letters, digits, hyphens and underscores. It never changes.",
     )
-    field_order = ("name", "title", "base_url", "auth_scheme", "data_classes", "regions")
+    dialect = forms.ChoiceField(
+        label="It speaks",
+        choices=_DIALECTS,
+        initial="openai",
+        help_text="It never changes. Agents may speak either: calls are translated.",
+    )
+    field_order = ("name", "title", "base_url", "dialect", "auth_scheme", "data_classes", "regions")
 
     @classmethod
     def of(cls, preset: Preset, name: str) -> ConnectForm:
@@ -98,6 +108,7 @@ class ConnectForm(AddressForm):
             "title": preset.title if preset.key != "other" else "",
             "base_url": preset.base_url,
             "auth_scheme": preset.auth_scheme,
+            "dialect": preset.dialect,
         }
         form = cls(initial=initial)
         form.fields["base_url"].help_text = preset.address_help

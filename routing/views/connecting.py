@@ -119,7 +119,7 @@ def _connected(
     given = form.cleaned_data
     draft = VendorDraft(
         name=given["name"].strip(),
-        dialect="openai",
+        dialect=given["dialect"],
         base_url=given["base_url"],
         title=given["title"],
         platform=(preset.platform or None) if preset else None,

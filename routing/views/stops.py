@@ -22,6 +22,7 @@ from kernel.pages import cut
 from registry.actors import Actor
 from registry.models import Role
 from registry.portal import sentence, signed_in, told
+from registry.queries.directory import names_of
 from routing.actions.containing import contain_stop
 from routing.actions.stops import lift_stop, place_stop
 from routing.containment.gateways import live_gateways
@@ -58,7 +59,7 @@ def stops(request: HttpRequest, actor: Actor) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def place(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     """Show how far a stop would reach, then place it."""
-    form = SubjectForm(request.GET if "scope" in request.GET else {"scope": "agent"})
+    form = SubjectForm(request.GET if "scope" in request.GET else None)
     found = _found(form, actor) if "scope" in request.GET else None
     if found is None or form.errors:
         status = 422 if form.errors else 200
@@ -89,7 +90,10 @@ def place(request: HttpRequest, actor: Actor) -> HttpResponseBase:
 def stop(request: HttpRequest, actor: Actor, stop: str) -> HttpResponse:
     """Show one stop: who placed it, why, whether it holds, and who may lift it."""
     shown = stop_for(actor, stop)
+    names = names_of({shown.placed_by, shown.lifted_by} - {""})
     context = _shown(shown, actor) | {
+        "placed_by": names.get(shown.placed_by, shown.placed_by),
+        "lifted_by": names.get(shown.lifted_by, shown.lifted_by),
         "proves": "prove" in request.GET and shown.is_in_force,
         "asked": [each.path for each in live_gateways()],
         "review": _review(actor, shown),

@@ -44,7 +44,10 @@ def test_a_stop_is_placed_proven_and_lifted_on_its_page(cast, agent, client):
     client.post(f"/stops/{stop.public_id}/lift/", {"reason": "Fixed."})
     stop.refresh_from_db()
     assert stop.lifted_reason == "Fixed."
-    assert "lifted" in client.get(f"/stops/{stop.public_id}/").content.decode()
+    page = client.get(f"/stops/{stop.public_id}/").content.decode()
+    assert "lifted" in page
+    assert str(cast.sam) in page
+    assert "person:per_" not in page
 
 
 def test_what_is_stopped_shows_where_it_matters(cast, agent, client):

@@ -24,7 +24,8 @@ CANARY = "sk-canary-71b0c3"
 GOOD = {"ok": True, "http_status": 200, "milliseconds": 12, "error": "", "entry": "ent_1"}
 ADDRESS = {
     "name": "llama", "title": "", "base_url": "http://127.0.0.1:8080/v1",
-    "auth_scheme": "bearer", "data_classes": ["public", "internal"], "regions": "eu",
+    "dialect": "openai", "auth_scheme": "bearer", "data_classes": ["public", "internal"],
+    "regions": "eu",
 }  # fmt: skip
 
 
@@ -130,6 +131,18 @@ def test_a_vendor_is_connected_step_by_step_and_any_step_can_be_the_last(cast, g
     assert made["Location"] == f"/routes/{route.public_id}/"
     assert route.targets.get().region == "eu"
     assert "It is set up" in pat.get(setup).content.decode()
+
+
+def test_a_vendor_of_the_other_dialect_is_connected_as_it_speaks(cast):
+    pat = browser_of(cast.pat)
+    form = pat.get("/vendors/connect/?preset=anthropic").content.decode()
+    assert "https://api.anthropic.com/v1" in form
+    said = {"base_url": "https://api.anthropic.com/v1", "name": "anthropic"}
+    chosen = {"dialect": "anthropic", "auth_scheme": "x-api-key", "data_classes": ["internal"]}
+    pat.post("/vendors/connect/?preset=anthropic", said | chosen)
+    vendor = Vendor.objects.get()
+    assert (vendor.dialect, vendor.auth_scheme) == ("anthropic", "x-api-key")
+    assert vendor.profile == "anthropic"
 
 
 def test_a_vendor_that_asks_for_no_secret_goes_on_to_the_test(cast):
