@@ -8,6 +8,7 @@ until its open stream was cut. The callers ask again every few milliseconds all 
 from __future__ import annotations
 
 import asyncio
+import json
 import subprocess
 import sys
 import tempfile
@@ -18,13 +19,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-import aiohttp
 import psycopg
+from yarl import URL
 
 from bench.effort import Effort
 from bench.gateway.__main__ import free_port
 from bench.gateway.rig import ROOT, GatewayChild, Rig, SeededAgent, World
 from kernel.refs import new_id
+from routing.gateway.ports import Outgoing
+from routing.gateway.upstream import HttpUpstream
 
 GATEWAYS: Final = 4
 TIMES: Final = {"full": 100, "quick": 20, "tiny": 2}
@@ -32,6 +35,7 @@ ROUTE: Final = "bench"
 _EVERY_SECONDS: Final = 0.004
 _SETTLE_SECONDS: Final = 0.1
 _WATCHED_SECONDS: Final = 1.5
+_ANSWER_BYTES: Final = 1 << 20
 _REVOKE: Final = "UPDATE registry_agentkey SET revoked_at = now() WHERE public_id = %s"
 _STOP: Final = """
     INSERT INTO routing_stop (public_id, scope, subject, subject_name, reason, placed_by,
@@ -96,19 +100,20 @@ async def _all(rig: Rig, ports: list[int], vendor: int, times: int) -> list[Seen
     pk, _ = world.add_vendor(f"http://127.0.0.1:{vendor}/v1")
     world.add_route(ROUTE, world.add_model(pk))
     found: list[Seen] = []
+    client = HttpUpstream()
     try:
         with rig.connect() as connection:
-            async with aiohttp.ClientSession() as session:
-                for number in range(times):
-                    agent = world.add_agent(routes=[ROUTE])
-                    found += await _once(session, connection, ports, agent, number)
+            for number in range(times):
+                agent = world.add_agent(routes=[ROUTE])
+                found += await _once(client, connection, ports, agent, number)
     finally:
+        await client.close()
         world.close()
     return found
 
 
 async def _once(
-    session: aiohttp.ClientSession,
+    client: HttpUpstream,
     connection: psycopg.Connection[Any],
     ports: list[int],
     agent: SeededAgent,
@@ -118,12 +123,12 @@ async def _once(
     cuts: list[float] = [0.0 for _ in ports]
     ready = [asyncio.Event() for _ in ports]
     tasks = [
-        asyncio.create_task(_follow(session, port, agent, cuts, index, ready[index]))
+        asyncio.create_task(_follow(client, port, agent, cuts, index, ready[index]))
         for index, port in enumerate(ports)
     ]
     await asyncio.gather(*(event.wait() for event in ready))
     callers = [
-        asyncio.create_task(_call_on(session, port, agent, seen[index]))
+        asyncio.create_task(_call_on(client, port, agent, seen[index]))
         for index, port in enumerate(ports)
     ]
     await asyncio.sleep(_SETTLE_SECONDS)
@@ -154,35 +159,33 @@ def _judge(each: Seen, cut: float, committed: float) -> None:
 
 
 async def _follow(
-    session: aiohttp.ClientSession, port: int, agent: SeededAgent, cuts: list[float], index: int,
+    client: HttpUpstream, port: int, agent: SeededAgent, cuts: list[float], index: int,
     ready: asyncio.Event,
 ) -> None:  # fmt: skip
     """Open a stream and wait until it is cut."""
     body = {"model": ROUTE, "messages": [{"role": "user", "content": "on"}], "stream": True}
-    url = f"http://127.0.0.1:{port}/v1/chat/completions"
-    async with session.post(url, json=body, headers=_headers(agent)) as answer:
-        async for chunk in answer.content.iter_any():
-            ready.set()
-            if b'"error"' in chunk:
-                cuts[index] = time.perf_counter()
-                return
+    address = URL(f"http://127.0.0.1:{port}/v1/chat/completions")
+    asked = Outgoing("POST", address, _headers(agent), json.dumps(body).encode())
+    async for chunk in (await client.send(asked)).pieces():
+        ready.set()
+        if b'"error"' in chunk:
+            cuts[index] = time.perf_counter()
+            return
 
 
-async def _call_on(
-    session: aiohttp.ClientSession, port: int, agent: SeededAgent, seen: Seen
-) -> None:
+async def _call_on(client: HttpUpstream, port: int, agent: SeededAgent, seen: Seen) -> None:
     """Ask again and again; what is noted is when each call began and how it was answered."""
-    url = f"http://127.0.0.1:{port}/v1/models"
+    asked = Outgoing("GET", URL(f"http://127.0.0.1:{port}/v1/models"), _headers(agent))
     while True:
         began = time.perf_counter()
-        async with session.get(url, headers=_headers(agent)) as answer:
-            await answer.read()
-            seen.starts.append((began, answer.status))
+        answer = await client.send(asked)
+        await answer.read(_ANSWER_BYTES)
+        seen.starts.append((began, answer.status))
         await asyncio.sleep(_EVERY_SECONDS)
 
 
 def _headers(agent: SeededAgent) -> dict[str, str]:
-    return {"authorization": f"Bearer {agent.key}"}
+    return {"authorization": f"Bearer {agent.key}", "content-type": "application/json"}
 
 
 def _spread(values: list[float | None]) -> dict[str, float | None]:
