@@ -47,7 +47,8 @@ from routing.gateway.passages import passage_to
 from routing.gateway.pipeline import Pipeline
 from routing.gateway.probe import VendorProbe
 from routing.gateway.protection import read_protection
-from routing.gateway.recording import Attempt, Outcome, Recorder
+from routing.gateway.recording.attempt import Attempt, Outcome
+from routing.gateway.recording.recorder import Recorder
 from routing.gateway.relay import Relays
 from routing.gateway.screening import DataScreen
 from routing.gateway.shadow import ShadowRunner

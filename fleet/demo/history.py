@@ -28,7 +28,9 @@ from policy.engine import Judge
 from routing.gateway.authenticate import Caller
 from routing.gateway.decide import Decider
 from routing.gateway.metering import Usage
-from routing.gateway.recording import Attempt, Outcome, Recorder, Subject, decided_facts
+from routing.gateway.recording.attempt import Attempt, Outcome, Subject
+from routing.gateway.recording.facts import Refusal, decided_facts
+from routing.gateway.recording.recorder import Recorder
 from routing.gateway.resolve import in_order
 from routing.gateway.runs import run_named
 from routing.gateway.snapshot import Snapshot
@@ -124,7 +126,7 @@ async def _record(
     with clock.held_at(call.at):
         decision = await decider.decide(facts)
         if not decision.allow:
-            await recorder.deny(subject, route, target, decision, call.at)
+            await recorder.refuse(subject, route, target, Refusal.by_policy(decision), call.at)
             return
         attempt = Attempt(
             subject=subject,

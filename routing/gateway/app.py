@@ -23,11 +23,11 @@ from kernel.errors import DomainError, TooLarge
 from kernel.refs import new_id
 from routing.gateway import models_list
 from routing.gateway.access_log import AccessLog
-from routing.gateway.attempts import Trace
 from routing.gateway.delegation.acting import HEADER, says_for_whom
 from routing.gateway.delegation.granting import Delegating
 from routing.gateway.delegation.token import DelegationKeys
 from routing.gateway.dialects import ANTHROPIC, OPENAI, Dialect
+from routing.gateway.errand import Trace
 from routing.gateway.errors import (
     BodyBroken,
     BodyEncoded,

@@ -10,196 +10,42 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections import deque
-from dataclasses import dataclass, field, replace
-from functools import cache, partial
-from typing import Final, Protocol
+from dataclasses import replace
+from functools import partial
+from typing import Final
 
 from kernel import clock
-from kernel.errors import DomainError, NotFound, Unavailable
+from kernel.errors import DomainError, NotFound
 from ledger.entries import Fact
 from ledger.holds import NoRoom
-from policy.decision import Decision
-from routing.gateway import lifecycle
-from routing.gateway.authenticate import Caller
-from routing.gateway.breaker import Breakers, Name
-from routing.gateway.budgets import NO_BUDGETS, Budgets
-from routing.gateway.choice import Speeds
-from routing.gateway.decide import Decider
+from routing.gateway.candidates import Candidates
 from routing.gateway.dialects import wire_code
+from routing.gateway.errand import Chosen, Errand, Means, Ready, Trace, reserved_for
 from routing.gateway.errors import (
     ApprovalRequired,
     CallDenied,
     DialectMismatch,
     RouteNotDeclared,
     RouteUnserved,
-    VendorNotReady,
+    Undecided,
 )
 from routing.gateway.exchange import Exchange
 from routing.gateway.failure import STOPPED, Failure
 from routing.gateway.learning import learn
-from routing.gateway.mapping.losses import CannotTranslate
-from routing.gateway.open_calls import ClientLeft, OpenCall, OpenCalls, Patience, VendorDisabled
+from routing.gateway.open_calls import ClientLeft, OpenCall, Patience, VendorDisabled
 from routing.gateway.options import DEFAULTS, RouteOptions
-from routing.gateway.ports import Headers, Outgoing, Upstream
-from routing.gateway.recording import Attempt, Outcome, Recorder, Subject, decided_facts
-from routing.gateway.relay import Passage, Withheld
+from routing.gateway.recording.attempt import Attempt
+from routing.gateway.recording.facts import Refusal, decided_facts
+from routing.gateway.relay import Withheld
 from routing.gateway.requests import Receive
-from routing.gateway.reserving import NOTHING, Reserved, Unaffordable, WorstCase, reserve
-from routing.gateway.snapshot import Route, Target
-from routing.gateway.stops import NO_STOPS, Stopped, Stops
-from routing.gateway.tracing import SpanContext
+from routing.gateway.reserving import Reserved, Unaffordable
+from routing.gateway.snapshot import Target
+from routing.gateway.stops import Stopped
 
 # A vendor that wants to be left alone for longer than this is not waited for.
 LONGEST_PAUSE: Final = 2.0
-LEFT_ALONE: Final = "breaker_open"
 _FIRST_PAUSE: Final = 0.1
 _ROUTE_GONE: Final = (NotFound, RouteNotDeclared, RouteUnserved, DialectMismatch)
-
-
-class Undecided(Unavailable):
-    """Raised when policy could not be asked: a denial for now, and not the agent's fault."""
-
-    code = "routing.undecided"
-    title = "Policy cannot be asked right now"
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """What one snapshot says: who calls, which route, and its targets in order."""
-
-    caller: Caller
-    subject: Subject
-    route: Route
-    targets: list[Target]
-    choice: str = ""
-    passed_over: list[str] = field(default_factory=list)
-    stops: Stops = NO_STOPS
-    budgets: Budgets = NO_BUDGETS
-    delegated: dict[str, object] | None = None  # what policy is told of whom it is made for
-
-
-@dataclass(frozen=True, slots=True)
-class Ready:
-    """An attempt that may be made: allowed, and with the vendor's secret in its head."""
-
-    chosen: Chosen
-    target: Target
-    decision: Decision
-    passage: Passage
-    outgoing: Outgoing
-
-
-@dataclass(slots=True)
-class Trace:
-    """What is known of a call so far; its headers are on every answer, refusals included."""
-
-    run_id: str = ""
-    entry_id: str = ""
-    route: str = ""
-    target: Target | None = None
-    outcome: Outcome | None = None
-    fallbacks: int = 0  # attempts and targets left alone before the one that this is about
-    fallback_reason: str = ""
-    span: SpanContext | None = None
-    vendor_seconds: float = 0.0
-
-    def headers(self) -> Headers:
-        found: Headers = []
-        if self.run_id:
-            found.append((b"x-unsprawl-run", self.run_id.encode()))
-        if self.entry_id:
-            found.append((b"x-unsprawl-entry", self.entry_id.encode()))
-        if self.route:
-            found.append((b"x-unsprawl-route", self.route.encode()))
-        if self.target is not None:
-            found.append((b"x-unsprawl-model", header_value(self.target.model.name)))
-            found.append((b"x-unsprawl-vendor", self.target.vendor.name.encode()))
-        if self.fallbacks:
-            told = f"{self.fallbacks};reason={self.fallback_reason}"
-            found.append((b"x-unsprawl-fallback", told.encode()))
-        if self.target is not None:
-            found += lifecycle.headers(self.target)
-        return found
-
-
-def header_value(text: str) -> bytes:
-    """Return a text as a header can carry it."""
-    return text.encode("ascii", "replace").translate(None, b"\r\n\0")
-
-
-class Errand(Protocol):
-    """One call as the loop sees it: what differs between kinds of calls is behind this."""
-
-    @property
-    def trace(self) -> Trace: ...
-    @property
-    def raw(self) -> bytes: ...
-    @property
-    def receive(self) -> Receive: ...
-
-    async def choose(self) -> Chosen:
-        """Choose on what is known now. Raises what keeps the call from being made."""
-
-    async def screen(self, chosen: Chosen) -> None:
-        """Make the call what may leave by this route. Raises: Withheld."""
-
-    def facts(self, chosen: Chosen, target: Target) -> dict[str, object]:
-        """Return what policy is asked about."""
-
-    def prepare(self, target: Target) -> tuple[Passage, Outgoing]:
-        """Return the way to this target, and the request.
-
-        Raises: VendorNotReady, CannotTranslate.
-        """
-
-    def worst_case(self, target: Target) -> WorstCase:
-        """Return the most that the call can use on this target."""
-
-    def attempt(self, ready: Ready, *, is_first: bool) -> Attempt:
-        """Return the attempt as its intent records it."""
-
-    def exchange(
-        self,
-        ready: Ready,
-        attempt: Attempt,
-        open_call: OpenCall,
-        patience: Patience,
-        loop: Attempts,
-    ) -> Exchange:
-        """Return the exchange that carries an attempt out."""
-
-    async def can_shadow(self, chosen: Chosen, target: Target) -> bool:
-        """Tell whether this call could be sent to a target for comparison."""
-
-    def shadow_exchange(self, ready: Ready, attempt: Attempt, open_call: OpenCall) -> Exchange:
-        """Return the exchange that carries a shadow out, and tells nobody."""
-
-
-class Shadows(Protocol):
-    """Calls that are made beside others, for comparison."""
-
-    def offer(self, means: Means, errand: Errand, chosen: Chosen, first: Attempt) -> None:
-        """Begin a shadow of a call, if its route wants one of this call. Never waits."""
-
-
-class Means(Protocol):
-    """What attempts are made with."""
-
-    @property
-    def decider(self) -> Decider: ...
-    @property
-    def recorder(self) -> Recorder: ...
-    @property
-    def upstream(self) -> Upstream: ...
-    @property
-    def open_calls(self) -> OpenCalls: ...
-    @property
-    def breakers(self) -> Breakers: ...
-    @property
-    def speeds(self) -> Speeds: ...
-    @property
-    def shadows(self) -> Shadows: ...
 
 
 class Attempts:
@@ -208,18 +54,11 @@ class Attempts:
     def __init__(self, means: Means, errand: Errand) -> None:
         self._means = means
         self._errand = errand
-        self._targets: deque[Target] = deque()
-        self._passed_over: list[str] = []
-        self._unserved: list[tuple[Name, str]] = []
-        self._skipped: list[Ready] = []
-        self._refused: tuple[Target, Decision] | None = None
-        self._not_ready: VendorNotReady | None = None
-        self._unsaid: CannotTranslate | None = None
+        self._candidates = Candidates(means, errand)
         self._first: Attempt | None = None
         self._last: Attempt | None = None
         self._repeats = 0
         self._chosen: Chosen | None = None
-        self._listed_on: Route | None = None
         self._deadline: float | None = None
         self._unaffordable: tuple[Ready, Unaffordable] | None = None
 
@@ -232,14 +71,13 @@ class Attempts:
         options = chosen.route.options
         if options.deadline_ms is not None:
             self._deadline = time.monotonic() + options.deadline_ms / 1000
-        self._targets, self._listed_on = deque(chosen.targets), chosen.route
-        self._passed_over = [*chosen.passed_over]
+        self._candidates.begin(chosen)
         await self._screen(chosen)
         ready = await self._next(chosen)
         if ready is None:
             await self._refuse(chosen)
             raise RouteUnserved
-        self._refused = None  # it is on record with the attempt that is made instead
+        self._candidates.refused = None  # on record with the attempt that is made instead
         return ready
 
     async def _screen(self, chosen: Chosen) -> None:
@@ -249,29 +87,32 @@ class Attempts:
             error, trace = withheld.error, self._errand.trace
             if chosen.targets:
                 trace.target = chosen.targets[0]
-                trace.entry_id = await self._means.recorder.withhold(
-                    chosen.subject, chosen.route, trace.target, withheld, clock.now(),
-                    after=self._last,
-                )  # fmt: skip
+                refusal = Refusal.by_screen(withheld)
+                trace.entry_id = await self._record_refusal(chosen, trace.target, refusal)
                 error.facts["entry"] = trace.entry_id
             raise error from None
 
     async def _refuse(self, chosen: Chosen) -> None:
-        if self._not_ready is not None:
-            raise self._not_ready
-        if self._refused is None:
-            if self._unsaid is not None:
-                raise self._unsaid
+        """Raise what kept the call from every target, if one thing did more than be absent."""
+        candidates, trace = self._candidates, self._errand.trace
+        if candidates.not_ready is not None:
+            raise candidates.not_ready
+        if candidates.refused is None:
+            if candidates.unsaid is not None:
+                raise candidates.unsaid
             return
-        trace, (target, decision) = self._errand.trace, self._refused
-        trace.target = target
+        trace.target, decision = candidates.refused
         if not decision.is_lasting:
             raise Undecided(decision.reason, rule=decision.rule)
-        trace.entry_id = await self._means.recorder.deny(
-            chosen.subject, chosen.route, target, decision, clock.now()
-        )
+        refusal = Refusal.by_policy(decision)
+        trace.entry_id = await self._record_refusal(chosen, trace.target, refusal)
         kind = ApprovalRequired if decision.ask else CallDenied
         raise kind(decision.reason, rule=decision.rule, entry=trace.entry_id)
+
+    async def _record_refusal(self, chosen: Chosen, target: Target, refusal: Refusal) -> str:
+        return await self._means.recorder.refuse(
+            chosen.subject, chosen.route, target, refusal, clock.now(), after=self._last
+        )
 
     # --- each
 
@@ -304,8 +145,8 @@ class Attempts:
         if self._last is not None and self._last.target.breaker != target.breaker:
             self._repeats = 0
         trace.target = target
-        trace.fallbacks = len(self._unserved)
-        trace.fallback_reason = self._unserved[-1][1] if self._unserved else ""
+        trace.fallbacks = self._candidates.fallbacks
+        trace.fallback_reason = self._candidates.fallback_reason
         open_call = self._open(ready)
         begun = time.monotonic()
         attempt, outcome, failure = None, None, None
@@ -318,7 +159,9 @@ class Attempts:
             if ready.chosen.route.shadow is not None and attempt.number == 1:
                 means.shadows.offer(means, errand, ready.chosen, attempt)
             open_call.watch_with(partial(_watch, errand.receive, open_call))
-            exchange = errand.exchange(ready, attempt, open_call, self._patience(ready), self)
+            exchange = errand.exchange(
+                ready, attempt, open_call, self._patience(ready), self.goes_on_after
+            )
             outcome = await exchange.carry_out(ready.outgoing, means.upstream, means.recorder)
             trace.outcome, failure = outcome, exchange.failure
             trace.vendor_seconds += outcome.vendor_seconds
@@ -347,33 +190,31 @@ class Attempts:
         reserved = reserved_for(
             self._means, self._errand, ready.chosen, ready.target, is_first=self._first is None
         )
-        before = self._first, self._last, self._passed_over
         attempt = self._attempt(ready, reserved)
         try:
             await self._means.recorder.intend(attempt, self._errand.raw)
         except NoRoom as full:
-            self._first, self._last, self._passed_over = before
             raise Unaffordable.of(full, reserved.holds) from None
-        self._unaffordable = None  # it is on record with this one, as passed over
+        self._first, self._last = self._first or attempt, attempt
+        # Whom it passed over is on record with it, those that no budget let pass among them.
+        self._candidates.passed_over = []
+        self._unaffordable = None
         return attempt
 
     async def _instead_of(self, ready: Ready, refusal: Unaffordable) -> Ready | None:
         """Return another target to try in place of one that a budget does not let pass."""
         self._unaffordable = self._unaffordable or (ready, refusal)
-        self._skipped = [each for each in self._skipped if each is not ready]
-        self._pass_over(ready.target, f"budget {refusal.limit.public_id}")
+        self._candidates.drop(ready, f"budget {refusal.limit.public_id}")
         return await self._next(ready.chosen)
 
     async def _unafforded(self) -> DomainError:
         """Record that no target could be afforded; return what the agent is told."""
         assert self._unaffordable is not None  # noqa: S101  callers have looked
-        (ready, refusal), trace = self._unaffordable, self._errand.trace
-        chosen, target, now = ready.chosen, ready.target, clock.now()
-        error = refusal.error(chosen.caller.agent, target, now)
-        told = error.status, wire_code(error)
-        entry_id = await self._means.recorder.deny_spending(
-            chosen.subject, chosen.route, target, refusal, now, told=told, after=self._last
-        )
+        (ready, unaffordable), trace = self._unaffordable, self._errand.trace
+        chosen, target = ready.chosen, ready.target
+        error = unaffordable.error(chosen.caller.agent, target, clock.now())
+        refusal = Refusal.by_budget(unaffordable, (error.status, wire_code(error)))
+        entry_id = await self._record_refusal(chosen, target, refusal)
         if self._last is None:
             trace.target, trace.entry_id = target, entry_id
             error.facts["entry"] = entry_id
@@ -381,12 +222,11 @@ class Attempts:
 
     def _attempt(self, ready: Ready, reserved: Reserved) -> Attempt:
         decided: dict[str, Fact] = {**decided_facts(ready.decision), **ready.passage.facts}
-        if self._passed_over:
-            decided["passed_over"] = self._passed_over
-            self._passed_over = []
+        if self._candidates.passed_over:
+            decided["passed_over"] = self._candidates.passed_over
         first, last = self._first, self._last
         made = self._errand.attempt(ready, is_first=first is None)
-        made = replace(
+        return replace(
             made,
             decided={**made.decided, **decided},
             fallback_reason=self._errand.trace.fallback_reason,
@@ -395,8 +235,6 @@ class Attempts:
             number=last.number + 1 if last is not None else made.number,
             reserved=reserved,
         )
-        self._first, self._last = first or made, made
-        return made
 
     def _patience(self, ready: Ready) -> Patience:
         patience = self._means.open_calls.patience
@@ -411,88 +249,32 @@ class Attempts:
             return False
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return False
-        return bool(self._targets) or self._may_repeat(failure)
+        return self._candidates.are_left or self._may_repeat(failure)
 
     async def _go_on(self, ready: Ready, failure: Failure) -> Ready | None:
-        self._unserved.append((ready.target.breaker, failure.reason))
+        self._candidates.note_unserved(ready.target, failure.reason)
         if self._may_repeat(failure):
             self._repeats += 1
-            self._targets.appendleft(ready.target)
+            self._candidates.put_back(ready.target)
             if not await self._wait(ready, self._pause(failure)):
                 return None
         try:
             chosen = await self._errand.choose()
         except _ROUTE_GONE:
             return None
-        if chosen.route is not self._listed_on:
+        if not self._candidates.are_listed_on(chosen.route):
             await self._screen(chosen)  # the route may say something else by now
         found = await self._next(chosen)
-        if found is None and self._refused is not None:
-            target, decision = self._refused
-            await self._means.recorder.deny(
-                chosen.subject, chosen.route, target, decision, clock.now(), after=self._last
-            )
+        if found is None and self._candidates.refused is not None:
+            target, decision = self._candidates.refused
+            await self._record_refusal(chosen, target, Refusal.by_policy(decision))
         return found
 
     async def _next(self, chosen: Chosen) -> Ready | None:
-        """Return the next target that is there, allowed, lent a secret, and not left alone."""
-        while self._targets:
-            listed = self._targets.popleft()
-            target = self._as_it_is(chosen, listed)
-            if target is None:
-                self._pass_over(listed, "disabled")
-            elif (ready := await self._consider(chosen, target)) is not None:
-                self._chosen = chosen
-                return ready
-        if self._first is None and self._skipped:
-            return self._least_bad(chosen)
-        return None
-
-    def _as_it_is(self, chosen: Chosen, target: Target) -> Target | None:
-        if chosen.stops and chosen.stops.of_target(target):
-            return None
-        if chosen.route is self._listed_on:
-            return target
-        now = (*chosen.targets, *chosen.route.targets)
-        found = next((each for each in now if each.breaker == target.breaker), None)
-        return found if found is not None and found.is_enabled else None
-
-    async def _consider(self, chosen: Chosen, target: Target) -> Ready | None:
-        decision = await self._means.decider.decide(self._errand.facts(chosen, target))
-        if not decision.allow:
-            self._refused = self._refused or (target, decision)
-            self._pass_over(target, decision.rule)
-            return None
-        try:
-            passage, outgoing = self._errand.prepare(target)
-        except VendorNotReady as error:
-            self._not_ready = self._not_ready or error
-            self._pass_over(target, "vendor_not_ready")
-            return None
-        except CannotTranslate as error:
-            self._unsaid = self._unsaid or error
-            self._pass_over(target, f"cannot_translate {error.facts.get('param')}")
-            return None
-        ready = Ready(chosen, target, decision, passage, outgoing)
-        if self._means.breakers.takes(target.breaker, time.monotonic()):
-            return ready
-        self._skipped.append(ready)
-        self._unserved.append((target.breaker, LEFT_ALONE))
-        self._pass_over(target, LEFT_ALONE)
-        return None
-
-    def _least_bad(self, chosen: Chosen) -> Ready:
-        # A vendor's own answer tells an agent more than a refusal of ours would, and one call
-        # more than the breakers allow is how a wrong guess of theirs is found out.
-        breakers = self._means.breakers
-        found = min(self._skipped, key=lambda each: breakers.opens_again(each.target.breaker))
-        name = found.target.breaker
-        self._unserved = [each for each in self._unserved if each[0] != name]
-        self._chosen = chosen
+        found = await self._candidates.next(chosen, is_first=self._first is None)
+        if found is not None:
+            self._chosen = chosen
         return found
-
-    def _pass_over(self, target: Target, why: str) -> None:
-        self._passed_over.append(f"{target}: {why}")
 
     # --- the same again
 
@@ -529,22 +311,6 @@ class Attempts:
         finally:
             calls.remove(open_call)
         return True
-
-
-def reserved_for(
-    means: Means, errand: Errand, chosen: Chosen, target: Target, *, is_first: bool
-) -> Reserved:
-    """Return what an attempt has to hold before it may leave. Raises: Unaffordable."""
-    if not chosen.budgets:
-        return NOTHING
-    agent, model = chosen.caller.agent, target.model
-    limits = chosen.budgets.of(
-        agent.public_id, agent.team, chosen.route.name, target.vendor.public_id, model.name
-    )
-    if not limits:
-        return NOTHING
-    worst = cache(partial(errand.worst_case, target))
-    return reserve(limits, worst, model, means.recorder.levels, clock.now(), is_first=is_first)
 
 
 def _tell_of_trace(trace: Trace, ready: Ready, attempt: Attempt) -> None:

@@ -35,12 +35,14 @@ def eligible_targets(
     snapshot: Snapshot,
 ) -> Eligible:
     """Choose among a route's targets. Raises: Stopped, DialectMismatch, the wire's refusal."""
-    if not snapshot.stops:
-        return _able(wire, body, route, ordered, kept, snapshot)
-    if refusal := snapshot.stops.of_aim("", "", route.public_id):
+    stops = snapshot.stops
+    if stops and (refusal := stops.of_aim("", "", route.public_id)):
         raise refusal
-    found = _able(wire, body, route, ordered, kept, snapshot)
-    return _not_stopped(found, snapshot.stops)
+    if kept is not None:
+        found = _where_kept(wire, body, route, kept, snapshot)
+    else:
+        found = _able(wire, route, ordered)
+    return _not_stopped(found, stops) if stops else found
 
 
 def _not_stopped(found: Eligible, stops: Stops) -> Eligible:
@@ -58,16 +60,7 @@ def _not_stopped(found: Eligible, stops: Stops) -> Eligible:
     return Eligible(targets, passed_over)
 
 
-def _able(
-    wire: Wire,
-    body: CallBody,
-    route: Route,
-    ordered: list[Target],
-    kept: StoredResponse | None,
-    snapshot: Snapshot,
-) -> Eligible:
-    if kept is not None:
-        return _where_kept(wire, body, route, kept, snapshot)
+def _able(wire: Wire, route: Route, ordered: list[Target]) -> Eligible:
     targets: list[Target] = []
     others: list[Target] = []
     for target in ordered:

@@ -13,7 +13,7 @@
     │                         NoSuchVendor
     ├── MethodNotTaken   405
     ├── Throttled        429  LimitReached
-    ├── Unavailable      503  NotGoverned, RouteUnserved, VendorNotReady, ShuttingDown
+    ├── Unavailable      503  NotGoverned, Undecided, RouteUnserved, VendorNotReady, ShuttingDown
     └── VendorFault      502  VendorUnreachable, VendorCut, VendorGarbage, VendorRedirected,
                          504  VendorSlow
 
@@ -267,6 +267,13 @@ class NotGoverned(Unavailable):
 
     code = "routing.not_governed"
     title = "Calls cannot be governed right now, so none are made. Try again shortly."
+
+
+class Undecided(Unavailable):
+    """Raised when policy could not be asked: a denial for now, and not the agent's fault."""
+
+    code = "routing.undecided"
+    title = "Policy cannot be asked right now"
 
 
 class RouteUnserved(Unavailable):

@@ -13,7 +13,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Final
 
 from kernel.errors import DomainError
@@ -25,41 +24,24 @@ from routing.gateway.errors import (
     VendorGarbage,
     VendorRedirected,
     VendorSlow,
-    VendorUnreachable,
 )
 from routing.gateway.failure import STREAM_ERROR, Failure, failure_of
 from routing.gateway.forward import secret_in, to_agent, without
 from routing.gateway.lifecycle import is_substituted, substitution_mark
-from routing.gateway.metering import Usage, reported_error
+from routing.gateway.metering import reported_error
 from routing.gateway.open_calls import ClientLeft, OpenCall, Patience
 from routing.gateway.options import BROKEN
 from routing.gateway.ports import Headers, Outgoing, Reply, Upstream
+from routing.gateway.progress import Progress
 from routing.gateway.rates import but_ours
-from routing.gateway.recording import Attempt, Outcome, Recorder
+from routing.gateway.recording.attempt import Attempt, Outcome
+from routing.gateway.recording.recorder import Recorder
 from routing.gateway.relay import NOTHING, Relay
 from routing.gateway.requests import Answer, Request
 from routing.gateway.sse import Event, EventSplitter
-from routing.gateway.wires.wire import Report, StreamReading, Verdict, Wire, read_json
+from routing.gateway.wires.wire import StreamReading, Verdict, Wire, read_json
 
 ANSWER_LIMIT: Final = 48 * 1024 * 1024
-STREAM_KEPT: Final = 32 * 1024 * 1024
-
-
-@dataclass(slots=True)
-class Progress:
-    """What has come back so far."""
-
-    was_sent: bool = False
-    http_status: int = 0
-    first_byte_ms: int | None = None
-    report: Report = field(default_factory=Report)
-    is_stream: bool = False
-    body: bytes = b""
-    delivered: list[bytes] = field(default_factory=list)
-    delivered_bytes: int = 0
-    terminal: Event | None = None
-    is_mid_event: bool = False
-    was_withheld: bool = False
 
 
 class Exchange:
@@ -307,11 +289,8 @@ class Exchange:
         return self._goes_on_after(Failure(BROKEN, STREAM_ERROR))
 
     async def _deliver(self, piece: bytes) -> None:
-        came = self._came
         await self._begin()
-        came.delivered_bytes += len(piece)
-        if came.delivered_bytes <= STREAM_KEPT:
-            came.delivered.append(piece)
+        self._came.keep(piece)
         self._open_call.expect(self._patience.reader, ClientLeft())
         await self._answer.write(piece)
         self._open_call.expect(self._patience.idle, VendorSlow())
@@ -329,21 +308,16 @@ class Exchange:
 
     def _outcome(self, status: str, error: DomainError | None, ending: bytes) -> Outcome:
         came = self._came
-        is_cut = came.delivered_bytes > STREAM_KEPT
-        is_stream = came.is_stream and not came.body
-        payload = b"".join([*came.delivered, ending]) if is_stream else came.body
-        if came.was_withheld:
-            payload = b""
         return Outcome(
             status=status,
             http_status=came.http_status,
-            usage=self._usage(error),
-            payload=payload,
+            usage=came.usage(self._wire, self._body, error),
+            payload=came.payload(ending),
             duration_ms=self._elapsed_ms(),
             first_byte_ms=came.first_byte_ms,
             reported_model=came.report.model,
             error_code=error.code.partition(".")[2] if error else came.report.error_code,
-            is_payload_cut=is_cut,
+            is_payload_cut=came.is_cut,
             is_substituted=is_substituted(self._attempt.target, came.report.model),
             response_id=came.report.response_id,
             is_kept=came.report.is_kept,
@@ -351,22 +325,6 @@ class Exchange:
             facts=NOTHING if self._relay is None else self._relay.facts(),
             vendor_seconds=self._vendor_seconds,
         )
-
-    def _usage(self, error: DomainError | None) -> Usage:
-        came = self._came
-        if not self._wire.is_metered:
-            return Usage()
-        if came.report.usage is not None:
-            return came.report.usage
-        was_served = came.was_sent and not isinstance(error, VendorUnreachable)
-        if not was_served or came.http_status >= 300:
-            return Usage()
-        if came.is_stream:
-            events = EventSplitter(self._wire.hold).feed(b"".join(came.delivered))
-            documents = [event.data for event in events if event.data]
-        else:
-            documents = [came.body]
-        return self._wire.guess(self._body, documents, came.report.so_far)
 
     async def _finish(self, error: DomainError | None, ending: bytes) -> None:
         if self._came.is_stream and error is None and not self._came.body:

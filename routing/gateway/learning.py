@@ -8,7 +8,7 @@ from typing import Protocol
 from routing.gateway.breaker import Breakers
 from routing.gateway.choice import Speeds
 from routing.gateway.failure import STOPPED, Failure
-from routing.gateway.recording import Attempt, Outcome
+from routing.gateway.recording.attempt import Attempt, Outcome
 
 
 class Lessons(Protocol):

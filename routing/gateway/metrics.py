@@ -22,7 +22,7 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 
-from routing.gateway.recording import Outcome
+from routing.gateway.recording.attempt import Outcome
 from routing.gateway.snapshot import Target
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"

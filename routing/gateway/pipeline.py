@@ -1,7 +1,7 @@
 """The life of a call.
 
-    authenticate → read → resolve → decide → lend → record the intent → forward → meter →
-    record the result → answer
+    authenticate → read → resolve → screen → decide → lend → reserve and record the intent →
+    forward → meter → record the result and settle → answer
 
 From resolve on it is an attempt, and `Attempts` makes another one when a target fails; from
 forward on it is an `Exchange`. Every step takes what the one before it made and raises a
@@ -22,7 +22,7 @@ from kernel import clock
 from kernel.errors import DomainError
 from kernel.keys import PepperRing
 from kernel.refs import new_id
-from routing.gateway.attempts import Attempts, Chosen, Ready, Shadows, Trace
+from routing.gateway.attempts import Attempts
 from routing.gateway.authenticate import Caller, authenticate, caller_refusal
 from routing.gateway.body import CallBody
 from routing.gateway.breaker import Breakers
@@ -31,6 +31,7 @@ from routing.gateway.decide import Decider
 from routing.gateway.delegation.acting import acting_in, says_for_whom
 from routing.gateway.delegation.token import DelegationKeys
 from routing.gateway.eligible import eligible_targets
+from routing.gateway.errand import Chosen, Ready, Shadows, Trace
 from routing.gateway.errors import (
     AgentNotApproved,
     AgentSuspended,
@@ -57,7 +58,8 @@ from routing.gateway.ports import (
     Upstream,
 )
 from routing.gateway.rates import rate_headers
-from routing.gateway.recording import Attempt, Recorder, Subject
+from routing.gateway.recording.attempt import Attempt, Subject
+from routing.gateway.recording.recorder import Recorder
 from routing.gateway.relay import STRAIGHT, Asked, Passage, Relays
 from routing.gateway.requests import Answer, Receive, Request, read_body, stopwatch
 from routing.gateway.reserving import WorstCase, worst_case
@@ -278,11 +280,11 @@ class _Call:
         attempt: Attempt,
         open_call: OpenCall,
         patience: Patience,
-        loop: Attempts,
+        goes_on_after: Callable[[Failure], bool],
     ) -> Exchange:
         return Exchange(
             request=self.request,
-            answer=self.answer,
+            answer=Answer(_to_nobody, self.receive) if attempt.is_shadow else self.answer,
             attempt=attempt,
             wire=self.wire,
             reader=ready.passage.wire,
@@ -290,14 +292,13 @@ class _Call:
             body=self._asked.body,
             open_call=open_call,
             patience=patience,
-            marks=[
-                *self.trace.headers(),
-                *marks(ready.passage),
-                *self._rates(attempt),
-            ],
+            marks=[] if attempt.is_shadow else self._marks(ready, attempt),
             elapsed_ms=self.request.elapsed_ms if attempt.number == 1 else stopwatch(),
-            goes_on_after=loop.goes_on_after,
+            goes_on_after=goes_on_after,
         )
+
+    def _marks(self, ready: Ready, attempt: Attempt) -> Headers:
+        return [*self.trace.headers(), *marks(ready.passage), *self._rates(attempt)]
 
     async def can_shadow(self, chosen: Chosen, target: Target) -> bool:
         if self.kept is not None or not self.wire.is_metered:
@@ -309,22 +310,6 @@ class _Call:
             return False
         return True
 
-    def shadow_exchange(self, ready: Ready, attempt: Attempt, open_call: OpenCall) -> Exchange:
-        return Exchange(
-            request=self.request,
-            answer=Answer(_to_nobody, self.receive),
-            attempt=attempt,
-            wire=self.wire,
-            reader=ready.passage.wire,
-            relay=self.pipeline.relays.relay(self._asked, ready.target, ready.passage),
-            body=self._asked.body,
-            open_call=open_call,
-            patience=self.pipeline.open_calls.patience,
-            marks=[],
-            elapsed_ms=stopwatch(),
-            goes_on_after=_never,
-        )
-
     def _rates(self, attempt: Attempt) -> Headers:
         if not (holds := attempt.reserved.holds):
             return []
@@ -334,10 +319,6 @@ class _Call:
 
 async def _to_nobody(message: Mapping[str, Any]) -> None:
     """Send nothing: what a shadow is answered is on record, and nowhere else."""
-
-
-def _never(failure: Failure) -> bool:
-    return False
 
 
 def _run_for(caller: Caller, run: RunName) -> RunName:

@@ -25,7 +25,8 @@ from routing.gateway.lend import Lender
 from routing.gateway.metering import Usage, reported_error, reported_model
 from routing.gateway.open_calls import OpenCalls
 from routing.gateway.ports import Outgoing, Snapshots, Upstream
-from routing.gateway.recording import Attempt, Outcome, Recorder, Subject
+from routing.gateway.recording.attempt import Attempt, Outcome, Subject
+from routing.gateway.recording.recorder import Recorder
 from routing.gateway.requests import Receive, Request, read_body
 from routing.gateway.snapshot import Model, Snapshot, Target, Vendor
 from routing.gateway.wires.chat import Chat

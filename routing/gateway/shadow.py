@@ -20,11 +20,12 @@ import structlog
 from kernel.errors import DomainError
 from ledger.entries import Fact
 from ledger.holds import NoRoom
-from routing.gateway.attempts import Chosen, Errand, Means, Ready, reserved_for
+from routing.gateway.errand import Chosen, Errand, Means, Ready, reserved_for
 from routing.gateway.errors import VendorNotReady
 from routing.gateway.failure import Failure
 from routing.gateway.learning import learn
-from routing.gateway.recording import Attempt, Outcome, decided_facts
+from routing.gateway.recording.attempt import Attempt, Outcome
+from routing.gateway.recording.facts import decided_facts
 from routing.gateway.reserving import Unaffordable
 from routing.gateway.snapshot import Target
 
@@ -123,10 +124,14 @@ async def _carry_out(
         if open_call.cause is not None:
             raise open_call.cause  # stopped, or taken back: a shadow least of all goes there
         await means.recorder.intend(attempt, errand.raw)
-        exchange = errand.shadow_exchange(ready, attempt, open_call)
+        exchange = errand.exchange(ready, attempt, open_call, means.open_calls.patience, _never)
         outcome = await exchange.carry_out(outgoing, means.upstream, means.recorder)
         failure = exchange.failure
     finally:
         means.open_calls.remove(open_call)
         learn(means, attempt, outcome, failure, begun)
     return outcome.status
+
+
+def _never(failure: Failure) -> bool:
+    return False

@@ -23,8 +23,8 @@ from routing.gateway.labels import label_of
 from routing.gateway.requests import Request
 
 if TYPE_CHECKING:
-    from routing.gateway.attempts import Trace
-    from routing.gateway.recording import Attempt, Outcome
+    from routing.gateway.errand import Trace
+    from routing.gateway.recording.attempt import Attempt, Outcome
 
 SERVER: Final = 2
 CLIENT: Final = 3

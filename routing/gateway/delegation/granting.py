@@ -30,7 +30,8 @@ from routing.gateway.delegation.token import (
     DelegationKeys,
     Link,
 )
-from routing.gateway.recording import Recorder, Subject
+from routing.gateway.recording.attempt import Subject
+from routing.gateway.recording.recorder import Recorder
 from routing.gateway.requests import Request
 from routing.gateway.runs import RunName, run_named, run_of
 from routing.gateway.snapshot import Agent, Snapshot

@@ -14,10 +14,10 @@ from typing import Final
 from kernel.errors import Denied
 from ledger.entries import Fact
 from policy.decision import TOOLS, Decision
-from routing.gateway.attempts import Undecided
 from routing.gateway.body import CallBody
 from routing.gateway.decide import Decider
-from routing.gateway.recording import decided_facts
+from routing.gateway.errors import Undecided
+from routing.gateway.recording.facts import decided_facts
 from routing.gateway.relay import Asked, Withheld
 from routing.gateway.snapshot import Agent, Route
 from routing.gateway.tools.declared import DeclaredTools, SharedTools

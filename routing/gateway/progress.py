@@ -1,0 +1,70 @@
+"""What has come back of one attempt so far, and what that comes to on record.
+
+Owns how much of a stream is kept, and what is counted where the vendor reported nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from kernel.errors import DomainError
+from routing.gateway.body import CallBody
+from routing.gateway.errors import VendorUnreachable
+from routing.gateway.metering import Usage
+from routing.gateway.sse import Event, EventSplitter
+from routing.gateway.wires.wire import Report, Wire
+
+STREAM_KEPT: Final = 32 * 1024 * 1024
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far an attempt has come."""
+
+    was_sent: bool = False
+    http_status: int = 0
+    first_byte_ms: int | None = None
+    report: Report = field(default_factory=Report)
+    is_stream: bool = False
+    body: bytes = b""
+    delivered: list[bytes] = field(default_factory=list)
+    delivered_bytes: int = 0
+    terminal: Event | None = None
+    is_mid_event: bool = False
+    was_withheld: bool = False
+
+    @property
+    def is_cut(self) -> bool:
+        """Tell whether more of a stream was delivered than is kept."""
+        return self.delivered_bytes > STREAM_KEPT
+
+    def keep(self, piece: bytes) -> None:
+        """Note a piece of a stream that goes to the agent."""
+        self.delivered_bytes += len(piece)
+        if self.delivered_bytes <= STREAM_KEPT:
+            self.delivered.append(piece)
+
+    def payload(self, ending: bytes) -> bytes:
+        """Return what the agent was given, or is about to be."""
+        if self.was_withheld:
+            return b""
+        if self.is_stream and not self.body:
+            return b"".join([*self.delivered, ending])
+        return self.body
+
+    def usage(self, wire: Wire, body: CallBody, error: DomainError | None) -> Usage:
+        """Return what the vendor reports; else a guess, if it has served anything."""
+        if not wire.is_metered:
+            return Usage()
+        if self.report.usage is not None:
+            return self.report.usage
+        was_served = self.was_sent and not isinstance(error, VendorUnreachable)
+        if not was_served or self.http_status >= 300:
+            return Usage()
+        if self.is_stream:
+            events = EventSplitter(wire.hold).feed(b"".join(self.delivered))
+            documents = [event.data for event in events if event.data]
+        else:
+            documents = [self.body]
+        return wire.guess(body, documents, self.report.so_far)

@@ -1,0 +1,247 @@
+"""What the gateway puts on the record: intents, results and refusals.
+
+Owns when an entry is durable, and what is owed to the record when it could not be written:
+an outcome that happened is recorded later, an intent that may be durable is concluded.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Final
+
+from kernel import clock
+from kernel.refs import Ref, new_id
+from ledger.entries import Fact, Fields
+from ledger.holds import Levels, Move
+from ledger.journal import JournalDown, NotRecordable, Row
+from ledger.verbs import Verb
+from routing.gateway.metering import Usage
+from routing.gateway.ports import DataKeys, Ledger
+from routing.gateway.recording.attempt import NEVER_LEFT, Attempt, Outcome, Subject
+from routing.gateway.recording.facts import Refusal, intent_facts, result_facts
+from routing.gateway.recording.payloads import cleaned, sealed
+from routing.gateway.recording.rows import RowsAlongside, call_row, stored_row
+from routing.gateway.snapshot import Route, Target
+
+_OWED_KEPT: Final = 10_000
+
+_VERBS: Final = {
+    "ok": Verb.CALL_COMPLETED,
+    "error": Verb.CALL_FAILED,
+    "incomplete": Verb.CALL_CUT,
+    "cancelled": Verb.CALL_CANCELLED,
+}
+
+
+class Recorder:
+    """Writes the gateway's entries. Each method returns when its entry is durable."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        keys: DataKeys,
+        on_outcome: Callable[[Attempt, Outcome], None] = lambda attempt, outcome: None,
+    ) -> None:
+        self._on_outcome = on_outcome
+        self._ledger = ledger
+        self._keys = keys
+        self._rows = RowsAlongside()
+        self._owed: deque[tuple[Attempt, Outcome]] = deque(maxlen=_OWED_KEPT)
+        self._unsure: dict[str, Attempt] = {}
+
+    @property
+    def levels(self) -> Levels:
+        return self._ledger.levels
+
+    async def intend(self, attempt: Attempt, body: bytes) -> None:
+        """Record that a call is about to leave, and hold what it may cost.
+
+        Raises: JournalDown leaves; NoRoom where a budget cannot hold it.
+        """
+        subject, facts = attempt.subject, intent_facts(attempt)
+        body = await cleaned(body, attempt.operation, facts)
+        moves = [hold.taking for hold in attempt.reserved.holds]
+        payload, data_key = await sealed(self._keys, body, subject, attempt.entry_id)
+        fields = Fields(
+            kind="intent",
+            verb=Verb.CALL_INTENDED.value,
+            actor=subject.actor,
+            subject=Ref("model", attempt.target.model.public_id),
+            recorded_at=attempt.started_at,
+            agent_id=subject.agent_id,
+            facts=facts,
+            payload=payload,
+            entry_id=attempt.entry_id,
+        )
+        is_first = attempt.number == 1
+        rows = self._rows.of_run(subject, attempt.started_at) if is_first else []
+        try:
+            await self._append(fields, subject, rows, data_key, is_first=is_first, moves=moves)
+        except NotRecordable:
+            raise
+        except JournalDown:
+            # It does not leave; but its intent may be durable, and hold something.
+            if len(self._unsure) < _OWED_KEPT:
+                self._unsure[attempt.entry_id] = attempt
+            raise
+
+    async def conclude(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Record how a call ended. Raises: JournalDown leaves.
+
+        What could not be recorded now was refused to the agent, and still happened: it is
+        owed to the record.
+        """
+        self._on_outcome(attempt, outcome)
+        try:
+            await self._conclude(attempt, outcome)
+        except NotRecordable:
+            raise
+        except JournalDown:
+            self._owed.append((attempt, replace(outcome, was_withheld=True)))
+            raise
+
+    async def pay_debts(self) -> None:
+        """Record the results that are owed, as far as the journal takes them now."""
+        if (durable := self._ledger.take_doubts()) is not None:
+            unsure, self._unsure = self._unsure, {}
+            self._owed.extend(
+                (unsure[entry_id], NEVER_LEFT) for entry_id in sorted(durable & unsure.keys())
+            )
+        while self._owed:
+            attempt, outcome = self._owed[0]
+            try:
+                await self._conclude(attempt, outcome)
+            except NotRecordable:
+                pass  # somebody has concluded it meanwhile: one result per intent
+            except JournalDown:
+                return
+            self._owed.popleft()
+
+    async def _conclude(self, attempt: Attempt, outcome: Outcome) -> None:
+        subject, model, usage = attempt.subject, attempt.target.model, outcome.usage
+        cost = usage.cost_micros(model)
+        facts = result_facts(attempt, outcome, cost)
+        moves = attempt.reserved.settling(usage, cost)
+        entry_id = new_id("ent")
+        body = await cleaned(outcome.payload, attempt.operation, facts)
+        payload, data_key = await sealed(self._keys, body, subject, entry_id)
+        fields = Fields(
+            kind="result",
+            verb=_VERBS[outcome.status].value,
+            actor=subject.actor,
+            subject=Ref("model", model.public_id),
+            recorded_at=clock.now(),
+            agent_id=subject.agent_id,
+            intent_id=attempt.entry_id,
+            facts=facts,
+            payload=payload,
+            entry_id=entry_id,
+        )
+        rows = [call_row(attempt, outcome, cost)] if subject.run is not None else []
+        rows += self._rows.of_tools(attempt, outcome)
+        if outcome.is_kept and not attempt.is_shadow:
+            rows.append(stored_row(attempt, outcome))
+        await self._append(fields, subject, rows, data_key, moves=moves)
+
+    async def refuse(
+        self,
+        subject: Subject,
+        route: Route,
+        target: Target,
+        refusal: Refusal,
+        at: datetime,
+        *,
+        after: Attempt | None = None,
+    ) -> str:
+        """Record that a call was not let through; return the entry's id.
+
+        After an attempt it says only that the call could not go on: the call has its row.
+        """
+        entry_id = new_id("ent")
+        fields = Fields(
+            kind="decision",
+            verb=refusal.verb.value,
+            actor=subject.actor,
+            subject=refusal.about or Ref("route", route.public_id),
+            recorded_at=clock.now(),
+            agent_id=subject.agent_id,
+            facts=refusal.facts(subject, route, target, after),
+            entry_id=entry_id,
+        )
+        if after is not None:
+            await self._append(fields, subject, [], None)
+            return entry_id
+        attempt = Attempt(
+            subject=subject,
+            entry_id=entry_id,
+            route=route.name,
+            requested_model=route.name,
+            target=target,
+            streamed=False,
+            decided={},
+            started_at=at,
+        )
+        outcome = Outcome("denied", refusal.status, Usage(), b"", 0, error_code=refusal.error_code)
+        rows = [
+            *self._rows.of_run(subject, at),
+            call_row(attempt, outcome, None),
+            *self._rows.of_refused_tools(subject.agent_id, refusal.why.get("tools_undeclared"), at),
+        ]
+        await self._append(fields, subject, rows, None, is_first=True)
+        return entry_id
+
+    async def note(
+        self,
+        subject: Subject,
+        verb: Verb,
+        *,
+        about: Ref,
+        facts: Mapping[str, Fact],
+        rows: Sequence[Row],
+    ) -> None:
+        """Record what an agent did besides calling. Raises: JournalDown leaves."""
+        now = clock.now()
+        fields = Fields(
+            kind="change",
+            verb=verb.value,
+            actor=subject.actor,
+            subject=about,
+            recorded_at=now,
+            agent_id=subject.agent_id,
+            facts=dict(facts),
+            entry_id=new_id("ent"),
+        )
+        await self._append(fields, subject, [*self._rows.of_run(subject, now), *rows], None)
+
+    async def _append(
+        self,
+        fields: Fields,
+        subject: Subject,
+        rows: list[Row],
+        data_key: Row | None,
+        *,
+        is_first: bool = False,
+        moves: Sequence[Move] = (),
+    ) -> None:
+        if data_key is not None:
+            rows = [*rows, data_key]
+        is_new = is_first and subject.run is not None and subject.run.is_new
+        try:
+            await self._ledger.append(
+                fields, stream=subject.stream, rows=rows, is_first=is_new, moves=moves
+            )
+        except NotRecordable:
+            # Perhaps the data key was shredded meanwhile: the next call gets another one.
+            self._keys.forget(subject.scope)
+            self._rows.forget()
+            raise
+        except JournalDown:
+            self._rows.forget()
+            raise
+        if data_key is not None:
+            self._keys.confirm(str(data_key.values[0]))
+        if subject.run is not None and not subject.run.is_new:
+            self._rows.remember(subject.run.run_id)
