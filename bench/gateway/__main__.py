@@ -200,14 +200,10 @@ def run(seconds: float, rounds: int, out: Path, beside: Path | None) -> None:
 def _measured(rig: Rig, seconds: float, rounds: int, beside: Path | None) -> dict[str, Any]:
     if (os.cpu_count() or 1) >= 2:
         os.sched_setaffinity(0, {1})  # what is started from here stays there; the gateway moves
-    try:
-        rig.start()
-        with upstream() as vendor_port:
-            if beside is not None:
-                return bench_beside(rig, vendor_port, seconds, rounds, beside)
-            return bench(rig, vendor_port, seconds, rounds)
-    finally:
-        rig.stop()
+    with rig, upstream() as vendor_port:
+        if beside is not None:
+            return bench_beside(rig, vendor_port, seconds, rounds, beside)
+        return bench(rig, vendor_port, seconds, rounds)
 
 
 _PATH: Final = "/v1/chat/completions"

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 import psycopg
 from psycopg import sql
@@ -53,6 +53,17 @@ class Rig:
         self.keys_dir = home / "keys"
         self.sockets = privilege.sockets_directory()
         self.postgres = Postgres(home / "postgres", self.sockets, fsync=fsync)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
     def start(self) -> None:
         ensure_key_rings(self.keys_dir)

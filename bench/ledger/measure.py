@@ -26,9 +26,8 @@ def measure(effort: Effort) -> dict[str, Any]:
     """Verify a log of so many entries, half of them with the payload of the other half."""
     with tempfile.TemporaryDirectory(prefix="unsprawl-bench-") as home:
         Path(home).chmod(0o711)  # the server's own user passes through
-        rig = Rig(Path(home), fsync=False)  # nothing durable is measured here
-        try:
-            rig.start()
+        # Nothing durable is measured here.
+        with Rig(Path(home), fsync=False) as rig:
             with rig.postgres.connect(SUPERUSER, DATABASE) as connection:
                 bulk = Bulk(connection)
                 note_writer(bulk)
@@ -36,8 +35,6 @@ def measure(effort: Effort) -> dict[str, Any]:
                 copy_links(bulk, links_of(_calls(effort.entries // 2), key))
                 bulk.run("ANALYZE")
             return _check(rig)
-        finally:
-            rig.stop()
 
 
 def _calls(number: int) -> Iterator[Made]:

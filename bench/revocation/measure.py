@@ -58,13 +58,11 @@ def measure(effort: Effort) -> dict[str, Any]:
     """Return the distributions, in milliseconds."""
     with tempfile.TemporaryDirectory(prefix="unsprawl-bench-") as home:
         Path(home).chmod(0o711)  # the server's own user passes through
-        rig = Rig(Path(home), fsync=True)
-        try:
-            rig.start()
-            with _running(rig, Path(home)) as (ports, vendor):
-                seen = asyncio.run(_all(rig, ports, vendor, TIMES[effort.name]))
-        finally:
-            rig.stop()
+        with (
+            Rig(Path(home), fsync=True) as rig,
+            _running(rig, Path(home)) as (ports, vendor),
+        ):
+            seen = asyncio.run(_all(rig, ports, vendor, TIMES[effort.name]))
     return {
         "gateways": GATEWAYS,
         "revocations": TIMES[effort.name],

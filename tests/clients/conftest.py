@@ -22,6 +22,7 @@ import pytest
 from bench.gateway.rig import GatewayChild, Rig, World
 from tests.clients import installed
 from tests.clients.mock import VendorMock
+from tests.journeys.conftest import llama
 from tests.routing.gateway.conftest import (
     Agent,
     Client,
@@ -35,7 +36,7 @@ from tests.routing.gateway.conftest import (
     world,
 )
 
-__all__ = ["agent", "make_agent", "rig", "scripted", "served", "vendor", "world"]
+__all__ = ["agent", "llama", "make_agent", "rig", "scripted", "served", "vendor", "world"]
 
 PROGRAMS = Path(__file__).parent / "programs"
 # Those who are sent away once, to see that they come back.

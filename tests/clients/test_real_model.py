@@ -2,40 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import anthropic
 import openai
 import pytest
 
 from bench.gateway.rig import World
-from tests.journeys.conftest import ROOT, clean_environment
 from tests.routing.gateway.conftest import Client, ServedGateway, eventually
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow, pytest.mark.xdist_group("clients-b")]
-
-
-@pytest.fixture(scope="module")
-def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    directory: Path = tmp_path_factory.mktemp("llama")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "tests.journeys.tiny_model", str(directory)],
-        cwd=ROOT,
-        env=clean_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    yield server.stdout.readline().strip()
-    server.stdin.close()
-    server.wait(30)
-    server.stdout.close()
 
 
 @pytest.fixture

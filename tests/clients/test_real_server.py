@@ -5,44 +5,16 @@ The model is a tiny one with random weights: what it says is noise, how it says 
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 import anthropic
 import openai
 import pytest
 
-from tests.journeys.conftest import ROOT, clean_environment
 from tests.routing.gateway.conftest import Agent
 
 pytestmark = [pytest.mark.clients, pytest.mark.slow]
-
-
-@pytest.fixture(scope="module")
-def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the base address of a real llama.cpp server."""
-    directory: Path = tmp_path_factory.mktemp("llama")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "tests.journeys.tiny_model", str(directory)],
-        cwd=ROOT,
-        env=clean_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    address = server.stdout.readline().strip()
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1", address)
-    yield address
-    server.stdin.close()
-    server.wait(30)
-    server.stdout.close()
 
 
 def served_by(agent: Agent, address: str) -> Agent:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import signal
 import socket
@@ -193,3 +194,26 @@ def approved_agent(service: Service, name: str, *, route: str = "sandbox") -> tu
         "POST", f"reviews/{review['id']}/decisions", {"decision": "approve", "comment": "Fine."}
     )
     return owner, owner.must("POST", f"agents/{name}/keys", {})["key"]
+
+
+@pytest.fixture(scope="module")
+def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Yield the base address of a real llama.cpp server."""
+    directory: Path = tmp_path_factory.mktemp("llama")
+    server = subprocess.Popen(
+        [sys.executable, "-m", "tests.journeys.tiny_model", str(directory)],
+        cwd=ROOT,
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    assert server.stdin is not None
+    assert server.stdout is not None
+    address = server.stdout.readline().strip()
+    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1", address)
+    yield address
+    server.stdin.close()
+    server.wait(30)
+    server.stdout.close()

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
-import sys
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
-from pathlib import Path
 from typing import Any
 
 import openai
@@ -15,11 +10,9 @@ import pytest
 import requests
 
 from tests.journeys.conftest import (
-    ROOT,
     Caller,
     Service,
     approved_agent,
-    clean_environment,
     smallest_manifest,
 )
 from tests.journeys.vendor import Vendor, answer, completion, open_stream, send_chunk
@@ -191,29 +184,6 @@ def test_no_secret_is_ever_told(service: Service) -> None:
     told += "".join(log.read_text(errors="replace") for log in service.data.glob("logs/*"))
     assert SECRET not in told
     assert key not in told
-
-
-@pytest.fixture(scope="module")
-def llama(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Yield the base address of a real llama.cpp server."""
-    directory: Path = tmp_path_factory.mktemp("llama")
-    server = subprocess.Popen(
-        [sys.executable, "-m", "tests.journeys.tiny_model", str(directory)],
-        cwd=ROOT,
-        env=clean_environment(),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    assert server.stdin is not None
-    assert server.stdout is not None
-    address = server.stdout.readline().strip()
-    assert re.fullmatch(r"http://127\.0\.0\.1:\d+/v1", address)
-    yield address
-    server.stdin.close()
-    server.wait(30)
-    server.stdout.close()
 
 
 def test_an_unchanged_client_talks_to_a_real_local_model(service: Service, llama: str) -> None:

@@ -28,12 +28,8 @@ RUNS = Table(
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory) -> Iterator[Rig]:
-    made = Rig(tmp_path_factory.mktemp("holds"), fsync=False)
-    try:
-        made.start()
+    with Rig(tmp_path_factory.mktemp("holds"), fsync=False) as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture

@@ -33,12 +33,8 @@ RUNS = Table(
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory) -> Iterator[Rig]:
-    made = Rig(tmp_path_factory.mktemp("journal"), fsync=False)
-    try:
-        made.start()
+    with Rig(tmp_path_factory.mktemp("journal"), fsync=False) as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture

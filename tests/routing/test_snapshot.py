@@ -21,12 +21,8 @@ pytestmark = pytest.mark.xdist_group("snapshot")
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory) -> Iterator[Rig]:
-    made = Rig(tmp_path_factory.mktemp("snapshot"), fsync=False)
-    try:
-        made.start()
+    with Rig(tmp_path_factory.mktemp("snapshot"), fsync=False) as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture

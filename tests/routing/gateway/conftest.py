@@ -26,12 +26,8 @@ BODY = {"model": "sandbox", "messages": [{"role": "user", "content": "Say hello.
 
 @pytest.fixture(scope="session")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    made = Rig(tmp_path_factory.mktemp("gateway"), fsync=False)
-    try:
-        made.start()
+    with Rig(tmp_path_factory.mktemp("gateway"), fsync=False) as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture(scope="session")

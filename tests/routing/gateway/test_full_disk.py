@@ -43,12 +43,8 @@ def disk() -> Iterator[Path]:
 def small_rig(disk: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
     home = tmp_path_factory.mktemp("small")
     (home / "postgres").symlink_to(disk)
-    rig = Rig(home, fsync=False)
-    try:
-        rig.start()
+    with Rig(home, fsync=False) as rig:
         yield rig
-    finally:
-        rig.stop()
 
 
 def test_a_full_disk_closes_calls_and_space_opens_them(small_rig, disk, vendor):

@@ -23,12 +23,8 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kill")]
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory):
     """A cluster of its own: gateways of other tests would be asked as well."""
-    made = Rig(tmp_path_factory.mktemp("kill"), fsync=False)
-    try:
-        made.start()
+    with Rig(tmp_path_factory.mktemp("kill"), fsync=False) as made:
         yield made
-    finally:
-        made.stop()
 
 
 @pytest.fixture

@@ -18,12 +18,8 @@ pytestmark = pytest.mark.xdist_group("outages")
 
 @pytest.fixture(scope="module")
 def own_rig(tmp_path_factory):
-    rig = Rig(tmp_path_factory.mktemp("outage"), fsync=False)
-    try:
-        rig.start()
+    with Rig(tmp_path_factory.mktemp("outage"), fsync=False) as rig:
         yield rig
-    finally:
-        rig.stop()
 
 
 @pytest.fixture
