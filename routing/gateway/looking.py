@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final
 
 import orjson
@@ -90,11 +90,15 @@ class LookingStage(Stage):
         if not isinstance(document, dict):
             made = screened_text(event.raw, self._rules, self._tally)
             return [event if made is event.raw else Event(made, made)]
-        before = self._let_go(ended) if (ended := ended_by(self._operation, document)) else []
         edits: list[tuple[str, str]] = []
         pieces = list(deltas_of(self._operation, document))
+        last = {piece.channel: piece for piece in pieces}
+        ended = ended_by(self._operation, document)
+        # A text that goes on in the event that ends it is finished there, not before.
+        before = self._let_go(ended, last) if ended else []
         for piece in pieces:
-            self._piece(piece, edits, is_last=ALL in ended or piece.channel[0] in ended)
+            is_ended = ALL in ended or piece.channel[0] in ended
+            self._piece(piece, edits, is_last=is_ended and last[piece.channel] is piece)
         is_bare = self._rules.changes and _LOGPROBS in event.data and _without_logprobs(document)
         if self._rules.may_hold(event.data):
             self._others(document, {(id(piece.holder), piece.name) for piece in pieces}, edits)
@@ -120,10 +124,10 @@ class LookingStage(Stage):
             piece.holder[piece.name] = made
             edits.append((text, made))
 
-    def _let_go(self, ended: list[object]) -> list[Event]:
+    def _let_go(self, ended: list[object], but: Collection[Channel] = ()) -> list[Event]:
         events: list[Event] = []
         for channel in [*self._open]:
-            if ALL in ended or channel[0] in ended:
+            if channel not in but and (ALL in ended or channel[0] in ended):
                 passage, more = self._open.pop(channel)
                 if rest := passage.finish():
                     events.append(more(rest))
