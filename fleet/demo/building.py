@@ -22,6 +22,7 @@ from fleet.demo.company import (
     PLATFORM,
     ROUTES,
     SECURITY,
+    STOPPED,
     TEAMS,
     VENDORS,
     Plan,
@@ -50,8 +51,9 @@ from routing.actions.budgets import set_budget
 from routing.actions.models import ModelDraft, add_models
 from routing.actions.route_targets import TargetDraft
 from routing.actions.routes import put_route
+from routing.actions.stops import place_stop
 from routing.actions.vendors import VendorDraft, connect_vendor
-from routing.models import Budget, Vendor
+from routing.models import Budget, Stop, Vendor
 
 COMPANY: Final = Ref("company", "demo")
 _OLDEST_DAYS: Final = 200
@@ -114,6 +116,9 @@ def finish_company(*, actor: Actor, calls: int) -> None:
     if not Budget.objects.filter(ended_at=None, source=Budget.Source.PEOPLE).exists():
         for draft in BUDGETS:
             set_budget(draft, actor=actor)
+    if not Stop.objects.exists():
+        scope, subject, reason = STOPPED
+        place_stop(scope, subject, actor=actor, reason=reason)
     record(Verb.DEMO_LOADED, COMPANY, actor=actor.ref, facts=facts)
 
 

@@ -67,10 +67,12 @@ VENDORS: Final = {
     ),
 }  # fmt: skip
 
+# A fallback that somebody took out of use, so that the demo has a stop to look at.
+STOPPED: Final = ("model", "gemini/gemini-2.5-pro", "It names totals that are on no page.")
 # Set once the past is there, so that each begins with what this month has cost.
 BUDGETS: Final = (
-    BudgetDraft("organisation", "cost", 900_000_000, "month", reason="The year's plan."),
-    BudgetDraft("team", "cost", 120_000_000, "month", "finance", reason="Agreed with Finance."),
+    BudgetDraft("organisation", "cost", 240_000_000, "month", reason="The year's plan."),
+    BudgetDraft("team", "cost", 16_000_000, "month", "finance", reason="Agreed with Finance."),
     BudgetDraft("route", "cost", 5_000_000, "day", "reason", reason="Dear per call."),
     BudgetDraft("vendor", "requests", 600, "minute", "anthropic", reason="Our tier there."),
 )

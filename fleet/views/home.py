@@ -250,7 +250,7 @@ def _dearest(shown: Home) -> list[dict[str, Any]]:
             "label": each.name,
             "value": each.used.cost_micros,
             "display": money(each.used.cost_micros),
-            "note": f"{compact(each.used.calls)} calls",
+            "note": f"{compact(each.used.calls)} call{'' if each.used.calls == 1 else 's'}",
             "url": reverse("registry:agent", args=[each.name]) if "_" not in each.name else "",
         }
         for each in shown.dearest

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from fleet.forms.registration import ManifestForm
 from fleet.handed import handed_in, problems_of
+from fleet.queries.progress import open_reviews_of
 from fleet.views.frame import agent_page
 from kernel.errors import Conflict, Invalid, TooLarge
 from registry.actions.agents import propose_version, withdraw_version
@@ -126,6 +127,7 @@ def _shown(
     context: dict[str, Any] = {
         "rows": [(row, names.get(row.created_by, row.created_by)) for row in rows],
         "waiting": waiting,
+        "is_asked": bool(open_reviews_of(agent)) if waiting else False,
         "form": ManifestForm(initial={"text": to_yaml(shown_version(agent).manifest)}),
         "problems": [],
         "may_propose": agent.stage not in (Agent.Stage.IN_REVIEW, Agent.Stage.RETIRED),

@@ -24,8 +24,8 @@ class IssuedKeys:
             keys = keys.filter(public_id=probe.subject.id)
         count = keys.count()
         how = (
-            f"{count} unexpired keys open nothing while this stands; they work again once it is"
-            " lifted. A kill of the agent revokes them for good."
+            f"{count} {'key opens' if count == 1 else 'keys open'} nothing while this stands, and"
+            " again what they did once it is lifted. A kill of the agent revokes them for good."
             if count
             else "No key of it could be used."
         )

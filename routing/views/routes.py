@@ -175,7 +175,7 @@ def _levels(targets: list[RouteTarget]) -> list[dict[str, Any]]:
     if canaries:
         left = 100 - sum(target.canary_percent or 0 for target in canaries)
         items = [_part(target, (target.canary_percent or 0) / 100) for target in canaries]
-        rest = {"label": "everybody else, below", "value": left, "display": f"{left} %"}
+        rest = {"label": "everybody else, below", "value": left, "display": f"{left}%"}
         levels.append({"title": "Canaries", "parts": [*items, rest]})
     for number, (priority, group) in enumerate(groupby(usual, key=lambda each: each.priority)):
         title = "Tried first" if number == 0 else "Tried when those before fail"

@@ -365,7 +365,9 @@ def test_another_version_is_handed_in_and_submitted(cast: Cast, agent: Agent) ->
     page = told(cast.bob, "versions/propose/", text=text)
     assert "Version 1.1.0 is handed in" in page
     assert "Version 1.1.0" in page_of(cast.alice)
+    assert "Go and submit it" in page
     assert "Asked." in told(cast.alice, "submit/", justification="A purpose.")
+    assert "A reviewer is asked" in page_of(cast.alice, "versions/")
     assert Review.objects.get().kind == "version"
     page = told(cast.alice, "versions/propose/", text=text.replace("1.1.0", "1.2.0"))
     assert "waits to be accepted" in page
