@@ -31,6 +31,7 @@ from routing.gateway.errand import Trace
 from routing.gateway.errors import (
     BodyBroken,
     BodyEncoded,
+    InternalFault,
     MethodNotTaken,
     ModelNotFound,
     NoSuchPath,
@@ -56,13 +57,6 @@ _INTERNAL: Final = "/internal/vendors/"
 _TEST: Final = "/test"
 
 Serve = Callable[[Request, Receive, Answer, Trace], Awaitable[None]]
-
-
-class InternalFault(DomainError):
-    """Raised at the outermost boundary for what nobody expected; says nothing about it."""
-
-    code = "routing.internal_fault"
-    title = "Something went wrong in the gateway; its log says what."
 
 
 class Life(Protocol):

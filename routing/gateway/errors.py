@@ -13,6 +13,7 @@
     │                         NoSuchVendor
     ├── MethodNotTaken   405
     ├── Throttled        429  LimitReached
+    ├── InternalFault    500
     ├── Unavailable      503  NotGoverned, Undecided, RouteUnserved, VendorNotReady, ShuttingDown
     └── VendorFault      502  VendorUnreachable, VendorCut, VendorGarbage, VendorRedirected,
                          504  VendorSlow
@@ -295,6 +296,13 @@ class ShuttingDown(Unavailable):
 
     code = "routing.shutting_down"
     title = "The gateway is being restarted"
+
+
+class InternalFault(DomainError):
+    """Raised for what nobody expected; says nothing about it."""
+
+    code = "routing.internal_fault"
+    title = "Something went wrong in the gateway; its log says what."
 
 
 class VendorFault(DomainError):

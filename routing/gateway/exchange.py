@@ -15,9 +15,12 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+import structlog
+
 from kernel.errors import DomainError
 from routing.gateway.body import CallBody
 from routing.gateway.errors import (
+    InternalFault,
     ShuttingDown,
     VendorCut,
     VendorFault,
@@ -40,6 +43,8 @@ from routing.gateway.relay import NOTHING, Relay
 from routing.gateway.requests import Answer, Request
 from routing.gateway.sse import Event, EventSplitter
 from routing.gateway.wires.wire import StreamReading, Verdict, Wire, read_json
+
+logger = structlog.get_logger("unsprawl.gateway")
 
 ANSWER_LIMIT: Final = 48 * 1024 * 1024
 
@@ -142,6 +147,10 @@ class Exchange:
             return self._status_of(error), error
         except asyncio.CancelledError:
             return "incomplete", ShuttingDown()
+        except Exception as fault:
+            # Whatever went wrong: the call was sent, so that it is on record and settled.
+            logger.exception("exchange.fault", kind=type(fault).__name__)
+            return self._status_of(unexpected := InternalFault()), unexpected
         return ("error" if self._came.report.error_code else "ok"), None
 
     def _status_of(self, error: DomainError) -> str:
@@ -194,7 +203,7 @@ class Exchange:
         came = self._came
         try:
             came.body = await relay.whole(status, came.body)
-        except DomainError:
+        except Exception:
             came.was_withheld = True
             raise
 

@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-import orjson
-
 from ledger.entries import Fact
+from routing.gateway.deltas import dumped
 from routing.gateway.relay import Asked, Stage
 from routing.gateway.snapshot import Target
 from routing.gateway.sse import Event
@@ -59,7 +58,7 @@ class ToolStage(Stage):
             return body
         if self._ruling.mode != STRIP or any(call.is_hosted for call in gone):
             raise blocked(call.label for call in gone)
-        return orjson.dumps(without(self._operation, document, self._ruling.lets))
+        return dumped(without(self._operation, document, self._ruling.lets))
 
     def take(self, event: Event) -> list[Event]:
         """Check an event. Raises: ToolBlocked."""

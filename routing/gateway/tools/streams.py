@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
-import orjson
-
+from routing.gateway.deltas import dumped
 from routing.gateway.sse import Event
 from routing.gateway.tools.called import MARKS
 from routing.gateway.tools.naming import Tool
@@ -73,6 +72,6 @@ class CallStream:
 
 def rewritten(document: dict[str, Any], *, named: bool) -> Event:
     """Return an event that says this document."""
-    data = orjson.dumps(document)
+    data = dumped(document)
     head = b"event: " + str(document.get("type", "")).encode() + b"\n" if named else b""
     return Event(head + b"data: " + data + b"\n\n", data)
