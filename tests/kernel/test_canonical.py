@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from kernel.canonical import (
     MAX_DEPTH,
+    MAX_PARTS,
     BodyTooLarge,
     NotCanonical,
     NotJSON,
@@ -160,3 +161,20 @@ def test_what_is_nested_without_end_has_no_canonical_form() -> None:
 def test_digests_name_their_algorithm() -> None:
     assert digest({"b": 1, "a": 2}) == digest_bytes(b'{"a":2,"b":1}')
     assert digest_bytes(b"x") == "sha256:" + hashlib.sha256(b"x").hexdigest()
+
+
+@pytest.mark.parametrize("part", [b"{},", b"[],", b"1,", b'[[{"a":'])
+def test_a_body_of_too_many_values_is_refused_before_any_is_read(
+    part: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[bytes] = []
+    monkeypatch.setattr("kernel.canonical._loads", read.append)
+    with pytest.raises(BodyTooLarge) as refused:
+        strict_loads(b"[" + part * (MAX_PARTS + 1), limit=32 * 1024 * 1024)
+    assert refused.value.facts == {"limit_parts": MAX_PARTS}
+    assert not read
+
+
+def test_a_long_text_of_few_values_is_read() -> None:
+    body = b'["' + b"a" * (MAX_PARTS * 2) + b'"]'
+    assert strict_loads(body, limit=32 * 1024 * 1024)
