@@ -1,7 +1,8 @@
 """Asking policy, once for each question it has not answered yet.
 
 Owns the cache: by bundle and canonical facts, so it dies with the bundle. A decision that
-says only that the judge could not be asked is never kept.
+says only that the judge could not be asked is never kept, and neither is a question so long
+that an agent could fill the memory with them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from policy.decision import Decision
 from routing.gateway.ports import Judge
 
 KEPT: Final = 20_000
+LONGEST_KEPT: Final = 4096  # bytes of a question
 
 _Question = tuple[str, bytes]
 
@@ -50,6 +52,8 @@ class Decider:
         if done.cancelled() or done.exception() is not None:
             return
         decision = done.result()
+        if len(question[1]) > LONGEST_KEPT:
+            return
         if decision.is_lasting and decision.bundle_digest == question[0]:
             self._known[question] = decision
             if len(self._known) > KEPT:

@@ -42,6 +42,7 @@ from routing.gateway.tools.ruling import (
 from routing.gateway.tools.stage import is_read
 
 _COMPARED: Final = 1_000
+_COMPARED_TEXT: Final = 4096  # of all labels of a list; a longer one is compared each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +144,11 @@ class ToolDesk:
         key = (offered.digest, declared, delegated)
         known = self._compared.get(key)
         if known is None:
-            known = self._compared[key] = compare(offered.tools, declared, delegated)
+            tools = offered.tools
+            known = compare(tools, declared, delegated)
+            if sum(len(tool.label) for tool in tools) > _COMPARED_TEXT:
+                return known
+            self._compared[key] = known
             if len(self._compared) > _COMPARED:
                 self._compared.popitem(last=False)
         return known

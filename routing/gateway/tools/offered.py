@@ -26,6 +26,7 @@ MOST: Final = 2_000
 MOST_TEXT: Final = 64 * 1024
 _KEPT: Final = 256
 _KEPT_TEXT: Final = 256 * 1024
+_KEPT_TOGETHER: Final = 16 * 1024 * 1024
 _FIXED_NAMES: Final = {"text_editor": ("str_replace_editor", "str_replace_based_edit_tool")}
 _FREE: Final = frozenset({"", "auto", "none"})
 
@@ -74,6 +75,7 @@ class OfferedTools:
 
     def __init__(self) -> None:
         self._known: OrderedDict[tuple[str, ...], Offered] = OrderedDict()
+        self._size = 0
 
     def read(self, operation: str, body: CallBody) -> Offered:
         """Return what a request offers. Raises: ToolsUnreadable."""
@@ -91,10 +93,12 @@ class OfferedTools:
             self._known.move_to_end(key)
             return known
         offered = _read(operation, pieces)
-        if sum(map(len, pieces)) <= _KEPT_TEXT:
+        if (size := sum(map(len, key))) <= _KEPT_TEXT:
             self._known[key] = offered
-            if len(self._known) > _KEPT:
-                self._known.popitem(last=False)
+            self._size += size
+            while len(self._known) > _KEPT or self._size > _KEPT_TOGETHER:
+                gone, _ = self._known.popitem(last=False)
+                self._size -= sum(map(len, gone))
         return offered
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from typing import Any
 
 import pytest
@@ -220,3 +221,12 @@ def test_a_server_goes_with_its_toolset() -> None:
 def test_what_a_request_insists_on(choice: Any, forced: list[str] | None) -> None:
     body = CHAT.read(json.dumps({"model": "m", "tool_choice": choice}).encode())
     assert forced_by(body) == forced
+
+
+def test_lists_that_never_come_again_do_not_fill_the_memory() -> None:
+    reader = OfferedTools()
+    for number in range(200):
+        text = json.dumps({"model": "m", "tools": [function(f"f{number}")], "pad": 1})
+        long = text.replace('"object"', f'"{"o" * 200_000}"')
+        reader.read(CHAT.operation, CHAT.read(long.encode()))
+    assert sum(sys.getsizeof(piece) for key in reader._known for piece in key) < 20_000_000
