@@ -14,9 +14,9 @@ from typing import Final
 
 from kernel import clock
 from kernel.refs import Ref, new_id
-from ledger.entries import Fact, Fields
+from ledger.entries import EntryTooLarge, Fact, Fields
 from ledger.holds import Levels, Move
-from ledger.journal import JournalDown, NotRecordable, Row
+from ledger.journal import JournalDown, JournalFull, NotRecordable, Row
 from ledger.verbs import Verb
 from routing.gateway.metering import Usage
 from routing.gateway.ports import DataKeys, Ledger
@@ -80,8 +80,8 @@ class Recorder:
         rows = self._rows.of_run(subject, attempt.started_at) if is_first else []
         try:
             await self._append(fields, subject, rows, data_key, is_first=is_first, moves=moves)
-        except NotRecordable:
-            raise
+        except (JournalFull, NotRecordable):
+            raise  # it was not queued, or was refused: it holds nothing
         except JournalDown:
             # It does not leave; but its intent may be durable, and hold something.
             if len(self._unsure) < _OWED_KEPT:
@@ -96,7 +96,7 @@ class Recorder:
         """
         self._on_outcome(attempt, outcome)
         try:
-            await self._conclude(attempt, outcome)
+            await self._conclude_at_least(attempt, outcome)
         except NotRecordable:
             raise
         except JournalDown:
@@ -113,12 +113,32 @@ class Recorder:
         while self._owed:
             attempt, outcome = self._owed[0]
             try:
-                await self._conclude(attempt, outcome)
-            except NotRecordable:
+                await self._conclude_at_least(attempt, outcome)
+            except (NotRecordable, EntryTooLarge):
                 pass  # somebody has concluded it meanwhile: one result per intent
             except JournalDown:
                 return
             self._owed.popleft()
+
+    async def _conclude_at_least(self, attempt: Attempt, outcome: Outcome) -> None:
+        """Record a result; where the ledger does not take it, record at least that there is one.
+
+        Raises: what refused it all the same: what is not on record is not given to an agent.
+        """
+        try:
+            await self._conclude(attempt, outcome)
+        except (NotRecordable, EntryTooLarge) as refusal:
+            least = Outcome(
+                outcome.status,
+                outcome.http_status,
+                outcome.usage,
+                b"",
+                outcome.duration_ms,
+                error_code=refusal.code.partition(".")[2],
+                was_withheld=True,
+            )
+            await self._conclude(replace(attempt, tools=()), least)
+            raise
 
     async def _conclude(self, attempt: Attempt, outcome: Outcome) -> None:
         subject, model, usage = attempt.subject, attempt.target.model, outcome.usage

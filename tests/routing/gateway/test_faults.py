@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from ledger import journal
 from tests.routing.gateway.conftest import eventually
 from tests.routing.gateway.scripted import answer, stream
 from tests.routing.gateway.tools.said import (
@@ -81,3 +82,32 @@ def test_what_nobody_expected_in_a_stream_ends_it_with_a_typed_error(stripped, v
     assert (result["status"], result["error"]) == ("incomplete", "internal_fault")
     assert result["settled"]
     assert held(stripped) == 0
+
+
+def test_a_result_that_the_ledger_refuses_is_recorded_without_what_it_refused(stripped, vendor):
+    async def script(seen, writer) -> None:
+        stripped.world.change(
+            "UPDATE ledger_datakey SET state = 'shredded', wrapped_key = NULL,"
+            " shredded_at = now() WHERE scope = %s",
+            stripped.row.public_id,
+        )
+        await answer()(seen, writer)
+
+    vendor.script = script
+    got = stripped.chat()
+    assert (got.status, got.code) == (503, "not_recordable")
+    (result,) = entries(stripped, "result")
+    assert (result["status"], result["error"], result["withheld"]) == ("ok", "not_recordable", True)
+    assert (result["input_tokens"], result["output_tokens"]) == (9, 3)
+    assert result["settled"]
+    assert held(stripped) == 0
+    vendor.script = answer()
+    assert stripped.chat().status == 200
+
+
+def test_a_call_for_which_the_queue_is_full_leaves_nothing_to_be_unsure_of(
+    served, agent, monkeypatch
+):
+    monkeypatch.setattr(journal, "QUEUE_LIMIT", 0)
+    assert agent.chat().code == "journal_full"
+    assert not served.process._recorder._unsure
