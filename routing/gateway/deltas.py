@@ -123,12 +123,25 @@ def _more_chat(
 
 def _messages(document: dict[str, Any]) -> Iterator[Delta]:
     delta, index = document.get("delta"), document.get("index")
+    if document.get("type") == "content_block_start":
+        yield from _beginning_of_block(document)
+        return
     if document.get("type") != "content_block_delta" or not isinstance(delta, dict):
         return
     for name, value in delta.items():
         if isinstance(value, str) and name not in _FIXED:
             more = partial(_more_of_block, document, str(delta.get("type")), name)
             yield Delta((index, name), delta, name, name == "partial_json", more)
+
+
+def _beginning_of_block(document: dict[str, Any]) -> Iterator[Delta]:
+    """A block may begin with words: clients put what follows behind them."""
+    block, index = document.get("content_block"), document.get("index")
+    for name in ("text", "thinking"):
+        if isinstance(block, dict) and isinstance(block.get(name), str) and block[name]:
+            bare = {"type": "content_block_delta", "index": index}
+            more = partial(_more_of_block, bare, f"{name}_delta", name)
+            yield Delta((index, name), block, name, is_arguments=False, more=more)
 
 
 def _more_of_block(document: dict[str, Any], kind: str, name: str, text: str) -> Event:

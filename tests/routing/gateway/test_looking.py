@@ -13,6 +13,7 @@ from routing.gateway.removal import without_secrets
 from routing.gateway.sse import EventSplitter
 from tests.routing.gateway.detectors.samples import ANTHROPIC
 from tests.routing.gateway.scripted import DONE, chunk_event
+from tests.routing.gateway.shapes import message_event
 
 CARD = "4111 1111 1111 1111"
 RULES = rules_for((("card", REDACT), ("secret", REDACT)))
@@ -65,3 +66,23 @@ def test_a_secret_that_ends_with_its_text_is_not_kept() -> None:
     last = chunk_event("", choices=[choice({"content": ANTHROPIC[20:]}, "stop")])
     kept, removed = without_secrets(chunk_event(ANTHROPIC[:20]) + last + DONE, "chat")
     assert (said(kept), removed) == ("[redacted: secret]", 1)
+
+
+@pytest.mark.parametrize("name", ["text", "thinking"])
+def test_a_block_that_begins_with_words_is_one_text(name: str) -> None:
+    start = {"type": name, name: CARD[:9]}
+    events = [
+        message_event("content_block_start", index=0, content_block=start),
+        message_event(
+            "content_block_delta", index=0, delta={"type": f"{name}_delta", name: CARD[9:]}
+        ),
+        message_event("content_block_stop", index=0),
+    ]
+    out = looked_at("messages", *events)
+    assert b"[redacted: card]" in out
+    assert b"1111 1111" not in out
+    left = documents(looked_at("messages", events[0], events[2]))
+    assert [each["type"] for each in left] == [
+        "content_block_start", "content_block_delta", "content_block_stop",
+    ]  # fmt: skip
+    assert left[0]["content_block"][name] + left[1]["delta"][name] == CARD[:9]
