@@ -3,7 +3,7 @@
 A run's id is derived from the agent and the label the agent chose, so every process and
 every restart finds the same one. The last characters of an id are a check over agent and
 the rest: an agent may name a run of its own by its id, and another agent's id is to it a
-label like any other.
+label like any other. A label is recorded without any credential in it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kernel.errors import Malformed
+from routing.gateway.detectors.words import without_credentials
 
 LONGEST_LABEL: Final = 200
 _CROCKFORD: Final = bytes.maketrans(
@@ -82,6 +83,8 @@ def step_of(header: Callable[[str], str | None]) -> str:
             "A step has 1 to 63 letters, digits and . _ -, as the manifest names it"
             " (x-unsprawl-step)."
         )
+    if without_credentials(said) is not said:
+        raise StepUnusable("A step's name is recorded, and this one is a credential.")
     return said
 
 
@@ -95,7 +98,7 @@ def run_named(agent_id: str, label: str) -> RunName:
     if is_run_of(agent_id, label):
         return RunName(label, label)
     name = hashlib.sha256(b"unsprawl/run/1\0" + agent_id.encode() + b"\0" + label.encode()).digest()
-    return RunName(_run_id(agent_id, _base32(name, _NAME_LENGTH)), label)
+    return RunName(_run_id(agent_id, _base32(name, _NAME_LENGTH)), without_credentials(label))
 
 
 def is_run_of(agent_id: str, run_id: str) -> bool:

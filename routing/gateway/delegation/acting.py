@@ -16,6 +16,7 @@ from kernel.errors import Denied, DomainError, Malformed
 from ledger.entries import Fact
 from routing.gateway.authenticate import Caller, agent_refusal
 from routing.gateway.delegation.token import DEEPEST, Delegation, DelegationInvalid, DelegationKeys
+from routing.gateway.detectors.words import without_credentials
 from routing.gateway.requests import Request
 from routing.gateway.runs import is_run_of
 from routing.gateway.snapshot import Agent, Snapshot
@@ -175,7 +176,7 @@ def _facts(delegation: Delegation | None, parent: str, claimed: str) -> dict[str
 
 def _claimed(request: Request) -> str:
     said = request.header(CLAIMED) or ""
-    return "".join(filter(str.isprintable, said.strip()[:200]))
+    return "".join(filter(str.isprintable, without_credentials(said.strip())[:200]))
 
 
 def _name(agent_id: str, snapshot: Snapshot) -> str:

@@ -55,7 +55,7 @@ _STARTS: Final = _beginnings(
     "AKIA", "ASIA", "ABIA", "ACCA", "AIza", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_",
     "glpat-", "xoxa-", "xoxb-", "xoxc-", "xoxe-", "xoxo-", "xoxp-", "xoxr-", "xoxs-", "xapp-",
     "sk_live_", "rk_live_", "sk_test_", "rk_test_", "whsec_", "hf_", "npm_", "pypi-", "SG.", "gsk_",
-    "xai-", "sk-", "usp_", "ust_", "eyJ",
+    "xai-", "sk-", "usp_", "ust_", "usd_", "eyJ",
 )  # fmt: skip
 _BEGIN: Final = r"-----BEGIN [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
 _END: Final = r"-----END [A-Z0-9 ]{0,24}PRIVATE KEY(?: BLOCK)?-----"
@@ -122,6 +122,13 @@ DETECTORS: Final = (
         r"us[pt]_[0-9A-Za-z]{8}_",
         r"us[pt]_[0-9A-Za-z_]{0,64}",
         _ours,
+    ),
+    Detector(
+        SECRET,
+        r"usd_eyJ[A-Za-z0-9_\-]{20,}\.[A-Za-z0-9_\-]{43}",  # ours: a delegation
+        r"usd_eyJ",
+        r"usd_[A-Za-z0-9_.\-]*",
+        whole,
     ),
     Detector(
         SECRET,

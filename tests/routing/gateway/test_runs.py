@@ -7,7 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kernel.refs import new_id
-from routing.gateway.runs import RunLabelUnusable, is_run_of, run_named, run_of
+from routing.gateway.runs import (
+    RunLabelUnusable,
+    StepUnusable,
+    is_run_of,
+    run_named,
+    run_of,
+    step_of,
+)
+from tests.routing.gateway.detectors.samples import ANTHROPIC
 
 AGENT, OTHER = new_id("agt"), new_id("agt")
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -74,3 +82,14 @@ def test_a_session_that_cannot_be_a_label_is_left_aside():
 def test_a_label_is_short_and_printable(label):
     with pytest.raises(RunLabelUnusable):
         run_of(AGENT, headers(x_unsprawl_run=label))
+
+
+def test_a_label_is_recorded_without_credentials_and_is_the_same_run() -> None:
+    run, other = run_named(AGENT, f"job {ANTHROPIC}"), run_named(AGENT, f"job {ANTHROPIC}x")
+    assert run.label == "job [redacted: secret]"
+    assert run.run_id != other.run_id
+
+
+def test_a_credential_is_no_step() -> None:
+    with pytest.raises(StepUnusable):
+        step_of(headers(x_unsprawl_step="gsk_" + "a1B2c3D4e5" * 5))

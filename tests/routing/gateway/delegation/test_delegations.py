@@ -17,6 +17,7 @@ from kernel.keys import PepperRing, new_pepper_document
 from routing.gateway.delegation.rights import Rights
 from routing.gateway.delegation.token import Delegation, DelegationKeys, Link
 from tests.routing.gateway.conftest import BODY, Agent, Got, eventually
+from tests.routing.gateway.detectors.samples import ANTHROPIC
 from tests.routing.gateway.scripted import ScriptedVendor, chunk_event, stream
 
 MakeAgent = Callable[..., Agent]
@@ -112,6 +113,8 @@ def test_whom_an_agent_says_it_acts_for_is_recorded_as_a_claim(agent: Agent) -> 
     told = facts(agent, "intent")
     assert told["acting_for_claimed"] == "user:ann@acme.test"
     assert "acting_for" not in told
+    agent.chat(x_unsprawl_acting_for=f"user:ann {ANTHROPIC}")
+    assert facts(agent, "intent")["acting_for_claimed"] == "user:ann [redacted: secret]"
 
 
 def test_a_run_of_ones_own_may_be_the_parent_and_no_other(pair: tuple[Agent, Agent]) -> None:

@@ -17,6 +17,7 @@ KEY_BLOCK: Final = (
 FOUND: Final = {
     "secret": [
         OPENAI, ANTHROPIC, TOKEN, KEY_BLOCK,
+        "usd_eyJ" + "2IjoxLCJraWQiOiJhIn0" * 5 + "." + "aB3_-" * 8 + "xyz",
         "usp_1CmiXTSu_aMW7LZC3gw4EJVY262tbwizdHWEyqnridTLWh06eUa9_41Gg5Y",
         "AKIA" + "IOSFODNN7EXAMPLE"[:16], "AIza" + "SyD-9tSrke72PouQMnMX-a7eZSW0jkFMBWY",
         "ghp_" + "a1B2c3D4e5" * 4, "github_pat_" + "11ABCDEFG0abcdefghijkl",
