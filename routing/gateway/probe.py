@@ -20,7 +20,7 @@ from kernel.refs import Ref, new_id, system
 from ledger.datakeys import ORG_SCOPE
 from routing.gateway.errors import NoSuchVendor, NotInternal, VendorSlow
 from routing.gateway.exchange import ANSWER_LIMIT
-from routing.gateway.forward import to_vendor
+from routing.gateway.forward import secret_in, to_vendor, without
 from routing.gateway.lend import Lender
 from routing.gateway.metering import Usage, reported_error, reported_model
 from routing.gateway.open_calls import OpenCalls
@@ -163,7 +163,8 @@ class VendorProbe:
                 reply = await self.upstream.send(outgoing)
                 try:
                     status = reply.status
-                    return status, await reply.read(ANSWER_LIMIT), ""
+                    answer = await reply.read(ANSWER_LIMIT)
+                    return status, without(secret_in(outgoing.headers), answer), ""
                 finally:
                     reply.close()
         except DomainError as fault:

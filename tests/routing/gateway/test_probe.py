@@ -10,6 +10,7 @@ from routing.internal import HEADER, InternalKeys
 from tests.routing.gateway.conftest import Client, eventually
 from tests.routing.gateway.scripted import COMPLETION, SECRET, answer
 from tests.routing.gateway.shapes import MESSAGE
+from tests.routing.gateway.test_streams import open_payload
 
 MODELS = {"object": "list", "data": [{"id": "vendor-model-1"}, {"id": "b"}, {}, 7]}
 
@@ -95,3 +96,16 @@ def test_a_vendor_of_the_other_dialect_is_tried_in_its_own(ask, make_agent, vend
     for seen in vendor.seen:
         assert seen.header("x-api-key") == SECRET
         assert seen.header("anthropic-version") == "2023-06-01"
+
+
+def test_a_secret_that_a_vendor_repeats_is_neither_told_nor_recorded(ask, agent, vendor, rig):
+    said = {"error": {"code": f"no {SECRET}", "message": f"{SECRET} is wrong"}}
+    vendor.script = answer(said, 401)
+    assert SECRET not in json.dumps(ask(agent.vendor_id).json)
+    ((header,),) = agent.world.query(
+        "SELECT header FROM ledger_entry WHERE stream = %s AND kind = 'result'",
+        f"vendor:{agent.vendor_id}",
+    )
+    kept = open_payload(rig, agent.world, json.loads(bytes(header)))
+    assert b"[secret removed]" in kept
+    assert SECRET.encode() not in kept
