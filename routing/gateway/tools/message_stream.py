@@ -1,4 +1,7 @@
-"""The tool calls of a streamed message: one content block each, whose start has its name."""
+"""The tool calls of a streamed message: one content block each, whose start has its name.
+
+Arguments of a block that never began are a call without a name.
+"""
 
 from __future__ import annotations
 
@@ -17,13 +20,19 @@ class MessageCalls(CallStream):
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
+        self._begun: set[int] = set()  # the blocks that are calls
         self._gone: set[Any] = set()
         self._labels: list[str] = []
         self._kept = 0
         self._calls_kept = 0
 
     def _is_of_interest(self, data: bytes) -> bool:
-        return bool(self._gone) or b"content_block_start" in data or super()._is_of_interest(data)
+        return (
+            bool(self._gone)
+            or b"content_block_start" in data
+            or (b"input_json_delta" in data and self._ruling.governs)
+            or super()._is_of_interest(data)
+        )
 
     def _read(self, event: Event, document: dict[str, Any]) -> list[Event]:
         kind = document.get("type")
@@ -32,6 +41,8 @@ class MessageCalls(CallStream):
             return [event]
         if kind == "content_block_start":
             return self._begin(event, document)
+        if kind == "content_block_delta":
+            self._refuse_nameless(document)
         if not self._gone:
             return [event]
         if kind in ("content_block_delta", "content_block_stop"):
@@ -48,9 +59,20 @@ class MessageCalls(CallStream):
             if call is not None and not self._stays(call):
                 raise blocked([call.label])
 
+    def _refuse_nameless(self, document: dict[str, Any]) -> None:
+        delta = document.get("delta")
+        if not self._ruling.governs or not isinstance(delta, dict) or "partial_json" not in delta:
+            return
+        if _index(document) not in self._begun:
+            raise blocked(["arguments of a tool that was not named"])
+
     def _begin(self, event: Event, document: dict[str, Any]) -> list[Event]:
         call = block_call(document.get("content_block"))
         index = _index(document)
+        if call is not None:
+            self._begun.add(index)
+        else:
+            self._begun.discard(index)
         if call is not None and not self._stays(call):
             self._gone.add(index)
             self._labels.append(call.label)

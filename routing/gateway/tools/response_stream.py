@@ -6,6 +6,7 @@ is thinned like the rest.
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from routing.gateway.sse import Event
@@ -15,6 +16,7 @@ from routing.gateway.tools.ruling import blocked
 from routing.gateway.tools.streams import CallStream, rewritten
 
 _ENDS: Final = ("response.completed", "response.incomplete", "response.failed")
+_ARGUMENTS: Final = re.compile(r"_call_(?:arguments|input)\.(?:delta|done)$")
 
 
 class ResponseCalls(CallStream):
@@ -28,6 +30,7 @@ class ResponseCalls(CallStream):
         self._labels: list[str] = []
         self._seen: set[Any] = set()
         self._shift = 0
+        self._begun: set[int] = set()  # the items that are calls
 
     def _is_of_interest(self, data: bytes) -> bool:
         return bool(self._gone) or super()._is_of_interest(data)
@@ -36,6 +39,7 @@ class ResponseCalls(CallStream):
         item, response = document.get("item"), document.get("response")
         if isinstance(item, dict) and not self._item_stays(document, item):
             return self._drop()
+        self._refuse_nameless(document)
         if self._place(document) in self._gone:
             return self._drop()
         if isinstance(response, dict):
@@ -45,6 +49,8 @@ class ResponseCalls(CallStream):
     def _item_stays(self, document: dict[str, Any], item: dict[str, Any]) -> bool:
         call = item_call(item)
         place = self._place(document)
+        if call is not None:
+            self._begun.add(place)
         if call is None or place in self._gone:
             return True
         if not self._judge(call, (place, call.label)):
@@ -54,6 +60,14 @@ class ResponseCalls(CallStream):
             self._labels.append(call.label)
             return False
         return True
+
+    def _refuse_nameless(self, document: dict[str, Any]) -> None:
+        """Arguments of an item that was never announced are a call without a name."""
+        kind = document.get("type")
+        if not self._ruling.governs or not isinstance(kind, str) or not _ARGUMENTS.search(kind):
+            return
+        if self._place(document) not in self._begun:
+            raise blocked(["arguments of a tool that was not named"])
 
     def _judge(self, call: Tool, key: Any) -> bool:
         """Note a call once, however often the stream repeats it. Raises: ToolBlocked."""

@@ -12,6 +12,7 @@ from routing.gateway.tools.declared import DeclaredTools
 from routing.gateway.tools.ruling import ALLOW, BLOCK, STRIP, Ruling, ToolBlocked
 from routing.gateway.tools.stage import ToolStage
 from tests.routing.gateway.scripted import DONE, chunk_event
+from tests.routing.gateway.shapes import message_event, response_event
 from tests.routing.gateway.tools.said import (
     ARGUMENTS,
     answering,
@@ -288,6 +289,29 @@ def test_what_is_held_for_a_name_is_bounded() -> None:
 def test_text_about_tools_is_text() -> None:
     raw = chunk_event('{"tool_calls": [{"function": {"name": "evil"}}]}') + DONE
     assert relayed(stage("chat", BLOCK), raw) == raw
+
+
+@pytest.mark.parametrize("kind", [
+    "function_call_arguments.delta", "function_call_arguments.done", "mcp_call_arguments.done",
+    "custom_tool_call_input.delta",
+])  # fmt: skip
+def test_arguments_of_an_item_that_was_not_announced_are_blocked(kind: str) -> None:
+    said = {"output_index": 7, "item_id": "fc_7", "name": "evil", "delta": "{}", "arguments": "{}"}
+    raw = response_event(1, f"response.{kind}", **said)
+    with pytest.raises(ToolBlocked):
+        relayed(stage("responses", BLOCK, "a"), raw + raw)
+    assert relayed(stage("responses", ALLOW), raw + raw) == raw + raw
+
+
+@pytest.mark.parametrize("begins", [False, True])
+def test_arguments_of_a_block_that_begins_no_call_are_blocked(begins: bool) -> None:
+    text = {"type": "text", "text": ""}
+    start = message_event("content_block_start", index=0, content_block=text) * begins
+    piece = {"type": "input_json_delta", "partial_json": "{}"}
+    raw = start + message_event("content_block_delta", index=0, delta=piece) * 2
+    with pytest.raises(ToolBlocked):
+        relayed(stage("messages", BLOCK, "a"), raw)
+    assert relayed(stage("messages", ALLOW), raw) == raw
 
 
 def test_an_item_that_turns_into_a_call_at_the_end_is_blocked() -> None:
