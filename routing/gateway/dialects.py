@@ -21,6 +21,7 @@ _OPENAI_TYPES: Final = {
     402: "insufficient_quota",
     403: "permission_error",
     429: "rate_limit_error",
+    500: "server_error",
     502: "upstream_error",
     503: "service_unavailable",
     504: "upstream_error",

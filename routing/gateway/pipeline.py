@@ -257,7 +257,10 @@ class _Call:
     def worst_case(self, target: Target) -> WorstCase:
         if not self.wire.is_metered:
             return WorstCase(0, 0)
-        return worst_case(self._asked.body, target.model, has_output=self.wire.has_output)
+        wire = self.wire
+        return worst_case(
+            self._asked.body, target.model, has_output=wire.has_output, maxima=wire.maxima
+        )
 
     def attempt(self, ready: Ready, *, is_first: bool) -> Attempt:
         return Attempt(

@@ -8,6 +8,7 @@ result; what a vendor bills above it is spent all the same, and closes the wall.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -29,12 +30,16 @@ CONTEXT_UNSAID: Final = 200_000
 _TOOLS_PROMPT: Final = 1_000  # what vendors add of their own where tools are offered
 _FRAME: Final = 64
 _NO_TIME: Final = timedelta()
-_MAXIMA: Final = ("max_completion_tokens", "max_tokens", "max_output_tokens")
+ANSWERS_UNREAD: Final = 128  # the most that OpenAI's dialect takes for n
+
 # What a body only points to, or lets a vendor fetch, is larger than the body.
 _POINTERS: Final = (
     '"image', '"input_image', '"file', '"input_file', '"input_audio', '"document',
-    '"previous_response_id"', '"web_search', '"code_', '"mcp', '"container', '"prompt"',
+    '"previous_response_id"', '"web_search', '"web_fetch', '"code_', '"mcp',
+    '"container', '"prompt"',
 )  # fmt: skip
+# A letter that needs no escape and has one: it may spell any of these.
+_DISGUISED: Final = re.compile(r"\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|5[fF])")
 _WORDS: Final = {
     REQUESTS: "requests a minute",
     TOKENS: "tokens a minute",
@@ -210,27 +215,46 @@ class Unaffordable(Exception):
         )
 
 
-def worst_case(body: CallBody, model: Model, *, has_output: bool) -> WorstCase:
+def worst_case(
+    body: CallBody, model: Model, *, has_output: bool, maxima: Iterable[str]
+) -> WorstCase:
     """Return the most tokens that a call can use on a model."""
     context = model.context_tokens
     given = body.size + _FRAME + (_TOOLS_PROMPT if "tools" in body.spans else 0)
-    if any(pointer in body.text for pointer in _POINTERS):
+    if any(pointer in body.text for pointer in _POINTERS) or _DISGUISED.search(body.text):
         given = max(given if context is None else 0, context or CONTEXT_UNSAID)
     elif context is not None:
         given = min(given, context)
     if not has_output:
         return WorstCase(given, 0)
-    said = [number for name in _MAXIMA if (number := _number(body, name)) is not None]
-    made = max(said) if said else model.max_output_tokens or OUTPUT_UNSAID
-    return WorstCase(given, made * max(_number(body, "n") or 1, 1))
+    return WorstCase(given, _most_output(body, model, maxima) * _answers(body))
 
 
-def _number(body: CallBody, name: str) -> int | None:
+def _most_output(body: CallBody, model: Model, names: Iterable[str]) -> int:
+    """Return the largest maximum that the call's own wire knows, and bounds its output."""
+    most = model.max_output_tokens or OUTPUT_UNSAID
+    said = [text for name in names if (text := _said(body, name)) is not None]
+    if not said or not all(map(_is_number, said)):
+        return most  # a vendor may take what is no number here, or leave it out
+    return max(map(int, said))
+
+
+def _answers(body: CallBody) -> int:
+    said = _said(body, "n")
+    if said is None:
+        return 1
+    # Vendors that take 3.0, or "3", for a number are not to be had cheaper for it.
+    return max(int(said), 1) if _is_number(said) else ANSWERS_UNREAD
+
+
+def _said(body: CallBody, name: str) -> str | None:
     span = body.spans.get(name)
-    if span is None:
-        return None
-    text = body.text[span[0] : span[1]]
-    return int(text) if text.isdecimal() and len(text) <= 12 else None
+    text = body.text[span[0] : span[1]] if span is not None else "null"
+    return None if text == "null" else text
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= 12
 
 
 def reserve(

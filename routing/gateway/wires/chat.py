@@ -30,6 +30,7 @@ class Chat(Wire):
     operation = "chat"
     dialect = OPENAI
     path = "/chat/completions"
+    maxima = ("max_completion_tokens", "max_tokens")
 
     def read(self, raw: bytes) -> CallBody:
         value = read_object(raw, NotAChatCall)

@@ -28,6 +28,7 @@ class Messages(Wire):
     operation = "messages"
     dialect = ANTHROPIC
     path = "/messages"
+    maxima = ("max_tokens",)
     query = frozenset({"beta"})
 
     def read(self, raw: bytes) -> CallBody:

@@ -51,6 +51,7 @@ class Responses(Wire):
     operation = "responses"
     dialect = OPENAI
     path = "/responses"
+    maxima = ("max_output_tokens",)
     hold = _WHOLE_RESPONSE
 
     def read(self, raw: bytes) -> CallBody:

@@ -70,6 +70,7 @@ class Wire:
     hold: ClassVar[int] = HOLD  # how big an event may be and still be read
     is_metered: ClassVar[bool] = True
     has_output: ClassVar[bool] = True  # a model writes something, and that costs
+    maxima: ClassVar[tuple[str, ...]] = ()  # the members that bound what it writes
     is_lasting: ClassVar[bool] = True  # its path is the same for every call
 
     def read(self, raw: bytes) -> CallBody:

@@ -435,3 +435,37 @@ def test_a_cap_of_nothing_stops_everything(agent, cap, vendor):
     cap(0, agent, measure="open_calls", period="always")
     assert agent.chat().status == 402
     assert vendor.seen == []
+
+
+@pytest.mark.parametrize(
+    ("asked", "most"),
+    [
+        ({"max_output_tokens": 1}, 32_768),  # another wire's word
+        ({"max_completion_tokens": 1, "max_tokens": 10_000}, 10_000),
+        ({"max_tokens": 1.0}, 32_768),
+        ({"max_tokens": "1"}, 32_768),
+        ({"max_tokens": None, "max_completion_tokens": 7}, 7),
+        ({"max_tokens": 1, "n": 3.0}, 128),
+    ],
+)
+def test_the_worst_case_is_what_the_wire_means_by_a_maximum(agent, cap, asked, most):
+    cap(10_000_000, agent)
+    agent.chat({"model": agent.route, "messages": []} | asked)
+    assert 2 * most < worst_case_of(agent) < 2 * most + 300
+
+
+def test_escapes_that_point_nowhere_hold_no_more(agent, cap):
+    cap(10_000_000, agent)
+    body = f'{{"model": "{agent.route}", "messages": ["\\u00e9\\u003c"], "max_tokens": 1}}'
+    agent.chat(body.encode())
+    assert worst_case_of(agent) < 300
+
+
+@pytest.mark.parametrize(
+    "raw", [r'[{"type": "\u0069mage_url", "image_url": {}}]', '[{"type": "web_fetch_20250910"}]']
+)
+def test_a_pointer_however_it_is_spelled_holds_the_whole_context(agent, cap, raw):
+    cap(10_000_000, agent)
+    body = f'{{"model": "{agent.route}", "messages": {raw}, "max_tokens": 1}}'
+    agent.chat(body.replace('"image_url": {}', '"x": {}').encode())
+    assert worst_case_of(agent) == 200_000 + 2

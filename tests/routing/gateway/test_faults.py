@@ -60,6 +60,7 @@ def test_what_nobody_expected_of_an_answer_is_concluded_and_holds_nothing(stripp
     vendor.script = answer(raw=(deep + "}").encode())
     got = stripped.post("/v1/chat/completions", offering("chat", "a"))
     assert (got.status, got.code) == (500, "internal_fault")
+    assert got.json["error"]["type"] == "server_error"
     (result,) = entries(stripped, "result")
     assert (result["status"], result["error"]) == ("error", "internal_fault")
     assert result["withheld"]  # nobody has looked at it to its end
