@@ -22,7 +22,7 @@ from typing import Final
 HERE: Final = Path(__file__).resolve().parent
 CACHE: Final = HERE.parents[1] / ".clients"
 PYTHONS: Final = ("openai2", "openai3")
-_SECONDS: Final = 420
+_SECONDS: Final = 900
 
 
 class NotInstallable(Exception):
@@ -34,11 +34,11 @@ def python_with(name: str) -> Path:
     lock = HERE / "python" / f"{name}.txt"
 
     def install(place: Path) -> None:
-        uv = [sys.executable, "-m", "uv", "--quiet"]
-        _run([*uv, "venv", "--relocatable", "--python", sys.executable, str(place)])
-        python = str(place / "bin" / "python")
-        options = ["--python", python, "--require-hashes", "--compile-bytecode"]
-        _run([*uv, "pip", "install", *options, "-r", str(lock)])
+        # Installed as the service itself is: what a machine is told about packages, pip was told.
+        _run([sys.executable, "-m", "venv", str(place)])
+        pip = [str(place / "bin" / "python"), "-m", "pip", "install", "--quiet", "--no-input"]
+        options = ["--disable-pip-version-check", "--require-hashes", "--compile"]
+        _run([*pip, *options, "-r", str(lock)])
 
     return _installed(name, lock, install) / "bin" / "python"
 
