@@ -24,6 +24,7 @@ MEMBERS: Final = ("tools", "functions", "mcp_servers", "web_search_options")
 _FORCING: Final[tuple[str, ...]] = ("tool_choice", "function_call", "parallel_tool_calls")
 MOST: Final = 2_000
 MOST_TEXT: Final = 64 * 1024
+LONGEST_LIST: Final = 1024 * 1024  # characters, looked at before anything is read
 _KEPT: Final = 256
 _KEPT_TEXT: Final = 256 * 1024
 _KEPT_TOGETHER: Final = 16 * 1024 * 1024
@@ -92,6 +93,12 @@ class OfferedTools:
         if (known := self._known.get(key)) is not None:
             self._known.move_to_end(key)
             return known
+        if sum(map(len, pieces)) > LONGEST_LIST:
+            raise ToolsUnreadable(
+                f"The tools of this call have more than {LONGEST_LIST // 1024} KiB of text, too"
+                " much to be governed. Offer fewer, or describe them in fewer words.",
+                param="tools",
+            )
         offered = _read(operation, pieces)
         if (size := sum(map(len, key))) <= _KEPT_TEXT:
             self._known[key] = offered
@@ -168,6 +175,11 @@ def _read(operation: str, pieces: list[str]) -> Offered:
             continue
         if not isinstance(listed, list):
             raise ToolsUnreadable(f"{member} must be a list.", param=member)
+        if len(listed) > MOST:
+            raise ToolsUnreadable(
+                f"{member} has {len(listed)} entries; at most {MOST} can be governed.",
+                param=member,
+            )
         for index, entry in enumerate(listed):
             elements.append(Element(member, index, tuple(_tools_of(operation, member, entry))))
     labels = {tool.label for element in elements for tool in element.tools}

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from routing.gateway.tools import offered
 from routing.gateway.tools.offered import (
+    LONGEST_LIST,
     MOST,
     OfferedTools,
     ToolsUnreadable,
@@ -230,3 +232,27 @@ def test_lists_that_never_come_again_do_not_fill_the_memory() -> None:
         long = text.replace('"object"', f'"{"o" * 200_000}"')
         reader.read(CHAT.operation, CHAT.read(long.encode()))
     assert sum(sys.getsizeof(piece) for key in reader._known for piece in key) < 20_000_000
+
+
+def test_a_list_too_long_is_refused_unread(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+    monkeypatch.setattr(offered, "_loads", read.append)
+    tool = function("f") | {"description": "d" * LONGEST_LIST}
+    with pytest.raises(ToolsUnreadable, match="1024 KiB"):
+        labels(CHAT, tools=[tool])
+    assert not read
+
+
+def test_entries_past_the_limit_are_refused_before_one_is_looked_at(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    looked: list[object] = []
+
+    def look(*what: object) -> tuple[()]:
+        looked.append(what)
+        return ()
+
+    monkeypatch.setattr(offered, "_tools_of", look)
+    with pytest.raises(ToolsUnreadable, match="2001 entries"):
+        labels(CHAT, tools=[{}] * (MOST + 1))
+    assert not looked
