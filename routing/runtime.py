@@ -305,7 +305,7 @@ class GatewayProcess:
     async def _keep_sweeping(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
-            self._open_calls.sweep()
+            self._open_calls.sweep(self._snapshots.age_seconds)
             if self._journal.is_up:
                 await self._recorder.pay_debts()
 

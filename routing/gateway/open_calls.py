@@ -16,13 +16,15 @@ from typing import Final
 
 from kernel.errors import DomainError, Unavailable
 from routing.gateway.authenticate import Caller, agent_refusal, key_refusal
-from routing.gateway.errors import KeyUnknown, VendorSlow
+from routing.gateway.errors import KeyUnknown, NotGoverned, VendorSlow
 from routing.gateway.snapshot import Snapshot, Vendor
 
 SWEEP_SECONDS: Final = 0.5
 WATCHED_AFTER_SECONDS: Final = 0.2
 # What is waited for longer than this is ended by a sweep; a timer for every wait would cost more.
 SWEPT_SECONDS: Final = 10.0
+# Whoever has not heard of the rules for so long cannot know that a call was not stopped since.
+UNGOVERNED_SECONDS: Final = 10.0
 
 
 class VendorDisabled(Unavailable):
@@ -198,11 +200,16 @@ class OpenCalls:
             if refusal := _refusal(call, snapshot):
                 call.cut(refusal)
 
-    def sweep(self) -> None:
-        """Cut every call that waits for longer than it may; watch those that last."""
+    def sweep(self, rules_age: float = 0.0) -> None:
+        """Cut every call that waits for longer than it may; watch those that last.
+
+        All are cut when the rules were last known to hold too long ago.
+        """
         now = time.monotonic()
         for call in self:
-            if call.deadline <= now:
+            if rules_age > UNGOVERNED_SECONDS:
+                call.cut(NotGoverned())
+            elif call.deadline <= now:
                 call.cut(call.overdue)
             elif call.begun + WATCHED_AFTER_SECONDS <= now:
                 call.start_watching()

@@ -7,8 +7,8 @@ import time
 
 import pytest
 
-from routing.gateway.errors import KeyRevoked, VendorSlow
-from routing.gateway.open_calls import ClientLeft, OpenCalls, Patience
+from routing.gateway.errors import KeyRevoked, NotGoverned, VendorSlow
+from routing.gateway.open_calls import UNGOVERNED_SECONDS, ClientLeft, OpenCalls, Patience
 from routing.gateway.snapshot import Vendor
 
 VENDOR = Vendor("ven_1", "v", "openai", "http://v/v1", "bearer", True, (), None)
@@ -75,3 +75,12 @@ async def test_calls_are_counted_while_they_are_open(calls):
     assert len(calls) == 1
     calls.remove(call)
     assert len(calls) == 0
+
+
+async def test_calls_go_on_while_the_rules_are_merely_late_and_end_when_they_are_lost(calls):
+    call = calls.add(None, VENDOR)
+    calls.sweep(UNGOVERNED_SECONDS)
+    assert call.cause is None
+    calls.sweep(UNGOVERNED_SECONDS + 0.1)
+    with pytest.raises(NotGoverned), call:
+        pytest.fail("the block is not entered")
