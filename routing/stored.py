@@ -15,6 +15,8 @@ from routing.gateway.errors import NotGoverned
 from routing.gateway.ports import StoredResponse
 
 _OPTIONS: Final = "-c statement_timeout=4000 -c default_transaction_read_only=on"
+# For the turn and the question together: nobody waits behind a database that says nothing.
+PATIENCE_SECONDS: Final = 2.0
 _FIND: Final = """
     SELECT vendor_id, model, route FROM routing_storedresponse
     WHERE response_id = %s AND agent_id = %s
@@ -36,17 +38,26 @@ class StoredResponseIndex:
         """Return where an agent's response is kept. Raises: NotGoverned."""
         if "\0" in response_id:
             return None
-        async with self._turn:
-            try:
-                row = await self._ask(response_id, agent_id)
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS), self._turn:
+                row = await self._find(response_id, agent_id)
+        except TimeoutError:
+            raise NotGoverned from None
+        return StoredResponse(*row) if row is not None else None
+
+    async def _find(self, *values: str) -> Any:
+        try:
+            return await self._ask(*values)
+        except (psycopg.Error, OSError):
+            await self.close()
+            try:  # the connection was perhaps an old one
+                return await self._ask(*values)
             except (psycopg.Error, OSError):
                 await self.close()
-                try:  # the connection was perhaps an old one
-                    row = await self._ask(response_id, agent_id)
-                except (psycopg.Error, OSError):
-                    await self.close()
-                    raise NotGoverned from None
-        return StoredResponse(*row) if row is not None else None
+                raise NotGoverned from None
+        except asyncio.CancelledError:
+            await self.close()  # an answer may be on its way that nobody waits for
+            raise
 
     async def _ask(self, *values: str) -> Any:
         if self._connection is None:
