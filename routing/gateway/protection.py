@@ -1,8 +1,9 @@
 """What a call's texts are looked at for: by its route, its agent's data classes, the installation.
 
 Owns which says more. What the installation says holds everywhere, what it says of a data class
-holds for agents of that class, the stronger action where there are several; a route's own word
-stands above both. What a route names and nobody knows keeps its calls from being made.
+holds for agents of that class; the strongest action counts. A route adds to both, and weakens
+them only where the installation lets it. What a route names and nobody knows keeps its calls
+from being made.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ DIRECTIONS: Final = (REQUEST, RESPONSE)
 Actions = Mapping[str, str]  # by kind
 _NONE: Final[Actions] = {}
 KIND_NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,39}")
-_MEMBERS: Final = frozenset({"patterns", "request", "response", "data_classes"})
+_MEMBERS: Final = frozenset(
+    {"patterns", "request", "response", "data_classes", "routes_may_weaken"}
+)
 
 
 class ProtectionUnusable(Exception):
@@ -44,6 +47,7 @@ class Protection:
     patterns: tuple[Detector, ...] = ()
     defaults: Mapping[str, Actions] = field(default_factory=dict)  # by direction
     by_class: Mapping[str, Mapping[str, Actions]] = field(default_factory=dict)
+    routes_may_weaken: bool = False
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -57,8 +61,14 @@ class Protection:
         found = dict(self.defaults.get(direction, _NONE))
         for name in agent.data_classes:
             for kind, action in self.by_class.get(name, {}).get(direction, _NONE).items():
-                found[kind] = max(action, found.get(kind, action), key=ACTIONS.index)
-        return found | dict(own)
+                found[kind] = _stronger(action, found.get(kind, action))
+        if self.routes_may_weaken:
+            return found | dict(own)
+        for kind, action in own.items():
+            # A word that is none of ours stays: it keeps the call from being made.
+            is_known = action in ACTIONS
+            found[kind] = _stronger(action, found.get(kind, action)) if is_known else action
+        return found
 
     def rules(self, actions: Actions) -> Rules:
         """Return the detectors of these actions. Raises: KindUnknown."""
@@ -83,6 +93,7 @@ def read_protection(path: Path | None) -> Protection:
         patterns,
         _directions(said),
         {str(name): _directions(one) for name, one in said.get("data_classes", {}).items()},
+        _may_weaken(said),
     )
     for each in (found.defaults, *found.by_class.values()):
         for actions in each.values():
@@ -92,6 +103,17 @@ def read_protection(path: Path | None) -> Protection:
                 raise ProtectionUnusable(
                     f"{error}: kinds are {', '.join(found.kinds)}; actions {', '.join(ACTIONS)}."
                 ) from None
+    return found
+
+
+def _stronger(one: str, other: str) -> str:
+    return max(one, other, key=ACTIONS.index)
+
+
+def _may_weaken(said: Mapping[str, Any]) -> bool:
+    found = said.get("routes_may_weaken", False)
+    if not isinstance(found, bool):
+        raise ProtectionUnusable("routes_may_weaken is true or false.")
     return found
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from routing.gateway.detectors.rules import SECRETS_ONLY, rules_for
+from routing.gateway.options import RouteOptions
 from routing.gateway.protection import Protection, ProtectionUnusable, read_protection
 from routing.gateway.removal import NOT_KEPT, without_secrets
 from tests.routing.gateway.conftest import ServedGateway, eventually
@@ -348,6 +350,7 @@ def test_an_installation_says_what_holds_everywhere_and_for_a_class(
     rig, world, make_agent, vendor, tmp_path
 ) -> None:
     path = written(tmp_path, {
+        "routes_may_weaken": True,
         "patterns": [{"name": "staff_no", "pattern": "E[0-9]{6}", "longest": 7}],
         "request": {"staff_no": "redact", "card": "allow"},
         "data_classes": {"confidential": {"request": {"card": "redact"}}},
@@ -371,7 +374,7 @@ def test_an_installation_says_what_holds_everywhere_and_for_a_class(
 @pytest.mark.parametrize("document", [
     "", "[]", {"requests": {}}, {"request": {"gait": "redact"}}, {"request": {"card": "hide"}},
     {"request": []}, {"patterns": [{"name": "Mine", "pattern": "a"}]},
-    {"patterns": [{"name": "card", "pattern": "a"}]},
+    {"patterns": [{"name": "card", "pattern": "a"}]}, {"routes_may_weaken": "no"},
     {"patterns": [{"name": "mine", "pattern": "("}]},
 ])  # fmt: skip
 def test_a_file_that_does_not_say_what_to_protect_keeps_the_gateway_from_starting(
@@ -379,6 +382,22 @@ def test_a_file_that_does_not_say_what_to_protect_keeps_the_gateway_from_startin
 ) -> None:
     with pytest.raises(ProtectionUnusable):
         read_protection(written(tmp_path, document))
+
+
+@pytest.mark.parametrize(("everywhere", "of_route", "holds"), [
+    ("block", "allow", "block"), ("redact", "block", "block"), ("redact", "redact", "redact"),
+    ("block", "hide", "hide"),
+])  # fmt: skip
+def test_a_route_adds_to_what_holds_everywhere_and_does_not_weaken_it(
+    tmp_path, everywhere: str, of_route: str, holds: str
+) -> None:
+    route: Any = SimpleNamespace(options=RouteOptions(detectors={"request": {"card": of_route}}))
+    agent: Any = SimpleNamespace(data_classes=("internal",))
+    said = {"request": {"card": everywhere}}
+    kept = read_protection(written(tmp_path, said))
+    assert kept.actions(route, agent, "request") == {"card": holds}
+    let = read_protection(written(tmp_path, said | {"routes_may_weaken": True}))
+    assert let.actions(route, agent, "request") == {"card": of_route}
 
 
 def test_no_file_is_nothing() -> None:
