@@ -26,6 +26,7 @@ class Usage:
     output_tokens: int = 0
     cached_tokens: int = 0
     is_estimated: bool = False
+    is_open: bool = False  # it goes on at the vendor: what was held for it is spent
 
     def cost_micros(self, model: Model) -> int | None:
         """Return the cost in micro-units of the model's currency; None when a price is unknown."""

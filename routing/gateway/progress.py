@@ -5,7 +5,7 @@ Owns how much of a stream is kept, and what is counted where the vendor reported
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from kernel.errors import DomainError
@@ -67,4 +67,6 @@ class Progress:
             documents = [event.data for event in events if event.data]
         else:
             documents = [self.body]
-        return wire.guess(body, documents, self.report.so_far)
+        guessed = wire.guess(body, documents, self.report.so_far)
+        goes_on = self.report.goes_on and (not self.is_stream or "background" in body.spans)
+        return replace(guessed, is_open=True) if goes_on else guessed

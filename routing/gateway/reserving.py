@@ -88,6 +88,8 @@ class Hold:
     def settling(self, usage: Usage, cost: int | None) -> Move:
         """Return what the result does: give back all that was held, spend what was used."""
         match self.limit.measure:
+            case "cost" | "tokens" if usage.is_open:
+                spent = self.amount
             case "cost":
                 # A cost that nobody knows is what was held for it.
                 spent = self.amount if cost is None else cost

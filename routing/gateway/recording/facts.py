@@ -84,6 +84,8 @@ def result_facts(attempt: Attempt, outcome: Outcome, cost: int | None) -> dict[s
     if outcome.was_withheld:
         facts["withheld"] = True
     facts |= attempt.reserved.settled_facts(usage, cost)
+    if usage.is_open and "settled" in facts:
+        facts["charged"] = "reserved"
     return facts
 
 

@@ -100,6 +100,7 @@ class Responses(Wire):
         report.model = report.model or reported_model(response)
         report.error_code = report.error_code or reported_error(response)
         report.response_id = report.response_id or short(response.get("id"))
+        report.goes_on = response.get("status") in {"queued", "in_progress"}
         report.is_kept = bool(report.response_id) and response.get("store") is not False
 
     def reading(self, body: CallBody) -> StreamReading:

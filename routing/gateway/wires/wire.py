@@ -35,6 +35,7 @@ class Report:
     model: str = ""
     error_code: str = ""
     response_id: str = ""
+    goes_on: bool = False  # at the vendor, after this answer
     is_kept: bool = False  # by the vendor, under that id
     events: int = 0
 

@@ -23,6 +23,7 @@ from tests.routing.gateway.scripted import (
     chunk_event,
     stream,
 )
+from tests.routing.gateway.shapes import BEGUN
 
 # What the scripted vendor reports is 9 tokens in and 3 out, at 1 and 2 micros each.
 COST = 15
@@ -469,3 +470,11 @@ def test_a_pointer_however_it_is_spelled_holds_the_whole_context(agent, cap, raw
     body = f'{{"model": "{agent.route}", "messages": {raw}, "max_tokens": 1}}'
     agent.chat(body.replace('"image_url": {}', '"x": {}').encode())
     assert worst_case_of(agent) == 200_000 + 2
+
+
+def test_a_response_in_the_background_spends_what_was_held(agent, cap, vendor):
+    budget = cap(1_000_000, agent)
+    vendor.script = answer(BEGUN | {"status": "queued", "background": True})
+    agent.post("/v1/responses", {"input": "Hi", "background": True, "max_output_tokens": 500})
+    assert (budget.spent, budget.held) == (worst_case_of(agent), 0)
+    assert facts(agent, "result")[0]["charged"] == "reserved"
