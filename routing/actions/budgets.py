@@ -89,6 +89,7 @@ def change_budget(budget_id: str, changes: Mapping[str, Any], *, actor: Actor) -
     Security may lower a cap, and nothing else.
     Records: budget.set. Raises: RoleMissing, BudgetNotFound, BudgetInvalid, NothingToChange.
     """
+    actor.require(*SETTING)  # before anything that would tell how the budget is
     budget = _held(budget_id)
     wanted = {name: value for name, value in changes.items() if getattr(budget, name) != value}
     if unknown := sorted(set(changes) - CHANGEABLE):
@@ -188,7 +189,8 @@ def _create(draft: BudgetDraft, source: Budget.Source, actor: Actor) -> Budget:
 
 
 def _held(budget_id: str) -> Budget:
-    budget = Budget.objects.select_for_update().filter(public_id=budget_id, ended_at=None).first()
+    said = budget_id.replace("\0", "")
+    budget = Budget.objects.select_for_update().filter(public_id=said, ended_at=None).first()
     if budget is None:
         raise BudgetNotFound(f"There is no open budget {budget_id[:80]!r}.")
     return budget

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
+from routing.gateway.detectors.words import without_credentials
 from routing.gateway.snapshot import Model
 
 _BYTES_PER_TOKEN: Final = 4
@@ -69,7 +70,10 @@ def estimated(request_bytes: int, texts: Iterable[str]) -> Usage:
 
 def short(value: Any) -> str:
     """Return a vendor's text as it can go into the record, whatever it is."""
-    return "".join(filter(str.isprintable, value[:200])) if isinstance(value, str) else ""
+    if not isinstance(value, str):
+        return ""
+    # Searched further than it is kept: the cut must not hide what a credential begins like.
+    return "".join(filter(str.isprintable, without_credentials(value[:1000])[:200]))
 
 
 def count(value: Any) -> int | None:

@@ -30,13 +30,14 @@ CONTEXT_UNSAID: Final = 200_000
 _TOOLS_PROMPT: Final = 1_000  # what vendors add of their own where tools are offered
 _FRAME: Final = 64
 _NO_TIME: Final = timedelta()
+_LARGEST: Final = 10**12  # more is no number of tokens, and none that can be recorded
 ANSWERS_UNREAD: Final = 128  # the most that OpenAI's dialect takes for n
 
 # What a body only points to, or lets a vendor fetch, is larger than the body.
 _POINTERS: Final = (
     '"image', '"input_image', '"file', '"input_file', '"input_audio', '"document',
-    '"previous_response_id"', '"web_search', '"web_fetch', '"code_', '"mcp',
-    '"container', '"prompt"',
+    '"previous_response_id"', '"conversation"', '"item_reference"', '"web_search', '"web_fetch',
+    '"code_', '"mcp', '"container', '"prompt"',
 )  # fmt: skip
 # A letter that needs no escape and has one: it may spell any of these.
 _DISGUISED: Final = re.compile(r"\\u00(?:[46][1-9a-fA-F]|[57][0-9aA]|5[fF])")
@@ -92,12 +93,16 @@ class Hold:
                 spent = self.amount
             case "cost":
                 # A cost that nobody knows is what was held for it.
-                spent = self.amount if cost is None else cost
+                spent = self._bounded(self.amount if cost is None else cost, usage)
             case "tokens":
-                spent = usage.input_tokens + usage.output_tokens
+                spent = self._bounded(usage.input_tokens + usage.output_tokens, usage)
             case _:
                 spent = 0
         return Move(self.window, held=-self.amount, spent=spent)
+
+    def _bounded(self, spent: int, usage: Usage) -> int:
+        """Keep a guess within what was possible; what a vendor reports is spent as it is."""
+        return min(spent, self.amount) if usage.is_estimated else spent
 
     def __str__(self) -> str:
         return told(self.limit, self.window, self.amount)
@@ -229,7 +234,8 @@ def worst_case(
         given = min(given, context)
     if not has_output:
         return WorstCase(given, 0)
-    return WorstCase(given, _most_output(body, model, maxima) * _answers(body))
+    made = _most_output(body, model, maxima) * _answers(body)
+    return WorstCase(given, min(made, _LARGEST))
 
 
 def _most_output(body: CallBody, model: Model, names: Iterable[str]) -> int:
@@ -238,7 +244,8 @@ def _most_output(body: CallBody, model: Model, names: Iterable[str]) -> int:
     said = [text for name in names if (text := _said(body, name)) is not None]
     if not said or not all(map(_is_number, said)):
         return most  # a vendor may take what is no number here, or leave it out
-    return max(map(int, said))
+    # To some vendors zero means that there is no maximum.
+    return max(map(int, said)) or most
 
 
 def _answers(body: CallBody) -> int:

@@ -98,6 +98,8 @@ def arguments_in(said: Any) -> Shape | None:
         return {}
     try:
         found = json.loads(said)
+        # Half a surrogate pair and 1e999 can be read, and never written again.
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -23,7 +23,7 @@ MARKS: Final = {
 _ALSO: Final = {"computer": ("computer_use",)}
 _NAMED: Final = frozenset({"function_call", "custom_tool_call"})
 _CLIENTS: Final = frozenset({"computer", "local_shell", "shell", "apply_patch"})
-_BLOCKS: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+_BLOCKS: Final = ("tool_use", "server_tool_use", "mcp_tool_use")  # compared with anything
 
 
 def calls_in(operation: str, document: Any) -> list[Tool]:

@@ -13,6 +13,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
+from routing.gateway.detectors.words import without_credentials
+
 LONGEST: Final = 128
 UNNAMED: Final = "unnamed"
 _is_sound = re.compile(r"[A-Za-z0-9_.:/@-]{1,128}").fullmatch
@@ -48,7 +50,7 @@ def label_of(name: Any) -> str:
     """Return a name as it is compared and recorded."""
     if not isinstance(name, str) or not name:
         return UNNAMED
-    if _is_sound(name):
+    if _is_sound(name) and without_credentials(name) is name:
         return name
     return "unreadable-" + hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:16]
 

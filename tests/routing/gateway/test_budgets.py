@@ -143,6 +143,28 @@ def test_several_answers_cost_several_times(agent, cap):
     assert 1000 < worst_case_of(agent) < 1400
 
 
+def test_a_maximum_of_zero_is_none(agent, cap):
+    cap(10_000_000, agent)
+    agent.chat(BODY | {"model": agent.route, "max_tokens": 0})
+    assert 2 * 32_768 < worst_case_of(agent) < 2 * 32_768 + 400
+
+
+def test_a_refusal_of_more_than_any_number_is_recorded(agent, cap):
+    cap(10_000, agent)
+    asked = {"model": agent.route, "max_tokens": 10**11, "n": 10**11}
+    assert agent.chat(BODY | asked).status == 402
+    (refused,) = facts(agent, "decision")
+    assert refused["asked"] > 10**12
+
+
+def test_an_estimate_never_passes_what_was_held(agent, cap, vendor):
+    budget = cap(10_000, agent)
+    long = {"index": 0, "message": {"role": "assistant", "content": "word " * 400}}
+    vendor.script = answer({"id": "c", "object": "chat.completion", "choices": [long]})
+    assert agent.chat(ASKED | {"model": agent.route, "max_tokens": 5}).status == 200
+    assert (budget.spent, budget.held) == (worst_case_of(agent), 0)
+
+
 def test_what_only_points_to_its_input_holds_the_whole_context(agent, cap):
     cap(10_000_000, agent)
     part = {"type": "image_url", "image_url": {"url": "https://acme.test/a.png"}}

@@ -321,6 +321,19 @@ def test_a_secret_in_pieces_is_not_recorded_either(agent, vendor, rig, size) -> 
     assert result["facts"]["secrets_removed"] == 1
 
 
+def test_no_name_or_label_puts_a_secret_on_record(agent, vendor) -> None:
+    vendor.script = answer(COMPLETION | {"model": ANTHROPIC})
+    tool = {"type": "function", "function": {"name": ANTHROPIC[:64], "parameters": {}}}
+    got = agent.chat(
+        asking("x", tools=[tool]),
+        **{"x-unsprawl-run": ANTHROPIC, "x-unsprawl-acting-for": f"user:{ANTHROPIC}"},
+    )
+    assert got.status == 200
+    assert ANTHROPIC[:64] not in json.dumps([agent.entries(), agent.calls()], default=str)
+    assert got.headers["x-unsprawl-model-reported"] == "[redacted: secret]"
+    assert agent.chat(**{"x-unsprawl-step": ANTHROPIC[:63]}).status == 400
+
+
 def test_what_holds_no_secret_is_kept_as_it_is() -> None:
     for payload in (b"", b"{}", b'{"content": "risk-free"}', chunk_event("Hi") + DONE):
         assert without_secrets(payload, "chat") == (payload, 0)

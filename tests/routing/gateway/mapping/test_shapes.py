@@ -12,6 +12,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 from pydantic import TypeAdapter
 
 from routing.gateway.mapping.losses import CannotTranslate, Losses
+from routing.gateway.mapping.tools import arguments_in
 from routing.gateway.mapping.translation import WAYS, Sought
 from tests.routing.gateway.mapping import corpus
 
@@ -146,3 +147,8 @@ def test_what_only_responses_can_say_is_refused(call: dict[str, Any], param: str
     with pytest.raises(CannotTranslate) as refused:
         asked(**call)
     assert refused.value.facts["param"] == param
+
+
+@pytest.mark.parametrize("said", ['{"a": "\\ud800"}', '{"a": 1e999}', "[" * 5000])
+def test_arguments_that_cannot_be_written_again_are_none(said: str) -> None:
+    assert arguments_in(said) is None

@@ -239,3 +239,11 @@ def test_where_a_vendor_is_sent_to_is_recorded_without_what_its_address_carries(
     intent = facts(agent, "intent")
     assert intent["tools_servers"] == ["erp.acme.test"]
     assert "hunter2" not in json.dumps(intent)
+
+
+@pytest.mark.parametrize("kind", [{}, [], [{}], 5, None])
+def test_a_block_of_no_readable_kind_is_no_call(calling, vendor, kind):
+    agent = calling("messages", "a")
+    block = {"type": kind, "text": "x"}
+    vendor.script = answer({"id": "m", "type": "message", "role": "assistant", "content": [block]})
+    assert call(agent, "messages", "a").status == 200
