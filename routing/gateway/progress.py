@@ -69,4 +69,6 @@ class Progress:
             documents = [self.body]
         guessed = wire.guess(body, documents, self.report.so_far)
         goes_on = self.report.goes_on and (not self.is_stream or "background" in body.spans)
-        return replace(guessed, is_open=True) if goes_on else guessed
+        # Who leaves before anything came cannot know what the vendor went on to make and bill.
+        left_unseen = error is None and not (self.body or self.delivered or self.terminal)
+        return replace(guessed, is_open=True) if goes_on or left_unseen else guessed

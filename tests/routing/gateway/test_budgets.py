@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +15,13 @@ import pytest
 from bench.gateway.rig import World
 from kernel.refs import new_id
 from routing.gateway.snapshot import Snapshot
-from tests.routing.gateway.conftest import BODY, Agent, ServedGateway, eventually
+from tests.routing.gateway.conftest import (
+    BODY,
+    Agent,
+    ServedGateway,
+    eventually,
+    raw_request,
+)
 from tests.routing.gateway.scripted import (
     COMPLETION,
     DONE,
@@ -206,6 +214,22 @@ def test_a_stream_that_the_agent_leaves_is_settled(agent, cap, vendor):
     (call,) = agent.calls()
     assert call["status"] == "cancelled"
     assert budget.spent == call["cost_micros"] > 0
+
+
+def test_a_call_left_before_anything_came_spends_what_was_held(agent, cap, vendor):
+    budget = cap(10_000, agent)
+
+    async def silent(seen: Any, writer: Any) -> None:
+        await asyncio.sleep(60)
+
+    vendor.script = silent
+    raw = json.dumps(BODY | {"model": agent.route, "max_tokens": 100}).encode()
+    with socket.create_connection(("127.0.0.1", agent.port)) as line:
+        line.sendall(raw_request(agent.key, raw))
+        eventually(lambda: len(vendor.seen) == 1)
+    eventually(lambda: budget.held == 0)
+    assert budget.spent == worst_case_of(agent)
+    assert facts(agent, "result")[-1]["charged"] == "reserved"
 
 
 def test_a_stream_that_breaks_is_settled(agent, cap, vendor):
