@@ -46,6 +46,15 @@ _LOOKS: Final[dict[str, _Look]] = {
     Verb.REVIEW_REJECTED: _Look("Review rejected", "circle-x", "error"),
     Verb.REVIEW_EXPIRED: _Look("Review expired", "hourglass", "warning"),
     Verb.REVIEW_WITHDRAWN: _Look("Review withdrawn", "x"),
+    Verb.STOP_PLACED: _Look("Stopped at the gateways", "octagon-x", "error"),
+    Verb.STOP_LIFTED: _Look("Stop lifted", "play", "success"),
+    Verb.CONTAINMENT_PROVEN: _Look("Contained: every gateway refuses it", "badge-check", "success"),
+    Verb.CONTAINMENT_FAILED: _Look("Not contained", "circle-x", "error"),
+    Verb.BUDGET_SET: _Look("Budget set", "gauge", "info"),
+    Verb.BUDGET_ENDED: _Look("Budget ended", "gauge"),
+    Verb.BUDGET_NEARED: _Look("Budget nearly spent", "gauge", "warning"),
+    Verb.DELEGATION_GIVEN: _Look("Let another agent act for it", "users", "info"),
+    Verb.DELEGATION_ENDED: _Look("Ended what another might do for it", "x"),
 }
 
 
