@@ -413,7 +413,8 @@ class Journal:
         """Read back the heads that were forgotten for want of room; none in most batches."""
         if not self._has_forgotten:
             return {}
-        unknown = {job.stream for job in jobs if not job.is_first} - self._heads.keys()
+        # One by one: a set less a dict's keys would walk all the heads that are kept.
+        unknown = {job.stream for job in jobs if not job.is_first and job.stream not in self._heads}
         if not unknown:
             return {}
         assert self._connection is not None  # noqa: S101

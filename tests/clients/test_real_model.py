@@ -54,8 +54,12 @@ def test_anthropic(served: ServedGateway, key_for: Callable[[str], str]) -> None
     say: list[anthropic.types.MessageParam] = [{"role": "user", "content": "Write."}]
     with anthropic.Anthropic(base_url=address, api_key=key_for("anthropic")) as client:
         (route,) = [model.id for model in client.models.list()]
-        said = client.messages.create(model=route, max_tokens=8, messages=say)
+        said = client.messages.create(
+            model=route, max_tokens=8, messages=say, extra_body={"temperature": 0}
+        )
         assert said.usage.output_tokens > 0
-        with client.messages.stream(model=route, max_tokens=8, messages=say) as events:
+        with client.messages.stream(
+            model=route, max_tokens=8, messages=say, extra_body={"temperature": 0}
+        ) as events:
             assert events.get_final_message().stop_reason
         assert client.messages.count_tokens(model=route, messages=say).input_tokens > 0

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from credentials.actions import rotate_ring, seal_secret
 from credentials.broker import COLUMNS, SealedRow, SecretOpener
 from credentials.errors import RotationUnderWay
 from credentials.models import RingRotation, Secret
+from credentials.rotation import Rotated
 from kernel.refs import Ref
 from kernel.sealing import CannotOpen, PublicRing, RingUnreadable
 from ledger.models import DataKey, Entry, RetiredRingKey
@@ -256,6 +258,18 @@ def test_secrets_open_at_every_moment_of_a_rotation(rings: Path) -> None:
     assert PublicRing.load(rings, "vendor").active == "k4"
 
 
+def resumed() -> Rotated:
+    """Rotate once PostgreSQL has noticed that the one who held the lock is gone."""
+    until = time.monotonic() + 10
+    while True:
+        try:
+            return rotate_ring("vendor", actor=ALICE)
+        except RotationUnderWay:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+
+
 @pytest.mark.slow
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("said", ["begun", "active", "2 rows", "retired"])
@@ -274,6 +288,6 @@ def test_a_rotation_that_was_killed_is_resumed(rings: Path, owner_address: str, 
     killed = subprocess.run([sys.executable, "-c", script], env=environment, check=False)
     assert killed.returncode == -signal.SIGKILL
     assert len(opened(rings)) == 3
-    assert rotate_ring("vendor", actor=ALICE).ring_key_id == "k2"
+    assert resumed().ring_key_id == "k2"
     assert set(PublicRing.load(rings, "vendor").keys) == {"k2"}
     assert opened(rings) == ["secret 0", "secret 1", "secret 2"]

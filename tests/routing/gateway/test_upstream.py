@@ -297,12 +297,16 @@ class FickleVendor:
     port: int = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for served in range(2):
-            await reader.readuntil(b"\r\n\r\n")
-            self.requests += 1
-            if served == 0:
-                writer.write(WHOLE)
-        writer.close()
+        try:
+            for served in range(2):
+                await reader.readuntil(b"\r\n\r\n")
+                self.requests += 1
+                if served == 0:
+                    writer.write(WHOLE)
+        except asyncio.IncompleteReadError:
+            return
+        finally:
+            writer.close()
 
 
 @pytest.mark.parametrize(("method", "requests"), [("GET", 3), ("POST", 2), ("DELETE", 2)])
