@@ -35,6 +35,7 @@ from routing.gateway.errors import (
     MethodNotTaken,
     ModelNotFound,
     NoSuchPath,
+    place_of,
 )
 from routing.gateway.labels import label_of
 from routing.gateway.metrics import CONTENT_TYPE, Metrics
@@ -132,8 +133,13 @@ class Gateway:
             error = refusal
         except ClientGone:
             return
-        except Exception as fault:
-            logger.exception("gateway.fault", operation=operation, kind=type(fault).__name__)
+        except Exception as fault:  # noqa: BLE001  told by its place, and answered
+            logger.error(
+                "gateway.fault",
+                operation=operation,
+                kind=type(fault).__name__,
+                at=place_of(fault),
+            )
             error = InternalFault()
         finally:
             self._busy.discard(task)

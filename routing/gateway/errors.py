@@ -23,6 +23,8 @@ Never 409: clients made for vendors repeat it.
 
 from __future__ import annotations
 
+import traceback
+
 from kernel.errors import (
     Denied,
     DomainError,
@@ -368,3 +370,8 @@ class DetectorFailed(Unavailable):
 
     code = "routing.detector_failed"
     title = "What was said could not be looked at, and so does not pass"
+
+
+def place_of(fault: BaseException) -> list[str]:
+    """Return where a fault came up, last call last; its message may quote what was said."""
+    return [f"{each.name}:{each.lineno}" for each in traceback.extract_tb(fault.__traceback__)[-6:]]

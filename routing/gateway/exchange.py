@@ -27,6 +27,7 @@ from routing.gateway.errors import (
     VendorGarbage,
     VendorRedirected,
     VendorSlow,
+    place_of,
 )
 from routing.gateway.failure import STREAM_ERROR, Failure, failure_of
 from routing.gateway.forward import secret_in, to_agent, without
@@ -147,9 +148,9 @@ class Exchange:
             return self._status_of(error), error
         except asyncio.CancelledError:
             return "incomplete", ShuttingDown()
-        except Exception as fault:
+        except Exception as fault:  # noqa: BLE001  told by its place, and on record
             # Whatever went wrong: the call was sent, so that it is on record and settled.
-            logger.exception("exchange.fault", kind=type(fault).__name__)
+            logger.error("exchange.fault", kind=type(fault).__name__, at=place_of(fault))
             return self._status_of(unexpected := InternalFault()), unexpected
         return ("error" if self._came.report.error_code else "ok"), None
 

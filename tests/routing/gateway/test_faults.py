@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from ledger import journal
+from routing.gateway.errors import place_of
 from tests.routing.gateway.conftest import eventually
 from tests.routing.gateway.scripted import answer, stream
 from tests.routing.gateway.tools.said import (
@@ -112,3 +113,12 @@ def test_a_call_for_which_the_queue_is_full_leaves_nothing_to_be_unsure_of(
     monkeypatch.setattr(journal, "QUEUE_LIMIT", 0)
     assert agent.chat().code == "journal_full"
     assert not served.process._recorder._unsure
+
+
+def test_what_is_logged_of_a_fault_is_its_place_and_not_its_words() -> None:
+    try:
+        raise KeyError("sk-said-by-somebody")
+    except KeyError as fault:
+        (place,) = place_of(fault)
+    assert place.startswith("test_what_is_logged_of_a_fault")
+    assert "sk-said" not in place
