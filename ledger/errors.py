@@ -3,7 +3,7 @@
 NotFound      EntryNotFound · PayloadAbsent · PayloadShredded
 Conflict      EvidenceAltered
 Invalid       ReasonMissing
-Unavailable   PayloadsClosed · LedgerUnreadable
+Unavailable   PayloadsClosed · LedgerUnreadable · LedgerSuspended
 """
 
 from __future__ import annotations
@@ -58,3 +58,10 @@ class LedgerUnreadable(Unavailable):
 
     code = "ledger.unreadable"
     title = "The ledger could not be read to its end"
+
+
+class LedgerSuspended(Unavailable):
+    """Raised when the database holds less than a witness has seen, as after a restore."""
+
+    code = "ledger.suspended"
+    title = "Nothing is recorded until an operator opens a further epoch"

@@ -23,6 +23,12 @@ NARROWER: Final = {
     "ledger_datakey": "SELECT, INSERT, UPDATE",
     "ledger_chainhead": "SELECT, INSERT, UPDATE",
     "ledger_writer": "SELECT, INSERT, UPDATE",
+    "ledger_epoch": "SELECT",
+    "ledger_suspension": "SELECT",
+    "ledger_leaf": "SELECT",
+    "ledger_tile": "SELECT",
+    "ledger_checkpoint": "SELECT",
+    "ledger_checkpointsignature": "SELECT",
     "django_migrations": "SELECT",
 }
 

@@ -182,3 +182,114 @@ class RetiredRingKey(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ring} {self.ring_key_id}"
+
+
+class Epoch(models.Model):
+    """One tree: its name, its key, where it begins. A restore or a change of key opens another."""
+
+    number = models.IntegerField(primary_key=True)
+    origin = models.TextField(unique=True)
+    public_key = models.BinaryField()
+    # The cluster whose transaction ids order this epoch's entries.
+    system_identifier = models.BigIntegerField()
+    # Entries from this id on come by (xid, id); what lay unsequenced below it came first.
+    first_entry = models.BigIntegerField()
+    opened_at = models.DateTimeField()
+    reason = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(number__gte=1), name="ledger_epoch_from_one"),
+            models.CheckConstraint(
+                condition=Q(number=1) | ~Q(reason=""), name="ledger_epoch_says_why"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.origin
+
+
+class Suspension(models.Model):
+    """Why nothing may be appended under an epoch. Only a further epoch ends it."""
+
+    epoch = models.OneToOneField(Epoch, on_delete=models.PROTECT, primary_key=True)
+    found = models.TextField()
+    suspended_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"epoch {self.epoch_id}: {self.found}"
+
+
+class Leaf(models.Model):
+    """The place of an entry in its epoch's tree."""
+
+    pk = models.CompositePrimaryKey("epoch", "index")
+    epoch = models.IntegerField()
+    index = models.BigIntegerField()
+    entry = models.BigIntegerField()  # Entry.id
+    leaf_hash = models.BinaryField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["entry"], name="ledger_leaf_one_place_per_entry"),
+            models.CheckConstraint(condition=Q(index__gte=0), name="ledger_leaf_index_from_zero"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.epoch}/{self.index}"
+
+
+class Tile(models.Model):
+    """A whole tile: 256 hashes of the tree's level 8 times ``level``. Partial ones are made."""
+
+    pk = models.CompositePrimaryKey("epoch", "level", "index")
+    epoch = models.IntegerField()
+    level = models.SmallIntegerField()
+    index = models.BigIntegerField()
+    hashes = models.BinaryField()
+
+    def __str__(self) -> str:
+        return f"{self.epoch}: tile/{self.level}/{self.index}"
+
+
+class Checkpoint(models.Model):
+    """A size of the tree and its root, as committed; signed afterwards, never before."""
+
+    pk = models.CompositePrimaryKey("epoch", "size")
+    epoch = models.IntegerField()
+    size = models.BigIntegerField()
+    root = models.BinaryField()
+    # Where the sequencer goes on: the last entry's place in the order of commits.
+    xid = Xid8Field()
+    entry = models.BigIntegerField()
+    sequenced_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=Q(size__gte=1), name="ledger_checkpoint_not_empty"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.epoch} at {self.size}"
+
+
+class CheckpointSignature(models.Model):
+    """A line under a checkpoint's note: the log's own, or a witness's."""
+
+    id = models.BigAutoField(primary_key=True)
+    epoch = models.IntegerField()
+    size = models.BigIntegerField()
+    signer = models.TextField()
+    is_witness = models.BooleanField()
+    line = models.TextField()
+    signed_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["epoch", "size", "signer"], name="ledger_signature_one_per_signer"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.signer} under {self.epoch} at {self.size}"

@@ -307,3 +307,75 @@ def test_a_missing_role_is_made_where_that_is_permitted(superuser_address: str, 
 
 def test_who_owns_the_tables_can_rewrite_them(db: None) -> None:
     assert can_rewrite()
+
+
+@pytest.fixture
+def tree(db: None) -> None:
+    run(
+        "INSERT INTO ledger_epoch (number, origin, public_key, system_identifier, first_entry,"
+        " opened_at, reason) VALUES (1, 'o/1', '', 1, 1, now(), '')"
+    )
+    run("INSERT INTO ledger_leaf (epoch, index, entry, leaf_hash) VALUES (1, 0, 1, '')")
+    run("INSERT INTO ledger_tile (epoch, level, index, hashes) VALUES (1, 0, 0, '')")
+    run(
+        "INSERT INTO ledger_checkpoint (epoch, size, root, xid, entry, sequenced_at)"
+        " VALUES (1, 1, '', '1', 1, now())"
+    )
+    run(
+        "INSERT INTO ledger_checkpointsignature (epoch, size, signer, is_witness, line, signed_at)"
+        " VALUES (1, 1, 'k', false, '', now())"
+    )
+
+
+@pytest.mark.parametrize(
+    "table",
+    ["epoch", "suspension", "leaf", "tile", "checkpoint", "checkpointsignature"],
+)
+def test_not_even_the_owner_rewrites_the_tree(tree: None, table: str) -> None:
+    assert refusal_of(f"DELETE FROM ledger_{table}") == "ledger_append_only"
+    assert refusal_of(f"TRUNCATE ledger_{table} CASCADE") == "ledger_append_only"
+    column = {"epoch": "reason", "suspension": "found", "leaf": "leaf_hash", "tile": "hashes"}
+    changed = column.get(table, "epoch")
+    assert refusal_of(f"UPDATE ledger_{table} SET {changed} = {changed}") == "ledger_append_only"
+
+
+@pytest.mark.parametrize(
+    ("statement", "constraint"),
+    [
+        ("INSERT INTO ledger_leaf VALUES (2, 7, 1, '')", "ledger_leaf_one_place_per_entry"),
+        ("INSERT INTO ledger_leaf VALUES (1, 0, 9, '')", "ledger_leaf_pkey"),
+        ("INSERT INTO ledger_leaf VALUES (1, -1, 9, '')", "ledger_leaf_index_from_zero"),
+        (
+            "INSERT INTO ledger_checkpoint VALUES (1, 0, '', '1', 1, now())",
+            "ledger_checkpoint_not_empty",
+        ),
+        (
+            "INSERT INTO ledger_checkpoint VALUES (1, 1, 'another', '1', 1, now())",
+            "ledger_checkpoint_pkey",
+        ),
+        (
+            "INSERT INTO ledger_checkpointsignature (epoch, size, signer, is_witness, line,"
+            " signed_at) VALUES (1, 1, 'k', true, 'another', now())",
+            "ledger_signature_one_per_signer",
+        ),
+        (
+            "INSERT INTO ledger_epoch VALUES (0, 'o/0', '', 1, 1, now(), '')",
+            "ledger_epoch_from_one",
+        ),
+        (
+            "INSERT INTO ledger_epoch VALUES (2, 'o/2', '', 1, 1, now(), '')",
+            "ledger_epoch_says_why",
+        ),
+    ],
+)
+def test_a_tree_has_one_shape(tree: None, statement: str, constraint: str) -> None:
+    assert refusal_of(statement) == constraint
+
+
+def test_nothing_is_recorded_under_a_suspended_epoch(tree: None) -> None:
+    run("INSERT INTO ledger_suspension (epoch_id, found, suspended_at) VALUES (1, 'less', now())")
+    with pytest.raises(IntegrityError) as caught, transaction.atomic():
+        record(Verb.CALL_INTENDED, AGENT, actor=ALICE, agent_id="agt_one")
+    assert constraint_of(caught.value) == "ledger_suspended"
+    run("INSERT INTO ledger_epoch VALUES (2, 'o/2', '', 1, 1, now(), 'a backup was restored')")
+    record(Verb.CALL_INTENDED, AGENT, actor=ALICE, agent_id="agt_one")
