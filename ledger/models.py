@@ -6,7 +6,7 @@ references as text, never foreign keys, so nothing that is deleted can take it a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
@@ -26,6 +26,10 @@ class Xid8Field(_IntField):
         return "xid8"
 
 
+# Two of three entries are calls, and nobody asks for them by the model they were for.
+NOT_A_CALL: Final = ~Q(kind__in=["intent", "result"])
+
+
 class Entry(models.Model):
     """One thing that happened. The header's bytes are the record, the columns an index of it."""
 
@@ -43,7 +47,7 @@ class Entry(models.Model):
     # Entries commit out of the order of their ids; (xid, id) below the snapshot horizon
     # is the order that a sequencer may rely on.
     xid = Xid8Field(db_default=RawSQL("pg_current_xact_id()", ()), editable=False)
-    entry_id = models.TextField(unique=True)
+    entry_id = models.TextField()
     stream = models.TextField()
     writer = models.TextField()
     seq = models.BigIntegerField()
@@ -60,6 +64,8 @@ class Entry(models.Model):
 
     class Meta:
         constraints = [
+            # Not unique=True: that makes a second index, for patterns, at every insert.
+            models.UniqueConstraint(fields=["entry_id"], name="ledger_entry_one_id"),
             models.UniqueConstraint(
                 fields=["stream", "writer", "seq"], name="ledger_entry_one_place_in_chain"
             ),
@@ -76,7 +82,9 @@ class Entry(models.Model):
         ]
         indexes = [
             models.Index(fields=["xid", "id"], name="ledger_entry_sequence_idx"),
-            models.Index(fields=["subject", "-id"], name="ledger_entry_subject_idx"),
+            models.Index(
+                fields=["subject", "-id"], condition=NOT_A_CALL, name="ledger_entry_subject_idx"
+            ),
             models.Index(fields=["agent_id", "-id"], name="ledger_entry_agent_idx"),
             models.Index(fields=["stream", "id"], name="ledger_entry_stream_idx"),
             # Entries arrive in the order of time, so a few bytes a megabyte find a period.

@@ -16,7 +16,7 @@ from kernel.refs import Ref
 from ledger.entries import Fact, PayloadDigest
 from ledger.errors import EntryNotFound, EvidenceAltered
 from ledger.headers import HeaderInvalid, read_header
-from ledger.models import Entry
+from ledger.models import NOT_A_CALL, Entry
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,8 @@ def entries_of_agent(agent_id: str) -> QuerySet[Entry]:
 
 
 def entries_of_subject(subject: Ref) -> QuerySet[Entry]:
-    """What happened to one thing."""
-    return Entry.objects.filter(subject=str(subject)).order_by("id")
+    """What happened to one thing; calls that merely used it are not among it."""
+    return Entry.objects.filter(NOT_A_CALL, subject=str(subject)).order_by("id")
 
 
 def open_intents(*, before: datetime) -> QuerySet[Entry]:

@@ -32,7 +32,7 @@ from kernel import clock
 from kernel.errors import Conflict
 from kernel.refs import Ref
 from ledger.entries import Fact
-from ledger.models import Entry
+from ledger.queries import entries_of_subject
 from ledger.record import record
 from ledger.verbs import Verb
 from registry.actions.agents import (
@@ -78,7 +78,7 @@ class Cast:
 
 def is_loaded() -> bool:
     """Say whether the demo company is here, whole."""
-    entries = Entry.objects.filter(subject=str(COMPANY)).order_by("-id")
+    entries = entries_of_subject(COMPANY).order_by("-id")
     return entries.values_list("verb", flat=True).first() == Verb.DEMO_LOADED
 
 

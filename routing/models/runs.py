@@ -47,7 +47,7 @@ class Call(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     xid = Xid8Field(db_default=RawSQL("pg_current_xact_id()", ()), editable=False)
-    intent_id = models.TextField(unique=True)  # ent_… of the intent, or of the denial
+    intent_id = models.TextField()  # ent_… of the intent, or of the denial
     # The first attempt's intent; empty on the first itself.
     call_id = models.TextField(blank=True, default="", db_default="")
     attempt = models.PositiveSmallIntegerField(default=1, db_default=1)
@@ -79,6 +79,8 @@ class Call(models.Model):
 
     class Meta:
         constraints = [
+            # Not unique=True: that makes a second index, for patterns, at every insert.
+            models.UniqueConstraint(fields=["intent_id"], name="routing_call_one_per_intent"),
             models.CheckConstraint(
                 condition=Q(input_tokens__gte=0, output_tokens__gte=0), name="routing_call_tokens"
             ),

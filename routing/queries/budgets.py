@@ -17,6 +17,7 @@ from django.db.models import Q, QuerySet, Sum
 
 from kernel import clock
 from ledger.models import Entry
+from ledger.queries import entries_of_subject
 from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Agent, Team
@@ -161,7 +162,7 @@ def window_now(budget: Budget) -> Span:
 
 def refused_by(budget: Budget, *, limit: int = 20) -> list[Entry]:
     """Return the calls that a budget refused lately, the newest first."""
-    entries = Entry.objects.filter(subject=str(budget.ref), verb=Verb.CALL_OVER_BUDGET.value)
+    entries = entries_of_subject(budget.ref).filter(verb=Verb.CALL_OVER_BUDGET.value)
     return list(entries.order_by("-id")[:limit])
 
 

@@ -126,6 +126,7 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ),
     ("routing_run_one_per_label", "routing_run", {"run_id": "'run_x'"}),
     ("routing_call_tokens", "routing_call", {"output_tokens": "-1"}),
+    ("routing_call_one_per_intent", "routing_call", {}),
     ("routing_call_attempt_of_call", "routing_call", {"attempt": "2"}),
     ("routing_usageroute_one_per_key", "routing_usageroute", {}),
     ("routing_usagefallback_one_per_key", "routing_usagefallback", {}),

@@ -89,7 +89,7 @@ def test_the_refusal_says_what_was_refused(entry: Entry) -> None:
             " kind, verb, actor, subject, agent_id, recorded_at) SELECT entry_id, stream, writer,"
             " 9, prev_hash, header, leaf_hash, kind, verb, actor, subject, agent_id, recorded_at"
             " FROM ledger_entry",
-            "ledger_entry_entry_id_key",
+            "ledger_entry_one_id",
         ),
         (
             "INSERT INTO ledger_entry (entry_id, stream, writer, seq, prev_hash, header, leaf_hash,"
