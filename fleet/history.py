@@ -55,6 +55,14 @@ _LOOKS: Final[dict[str, _Look]] = {
     Verb.BUDGET_NEARED: _Look("Budget nearly spent", "gauge", "warning"),
     Verb.DELEGATION_GIVEN: _Look("Let another agent act for it", "users", "info"),
     Verb.DELEGATION_ENDED: _Look("Ended what another might do for it", "x"),
+    Verb.DATAKEY_SHREDDED: _Look("Payloads destroyed: {keys} keys", "ban", "warning"),
+    Verb.PAYLOADS_DROPPED: _Look("Payloads of a month dropped", "archive", "warning"),
+    Verb.RETENTION_SET: _Look("Age of payloads set", "hourglass", "info"),
+    Verb.HOLD_PLACED: _Look("Put under legal hold", "pause", "warning"),
+    Verb.HOLD_ENDED: _Look("Legal hold ended", "play", "success"),
+    Verb.ERASURE_REQUESTED: _Look("Erasure asked for", "clipboard-check", "warning"),
+    Verb.ERASURE_COMPLETED: _Look("Erasure done", "badge-check", "success"),
+    Verb.ERASURE_ENDED: _Look("Erasure not carried out", "x"),
 }
 
 
