@@ -19,7 +19,7 @@ from kernel.clock import stamp
 from ledger.entries import VERSION, Fact, PayloadDigest
 
 KINDS: Final = frozenset(
-    {"intent", "result", "decision", "proposal", "review", "effect", "change", "access"}
+    {"intent", "result", "decision", "proposal", "review", "effect", "change", "access", "report"}
 )
 _REQUIRED: Final = {
     "v": int,

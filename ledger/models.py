@@ -42,6 +42,7 @@ class Entry(models.Model):
         EFFECT = "effect"
         CHANGE = "change"
         ACCESS = "access"
+        REPORT = "report"  # an agent's word for what it did; never ours for what we saw
 
     id = models.BigAutoField(primary_key=True)
     # Entries commit out of the order of their ids; (xid, id) below the snapshot horizon

@@ -64,6 +64,11 @@ class SpanContext:
     is_sampled: bool = True
     state: str = ""
 
+    @property
+    def caller(self) -> str:
+        """The agent's own span around the call: its trace and its id; empty where there is none."""
+        return f"{self.trace_id}-{self.parent_id}" if self.parent_id else ""
+
     def add_to(self, headers: dict[str, str], span_id: str) -> None:
         """Make what a vendor records of a request a child of a span of ours."""
         headers["traceparent"] = f"00-{self.trace_id}-{span_id}-{int(self.is_sampled):02x}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from routing.models.budget import Budget, BudgetNotice, BudgetWindow
 from routing.models.catalogue import CatalogueLoad, LifecycleRow, Price
 from routing.models.delegation import Delegation, DelegationEnd, RunLink, ToolUse
+from routing.models.reported import ReportedStep
 from routing.models.route import Route, RouteTarget
 from routing.models.runs import Call, Run
 from routing.models.stop import EVERYTHING, LiveGateway, Stop
@@ -35,6 +36,7 @@ __all__ = [
     "Model",
     "ModelUse",
     "Price",
+    "ReportedStep",
     "Route",
     "RouteTarget",
     "Run",

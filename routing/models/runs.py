@@ -76,6 +76,9 @@ class Call(models.Model):
     started_at = models.DateTimeField()
     first_byte_ms = models.PositiveIntegerField(null=True, blank=True)
     duration_ms = models.PositiveIntegerField()
+    # By these an agent's own report of a call is known to be of this one.
+    response_id = models.TextField(blank=True, default="", db_default="")
+    caller_span = models.TextField(blank=True, default="", db_default="")  # trace-span
 
     class Meta:
         constraints = [

@@ -26,6 +26,7 @@ from routing.models import (
     LifecycleRow,
     ModelUse,
     Price,
+    ReportedStep,
     RunLink,
     Stop,
     StoredResponse,
@@ -166,6 +167,22 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("routing_runlink_one_per_pair", "routing_runlink", {}),
     ("routing_runlink_of_two", "routing_runlink", {"parent_run": "child_run"}),
     ("routing_tooluse_one_per_day", "routing_tooluse", {}),
+    ("routing_reportedstep_once", "routing_reportedstep", {}),
+    (
+        "routing_reportedstep_known_type",
+        "routing_reportedstep",
+        {"report_key": "'x'", "type": "'call'"},
+    ),
+    (
+        "routing_reportedstep_known_source",
+        "routing_reportedstep",
+        {"report_key": "'x'", "source": "'fax'"},
+    ),
+    (
+        "routing_reportedstep_tokens",
+        "routing_reportedstep",
+        {"report_key": "'x'", "output_tokens": "-1"},
+    ),
     ("routing_tooluse_known_use", "routing_tooluse", {"use": "'dreamt'"}),
 ]  # fmt: skip
 
@@ -225,6 +242,10 @@ def world(db: None) -> None:
         linked_at=now,
     )  # fmt: skip
     ToolUse.objects.create(agent_id=agent.public_id, tool="jira", use="called", day=now)
+    ReportedStep.objects.create(
+        entry_id="ent_x", agent_id=agent.public_id, run_id="run_x", report_key="k", source="api",
+        type="tool", name="jira", status="ok", recorded_at=now,
+    )  # fmt: skip
     LifecycleRow.objects.create(platform="p", model_id="m", loaded_at=now)
     Price.objects.create(platform="p", model_id="m", source="s", loaded_at=now)
 

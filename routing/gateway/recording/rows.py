@@ -53,6 +53,8 @@ CALLS: Final = Table(
         ("started_at", "timestamptz"),
         ("first_byte_ms", "int"),
         ("duration_ms", "int"),
+        ("response_id", "text"),
+        ("caller_span", "text"),
     ),
 )
 STORED_RESPONSES: Final = Table(
@@ -204,5 +206,7 @@ def call_row(attempt: Attempt, outcome: Outcome, cost: int | None) -> Row:
         attempt.started_at,
         outcome.first_byte_ms,
         outcome.duration_ms,
+        outcome.response_id,
+        subject.span.caller if subject.span is not None else "",
     )
     return Row(CALLS, values)

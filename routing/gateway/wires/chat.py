@@ -20,7 +20,7 @@ from routing.gateway.body import (
 )
 from routing.gateway.dialects import OPENAI
 from routing.gateway.errors import NotAChatCall
-from routing.gateway.metering import Usage, count, count_in, reported_error, reported_model
+from routing.gateway.metering import Usage, count, count_in, reported_error, reported_model, short
 from routing.gateway.wires.wire import Report, StreamReading, Verdict, Wire, read_json
 
 
@@ -64,6 +64,11 @@ class Chat(Wire):
             return None
         return Usage(given, made, count_in(usage.get("prompt_tokens_details"), "cached_tokens"))
 
+    def report_of(self, document: dict[str, Any]) -> Report:
+        report = super().report_of(document)
+        report.response_id = short(document.get("id"))
+        return report
+
     def reading(self, body: CallBody) -> StreamReading:
         return _ChatStream(self, body)
 
@@ -93,6 +98,8 @@ class _ChatStream(StreamReading):
             return Verdict.PASS
         document = read_json(data)
         report.model = report.model or reported_model(document)
+        if not report.response_id and isinstance(document, dict):
+            report.response_id = short(document.get("id"))
         report.error_code = report.error_code or reported_error(document)
         if (usage := self._wire.usage_of(document)) is None:
             return Verdict.PASS
