@@ -1,0 +1,68 @@
+"""Reading a tree where it is kept: whole tiles as they lie there, partial ones made.
+
+Owns the way from ``ledger_tile`` and ``ledger_leaf`` to a `ReadTile`. Needs no more than the
+right to read these two tables.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+from ledger.transparency.merkle import HASH_BYTES
+from ledger.transparency.tiles import WIDTH, Nodes, Tile, TileInvalid, subtree_root
+
+_WHOLE = (
+    'SELECT "index", hashes FROM ledger_tile'
+    ' WHERE epoch = %s AND level = %s AND "index" >= %s AND "index" < %s ORDER BY "index"'
+)
+_LEAVES = (
+    'SELECT "index", leaf_hash FROM ledger_leaf'
+    ' WHERE epoch = %s AND "index" >= %s AND "index" < %s ORDER BY "index"'
+)
+
+
+class StoredTiles:
+    """The tiles of one epoch. Keeps the partial ones it made, so not for a tree that grows."""
+
+    def __init__(self, connection: psycopg.Connection[Any], epoch: int) -> None:
+        self._connection = connection
+        self.epoch = epoch
+        self._made: dict[Tile, bytes] = {}
+
+    def nodes(self, size: int) -> Nodes:
+        """Return what proofs over the tree of this size ask for hashes."""
+        return Nodes(size, self.read)
+
+    def read(self, tile: Tile) -> bytes:
+        """Return a tile's hashes, joined. Raises: TileInvalid when one is missing."""
+        if tile not in self._made:
+            self._made[tile] = self._read(tile)
+        return self._made[tile]
+
+    def _read(self, tile: Tile) -> bytes:
+        if tile.width == WIDTH:
+            ((_, hashes),) = self._rows(_WHOLE, tile, tile.level, tile.number, 1)
+            return hashes
+        first = tile.number * WIDTH
+        if tile.level == 0:
+            return b"".join(row[1] for row in self._rows(_LEAVES, tile, None, first, tile.width))
+        below = self._rows(_WHOLE, tile, tile.level - 1, first, tile.width)
+        return b"".join(subtree_root(_cut(hashes)) for _, hashes in below)
+
+    def _rows(
+        self, query: str, tile: Tile, level: int | None, first: int, count: int
+    ) -> list[tuple[int, bytes]]:
+        named = [self.epoch] if level is None else [self.epoch, level]
+        rows = self._connection.execute(query, [*named, first, first + count]).fetchall()
+        found = [(index, bytes(hashes)) for index, hashes in rows]
+        if [index for index, _ in found] != list(range(first, first + count)):
+            raise TileInvalid(f"{tile.path} of epoch {self.epoch} is not there as a whole")
+        return found
+
+
+def _cut(joined: bytes) -> list[bytes]:
+    if len(joined) != WIDTH * HASH_BYTES:
+        raise TileInvalid(f"a whole tile has {len(joined)} bytes, not {WIDTH * HASH_BYTES}")
+    return [joined[at : at + HASH_BYTES] for at in range(0, len(joined), HASH_BYTES)]
