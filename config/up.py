@@ -31,6 +31,7 @@ from config.env import Env, Misconfigured
 from config.machine import CannotStart, Make, only_one, started_at
 from config.places import Places, Runtime
 from kernel.sealing import ensure_key_rings
+from ledger.exports.signing import ensure_export_key
 
 _READY_WITHIN: Final = 120.0
 _GRACE: Final = 15.0
@@ -117,6 +118,8 @@ class Supervisor:
         self._require_free_port(self.gateway_port, "GATEWAY_PORT")
         with self.step("keys") as remarks:
             remarks += [f"made {name}" for name in ensure_key_rings(self.keys)]
+            if ensure_export_key(self.keys, self.public_url):
+                remarks.append("made export")
         self.sockets = privilege.sockets_directory()
         self.runtime = replace(self.runtime, sockets_dir=str(self.sockets))
         if self.own_database:

@@ -25,6 +25,7 @@ from config.embedded.postgres import LOGIN, OWNER, Postgres
 from config.embedded.valkey import Valkey
 from config.places import Places
 from kernel.sealing import ensure_key_rings
+from ledger.exports.signing import ensure_export_key
 
 _WORKER = "PYTEST_XDIST_WORKER" in os.environ
 _HOME = Path(
@@ -44,6 +45,7 @@ os.environ |= {
     "DJANGO_ALLOW_ASYNC_UNSAFE": "true",
 }
 ensure_key_rings(_HOME / "keys")
+ensure_export_key(_HOME / "keys", "http://127.0.0.1:8000")
 
 
 class Services:

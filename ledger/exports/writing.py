@@ -1,0 +1,210 @@
+"""The lines of an export, in the format's order (docs/ledger-format.md).
+
+Every line is made from the plan and from rows that only ever grow, so a file that was
+begun is gone on with at the entry it had reached.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from itertools import islice
+from typing import Any, Final, Protocol
+
+from kernel.canonical import canonical
+from kernel.clock import stamp
+from ledger.exports import nodes, reading
+from ledger.exports.planning import Database
+from ledger.exports.scope import FORMAT, Plan
+from ledger.exports.signing import ExportSigner
+from ledger.exports.tally import Tally
+from ledger.transparency.checkpoints import Checkpoint
+
+_KEYS_AT_ONCE: Final = 500
+_EPOCHS: Final = """
+    SELECT number, origin, public_key, opened_at, reason FROM ledger_epoch ORDER BY number
+"""
+_STATES: Final = "SELECT dek_id, state FROM ledger_datakey WHERE dek_id = ANY(%s)"
+_CHECKPOINTS: Final = """
+    SELECT c.size, c.root, e.origin,
+           array_agg(s.line ORDER BY s.is_witness, s.signer COLLATE "C")
+    FROM ledger_checkpoint c JOIN ledger_epoch e ON e.number = c.epoch
+    JOIN ledger_checkpointsignature s ON s.epoch = c.epoch AND s.size = c.size
+    WHERE c.epoch = %s AND c.size = ANY(%s) GROUP BY c.size, c.root, e.origin ORDER BY c.size
+"""
+
+
+class Artifacts(Protocol):
+    """Where what entries name by digest is kept."""
+
+    def kept(self, database: Database, kind: str, digests: Sequence[str]) -> Mapping[str, bytes]:
+        """Return those that are kept."""
+
+
+class NothingKept:
+    """No artifact is kept: their digests are stated, their bytes are not."""
+
+    def kept(self, database: Database, kind: str, digests: Sequence[str]) -> Mapping[str, bytes]:
+        return {}
+
+
+class Tombstones(Protocol):
+    """Which entry records that a data key was destroyed."""
+
+    def of(self, database: Database, deks: Sequence[str]) -> Mapping[str, str]:
+        """Return the entry's id by the data key's."""
+
+
+class NoTombstones:
+    """Nobody destroys keys yet."""
+
+    def of(self, database: Database, deks: Sequence[str]) -> Mapping[str, str]:
+        return {}
+
+
+def export(
+    database: Database,
+    plan: Plan,
+    signer: ExportSigner,
+    *,
+    artifacts: Artifacts | None = None,
+    tombstones: Tombstones | None = None,
+    tally: Tally | None = None,
+) -> Iterator[bytes]:
+    """Yield a whole file, line by line, from the snapshot that the connection reads."""
+    with closing(tally or Tally(plan.scope)) as counted:
+        for line in beginning(database, plan):
+            counted.take(line)
+            yield line
+        counted.counts["epochs"] = len(_epochs(database))
+        for found in reading.entries(database, plan):
+            line = entry_line(found)
+            counted.entry(found.header, has_payload=found.payload is not None)
+            counted.take(line)
+            yield line
+        yield from ending(database, plan, signer, counted, artifacts, tombstones)
+
+
+def beginning(database: Database, plan: Plan) -> Iterator[bytes]:
+    """Yield what stands before the entries."""
+    yield line_of(
+        {
+            "exported_at": stamp(plan.exported_at),
+            "format": FORMAT,
+            "payloads": plan.payloads,
+            "scope": plan.scope.document(),
+        }
+    )
+    for document in _epochs(database):
+        yield line_of({"epoch": document})
+
+
+def entry_line(found: reading.Found) -> bytes:
+    """Return the line of one entry."""
+    document: dict[str, Any] = {
+        "epoch": found.epoch,
+        "header": b64(found.header),
+        "index": found.index,
+    }
+    if found.payload is not None:
+        nonce, ciphertext = found.payload
+        document["payload"] = {"ciphertext": b64(ciphertext), "nonce": b64(nonce)}
+    return line_of({"entry": document})
+
+
+def ending(
+    database: Database,
+    plan: Plan,
+    signer: ExportSigner,
+    tally: Tally,
+    artifacts: Artifacts | None = None,
+    tombstones: Tombstones | None = None,
+) -> Iterator[bytes]:
+    """Yield what stands behind the entries, once the tally knows all of them."""
+    parts = {
+        "tiles": _tiles(database, plan),
+        "keys": _keys(database, tally, tombstones or NoTombstones()),
+        "artifacts": _artifacts(database, tally, artifacts or NothingKept()),
+        "checkpoints": _checkpoints(database, plan),
+    }
+    for name, documents in parts.items():
+        for document in documents:
+            line = line_of(document)
+            tally.counts[name] += 1
+            tally.take(line)
+            yield line
+    end = line_of({"end": tally.end()})
+    tally.take(end)
+    yield end
+    signature = line_of({"signature": signer.note(tally.sha256)})
+    tally.take(signature)
+    yield signature
+
+
+def line_of(document: Mapping[str, Any]) -> bytes:
+    """Write one line."""
+    return canonical(document) + b"\n"
+
+
+def b64(raw: bytes) -> str:
+    """Write bytes as the format does."""
+    return base64.b64encode(raw).decode()
+
+
+def _epochs(database: Database) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": number,
+            "origin": origin,
+            "public_key": b64(bytes(public_key)),
+            "opened_at": stamp(opened_at),
+            "reason": reason,
+        }
+        for number, origin, public_key, opened_at, reason in database.execute(_EPOCHS).fetchall()
+    ]
+
+
+def _tiles(database: Database, plan: Plan) -> Iterator[dict[str, Any]]:
+    for epoch, size in plan.heads.items():
+        for level in nodes.levels_of(size):
+            numbers = reading.tile_numbers(database, plan, epoch, level)
+            for tile, hashes in nodes.tiles(database, epoch, size, level, numbers):
+                yield {
+                    "tile": {
+                        "epoch": epoch,
+                        "level": tile.level,
+                        "number": tile.number,
+                        "width": tile.width,
+                        "hashes": b64(hashes),
+                    }
+                }
+
+
+def _keys(database: Database, tally: Tally, tombstones: Tombstones) -> Iterator[dict[str, Any]]:
+    named = tally.named("key")
+    while batch := list(islice(named, _KEYS_AT_ONCE)):
+        states = dict(database.execute(_STATES, [batch]).fetchall())
+        destroyed = tombstones.of(database, [dek for dek in batch if states.get(dek) != "active"])
+        for dek in batch:
+            state = states.get(dek, "missing")
+            yield {"key": {"dek": dek, "state": state, "shredded_by": destroyed.get(dek)}}
+
+
+def _artifacts(database: Database, tally: Tally, kept: Artifacts) -> Iterator[dict[str, Any]]:
+    named = tally.named("policy_bundle")
+    while batch := list(islice(named, _KEYS_AT_ONCE)):
+        found = kept.kept(database, "policy_bundle", batch)
+        for digest in batch:
+            document: dict[str, Any] = {"kind": "policy_bundle", "digest": digest}
+            if digest in found:
+                document["bytes"] = b64(found[digest])
+            yield {"artifact": document}
+
+
+def _checkpoints(database: Database, plan: Plan) -> Iterator[dict[str, Any]]:
+    for epoch, sizes in plan.sizes:
+        for size, root, origin, lines in database.execute(_CHECKPOINTS, [epoch, list(sizes)]):
+            text = Checkpoint(origin, size, bytes(root)).text
+            note = text + "\n" + "".join(f"{line.rstrip()}\n" for line in lines)
+            yield {"checkpoint": {"epoch": epoch, "note": note}}
