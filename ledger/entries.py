@@ -27,6 +27,7 @@ from kernel.canonical import canonical
 from kernel.clock import stamp
 from kernel.errors import TooLarge
 from kernel.refs import Ref, new_id
+from ledger.annex import packed_annex, unpacked_annex
 
 VERSION: Final = 1
 GENESIS: Final = bytes(32)
@@ -175,13 +176,20 @@ def ciphertext_digest(nonce: bytes, ciphertext: bytes) -> str:
     return hashlib.sha256(nonce + ciphertext).hexdigest()
 
 
-def encrypt_payload(plaintext: bytes, key: DataKeyInUse, entry_id: str) -> EncryptedPayload:
-    """Compress and encrypt a payload, bound to the entry it belongs to. Raises: EntryTooLarge."""
+def encrypt_payload(
+    plaintext: bytes, key: DataKeyInUse, entry_id: str, annex: bytes = b""
+) -> EncryptedPayload:
+    """Compress and encrypt a payload, bound to the entry it belongs to. Raises: EntryTooLarge.
+
+    An annex lies behind the payload under the same encryption; readers of payloads skip it.
+    """
     if len(plaintext) > MAX_PAYLOAD_BYTES:
         raise EntryTooLarge(f"The payload has more than {MAX_PAYLOAD_BYTES} bytes.")
     noise = os.urandom(SALT_BYTES + 12)
     salt, nonce = noise[:SALT_BYTES], noise[SALT_BYTES:]
     packed = _compressor().compress(plaintext)
+    if annex:
+        packed += packed_annex(annex, _compressor().compress)
     ciphertext = AESGCM(key.key).encrypt(nonce, salt + packed, entry_id.encode())
     return EncryptedPayload(key.dek_id, nonce, ciphertext, commit(salt, plaintext), len(plaintext))
 
@@ -198,14 +206,24 @@ def decrypt_payload(
     nonce: bytes, ciphertext: bytes, key: DataKeyInUse, entry_id: str
 ) -> tuple[bytes, bytes]:
     """Return the salt and the bytes of a payload. Raises: PayloadAltered."""
+    salt, plaintext, _ = decrypt_whole(nonce, ciphertext, key, entry_id)
+    return salt, plaintext
+
+
+def decrypt_whole(
+    nonce: bytes, ciphertext: bytes, key: DataKeyInUse, entry_id: str
+) -> tuple[bytes, bytes, bytes]:
+    """Return the salt, the payload, and the annex behind it. Raises: PayloadAltered."""
     try:
         opened = AESGCM(key.key).decrypt(nonce, ciphertext, entry_id.encode())
         salt, packed = opened[:SALT_BYTES], opened[SALT_BYTES:]
         if zstandard.frame_content_size(packed) > MAX_PAYLOAD_BYTES:
             raise PayloadAltered("the payload unpacks to more than an entry can hold")
-        return salt, zstandard.ZstdDecompressor().decompress(
-            packed, max_output_size=MAX_PAYLOAD_BYTES
-        )
+        unpacking = zstandard.ZstdDecompressor().decompressobj()
+        plaintext = unpacking.decompress(packed)
+        if not unpacking.eof:
+            raise PayloadAltered("the payload does not unpack")
+        return salt, plaintext, unpacked_annex(unpacking.unused_data)
     except (InvalidTag, ValueError):
         raise PayloadAltered("the ciphertext does not open under the key of its entry") from None
     except zstandard.ZstdError:

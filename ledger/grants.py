@@ -20,6 +20,7 @@ NARROWER: Final = {
     "ledger_entry": "SELECT, INSERT",
     "ledger_payload": "SELECT, INSERT",
     "ledger_retiredringkey": "SELECT, INSERT",
+    "ledger_artifact": "SELECT, INSERT",
     "ledger_datakey": "SELECT, INSERT, UPDATE",
     "ledger_chainhead": "SELECT, INSERT, UPDATE",
     "ledger_writer": "SELECT, INSERT, UPDATE",

@@ -19,6 +19,9 @@ else:
     _IntField = models.Field
 
 
+_NAMED_BY_BYTES = "'sha256:' || encode(sha256(body), 'hex')"
+
+
 class Xid8Field(_IntField):
     """PostgreSQL's 64-bit transaction id: the order in which commits became visible."""
 
@@ -141,6 +144,35 @@ class DataKey(models.Model):
 
     def __str__(self) -> str:
         return self.dek_id
+
+
+class Artifact(models.Model):
+    """What entries name by its digest and many share: kept once, never changed, no payload."""
+
+    class Kind(models.TextChoices):
+        POLICY_BUNDLE = "policy_bundle"
+        DECISION_INPUT = "decision_input"
+        CALL_SETUP = "call_setup"
+
+    digest = models.TextField(primary_key=True)  # sha256:<hex> of the body
+    kind = models.TextField(choices=Kind.choices)
+    body = models.BinaryField()
+    kept_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(
+                    digest=RawSQL(
+                        "'sha256:' || encode(sha256(body), 'hex')", (), models.TextField()
+                    )
+                ),
+                name="ledger_artifact_named_by_its_bytes",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.digest}"
 
 
 class ChainHead(models.Model):

@@ -8,7 +8,7 @@ are no part of the bundle.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -28,21 +28,31 @@ class Bundle:
     modules: dict[str, str]
     data: bytes
     digest: str
+    packed: bytes = field(default=b"", repr=False)  # the bytes that the digest is of
 
     @classmethod
     def load(cls, directory: Path) -> Self:
         """Read a bundle. Raises: BundleUnusable."""
         files = {path.name: _read(path) for path in sorted(bundle_files(directory))}
+        return cls._of(files, directory.name)
+
+    @classmethod
+    def unpack(cls, packed: bytes) -> Self:
+        """Read a bundle from the bytes it was kept as. Raises: BundleUnusable."""
+        return cls._of(_unpacked(packed), "The kept bundle")
+
+    @classmethod
+    def _of(cls, files: dict[str, bytes], name: str) -> Self:
         if DATA_FILE not in files:
-            raise BundleUnusable(f"{directory.name} has no {DATA_FILE}.")
+            raise BundleUnusable(f"{name} has no {DATA_FILE}.")
         try:
             data = strict_loads(files[DATA_FILE])
             modules = {name: raw.decode() for name, raw in files.items() if name != DATA_FILE}
         except (Malformed, UnicodeDecodeError) as error:
-            raise BundleUnusable(f"{directory.name} cannot be read: {error}") from None
+            raise BundleUnusable(f"{name} cannot be read: {error}") from None
         if not modules or not isinstance(data, dict):
-            raise BundleUnusable(f"{directory.name} needs Rego modules and a data object.")
-        return cls(modules, canonical(data), digest_files(files))
+            raise BundleUnusable(f"{name} needs Rego modules and a data object.")
+        return cls(modules, canonical(data), digest_files(files), pack_files(files))
 
 
 def bundle_files(directory: Path) -> list[Path]:
@@ -60,13 +70,28 @@ def is_test(path: Path) -> bool:
 
 
 def digest_files(files: dict[str, bytes]) -> str:
-    """Return ``sha256:<hex>`` over sorted names and bytes, each preceded by its length."""
-    hasher = hashlib.sha256()
-    for name, raw in sorted(files.items()):
-        for part in (name.encode(), raw):
-            # The length keeps two different sets of files from running into the same bytes.
-            hasher.update(len(part).to_bytes(8, "big") + part)
-    return "sha256:" + hasher.hexdigest()
+    """Return ``sha256:<hex>`` over the packed files."""
+    return "sha256:" + hashlib.sha256(pack_files(files)).hexdigest()
+
+
+def pack_files(files: dict[str, bytes]) -> bytes:
+    """Join sorted names and bytes, each preceded by its length in eight bytes."""
+    # The length keeps two different sets of files from running into the same bytes.
+    parts = [part for name, raw in sorted(files.items()) for part in (name.encode(), raw)]
+    return b"".join([len(part).to_bytes(8, "big") + part for part in parts])
+
+
+def _unpacked(packed: bytes) -> dict[str, bytes]:
+    parts: list[bytes] = []
+    position = 0
+    while position < len(packed):
+        start = position + 8
+        position = start + int.from_bytes(packed[position:start], "big")
+        parts.append(packed[start:position])
+    if position != len(packed) or len(parts) % 2:
+        raise BundleUnusable("The kept bundle was cut off.")
+    names = [name.decode("utf-8", "replace") for name in parts[::2]]
+    return dict(zip(names, parts[1::2], strict=True))
 
 
 def _read(path: Path) -> bytes:

@@ -32,13 +32,13 @@ class Judge:
 
     def __init__(
         self,
-        bundle_dir: Path = BASE,
+        bundle: Path | Bundle = BASE,
         *,
         deadline_seconds: float = 1.0,
         entrypoint: str = CALLS,
     ) -> None:
         """Build the bundle in the child. Raises: BundleUnusable."""
-        self._bundle = Bundle.load(bundle_dir)
+        self._bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         if problems := lint(self._bundle, entrypoint):
             raise BundleUnusable(f"The bundle is refused: {problems[0]}.", problems=len(problems))
         self._entrypoint = entrypoint
@@ -57,6 +57,10 @@ class Judge:
     @property
     def bundle_digest(self) -> str:
         return self._bundle.digest
+
+    def packed_bundle(self, digest: str) -> bytes | None:
+        """Return the bytes of the bundle, when it is the one of this digest."""
+        return self._bundle.packed if digest == self._bundle.digest else None
 
     def decide(self, facts: Mapping[str, object]) -> Decision:
         """Decide; where there is no clean answer, deny (`policy.unavailable`, `policy.unclean`)."""

@@ -41,6 +41,10 @@ class RemoteJudge:
         """Never the name of a decision's bundle, so that no decision is kept."""
         return "opa:"
 
+    def packed_bundle(self, digest: str) -> bytes | None:
+        """Return nothing: the bytes are the server's."""
+        return None
+
     def decide(self, facts: Mapping[str, object]) -> Decision:
         """Decide; where there is no clean answer, deny (`policy.unavailable`, `policy.unclean`)."""
         question, input_digest = read_facts(facts)

@@ -32,6 +32,7 @@ from policy.bundle import BASE
 from policy.engine import Judge
 from policy.remote import RemoteJudge
 from routing.announcing import Announcing
+from routing.code import code_version
 from routing.door import Door
 from routing.freshness import FreshSnapshots
 from routing.gateway.access_log import AccessLog
@@ -49,6 +50,7 @@ from routing.gateway.probe import VendorProbe
 from routing.gateway.protection import read_protection
 from routing.gateway.recording.attempt import Attempt, Outcome
 from routing.gateway.recording.recorder import Recorder
+from routing.gateway.recording.setups import Setups
 from routing.gateway.relay import Relays
 from routing.gateway.screening import DataScreen
 from routing.gateway.shadow import ShadowRunner
@@ -127,10 +129,12 @@ class GatewayProcess:
             before_epoch=self._know_again,
         )
         self._snapshots = FreshSnapshots(settings.database_url, on_change=self._take)
+        self._protection = read_protection(settings.protection)
         self._recorder = Recorder(
             self._journal,
             DataKeySource(RingFile(settings.keys_dir, PAYLOAD_RING).current),
             on_outcome=self._note_outcome,
+            setups=Setups(code_version(), self._protection.said),
         )
         self._speeds = Speeds()
         self._shadows = ShadowRunner(told=metrics.note_shadow)
@@ -188,7 +192,9 @@ class GatewayProcess:
             self._snapshots.open(),
         )
         self._judge, self._decider = judge, Decider(judge)
-        screen = DataScreen(read_protection(self._settings.protection))
+        self._recorder.artifacts.learn("input", self._decider.question)
+        self._recorder.artifacts.learn("bundle", judge.packed_bundle)
+        screen = DataScreen(self._protection)
         pipeline = Pipeline(
             snapshots=self._snapshots,
             peppers=self._peppers.current,

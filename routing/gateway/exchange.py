@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 import structlog
 
 from kernel.errors import DomainError
+from ledger.entries import Fact
 from routing.gateway.body import CallBody
 from routing.gateway.errors import (
     InternalFault,
@@ -38,6 +39,7 @@ from routing.gateway.options import BROKEN
 from routing.gateway.ports import Headers, Outgoing, Reply, Upstream
 from routing.gateway.progress import Progress
 from routing.gateway.rates import but_ours
+from routing.gateway.recording.annexes import Received, found_to_remove
 from routing.gateway.recording.attempt import Attempt, Outcome
 from routing.gateway.recording.recorder import Recorder
 from routing.gateway.relay import NOTHING, Relay
@@ -145,9 +147,12 @@ class Exchange:
         except ClientLeft:
             return "cancelled", None
         except DomainError as error:
+            if error is self._open_call.cause:
+                self._came.broke = error
             return self._status_of(error), error
         except asyncio.CancelledError:
-            return "incomplete", ShuttingDown()
+            self._came.broke = ShuttingDown()
+            return "incomplete", self._came.broke
         except Exception as fault:  # noqa: BLE001  told by its place, and on record
             # Whatever went wrong: the call was sent, so that it is on record and settled.
             logger.error("exchange.fault", kind=type(fault).__name__, at=place_of(fault))
@@ -170,7 +175,11 @@ class Exchange:
         self._open_call.expect(self._patience.first_byte, VendorSlow())
         came.was_sent = True
         self._secret = secret_in(outgoing.headers)
-        self._reply = reply = await upstream.send(outgoing)
+        try:
+            self._reply = reply = await upstream.send(outgoing)
+        except DomainError as error:
+            came.broke = error
+            raise
         came.http_status = reply.status
         came.first_byte_ms = self._elapsed_ms()
         vendors = but_ours(to_agent(reply.headers, self._secret), self._marks)
@@ -181,7 +190,12 @@ class Exchange:
             await self._stream(reply)
         else:
             self._open_call.expect(self._patience.idle, VendorSlow())
-            came.body = without(self._secret, await reply.read(ANSWER_LIMIT))
+            try:
+                came.body = without(self._secret, await reply.read(ANSWER_LIMIT))
+            except DomainError as error:
+                came.broke = error
+                raise
+            came.chunks = [came.body]
             self._read_whole(reply.status)
             if self._relay is not None:
                 await self._pass_whole(self._relay, reply.status)
@@ -219,6 +233,7 @@ class Exchange:
         is_broken = False
         try:
             async for chunk in reply.pieces():
+                came.note(chunk)
                 events = [
                     self._cleaned(event)
                     for event in splitter.feed(chunk)
@@ -229,8 +244,8 @@ class Exchange:
                     return
                 if came.terminal is not None:
                     break
-        except VendorCut:
-            is_broken = True
+        except VendorCut as cut:
+            came.broke, is_broken = cut, True
         if self._relay is not None and not await self._let_go(self._relay):
             return
         if is_broken or not (came.terminal or came.report.error_code):
@@ -277,6 +292,7 @@ class Exchange:
         if self._came.terminal is not None:
             return False
         if not event.data:
+            self._came.has_fragments |= event.data is None
             return True
         verdict = reading.take(without(self._secret, event.data))
         if verdict is Verdict.END:
@@ -332,8 +348,20 @@ class Exchange:
             response_id=came.report.response_id,
             is_kept=came.report.is_kept,
             was_withheld=came.was_withheld,
-            facts=NOTHING if self._relay is None else self._relay.facts(),
+            facts=(facts := NOTHING if self._relay is None else self._relay.facts()),
             vendor_seconds=self._vendor_seconds,
+            received=self._received(status, facts),
+        )
+
+    def _received(self, status: str, facts: Mapping[str, Fact]) -> Received | None:
+        removes = self._relay is not None and self._relay.removes
+        is_whole = status in {"ok", "error"} and not self._came.was_withheld
+        return self._came.received(
+            secret=self._secret,
+            operation=self._reader.operation,
+            streamed=self._attempt.streamed,
+            removes=removes,
+            was_cut=not is_whole or found_to_remove(facts, "found_in_response"),
         )
 
     async def _finish(self, error: DomainError | None, ending: bytes) -> None:

@@ -60,6 +60,10 @@ class LookingStage(Stage):
     def facts(self) -> Mapping[str, Fact]:
         return facts_of(self._tally, self._rules, "response")
 
+    @property
+    def removes(self) -> bool:
+        return self._rules.changes
+
     def _guarded(self, work: Callable[[Any], Any], given: Any) -> Any:
         try:
             return work(given)

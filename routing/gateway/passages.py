@@ -8,13 +8,13 @@ its text. Headers of one dialect stay on their side.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
 import orjson
 
+from kernel import clock
 from ledger.entries import Fact
 from routing.gateway.body import CallBody, member_spans
 from routing.gateway.errors import VendorGarbage
@@ -104,10 +104,12 @@ def _translated(way: Way, asked: Asked, target: Target) -> Passage:
     if losses.changed:
         facts["params_changed"] = [*losses.changed]
 
-    def translation() -> Stage:
-        return Translation(way.answering(call, int(time.time())), asked.wire, wire)
+    at = int(clock.now().timestamp())
 
-    return Passage(wire, body, facts, translation)
+    def translation() -> Stage:
+        return Translation(way.answering(call, at), asked.wire, wire)
+
+    return Passage(wire, body, facts, translation, at)
 
 
 def noting_headers(passage: Passage, request: Request) -> Passage:

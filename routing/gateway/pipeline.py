@@ -58,6 +58,7 @@ from routing.gateway.ports import (
     Upstream,
 )
 from routing.gateway.rates import rate_headers
+from routing.gateway.recording.annexes import DETECTORS, Left, found_to_remove
 from routing.gateway.recording.attempt import Attempt, Subject
 from routing.gateway.recording.recorder import Recorder
 from routing.gateway.relay import STRAIGHT, Asked, Passage, Relays
@@ -275,7 +276,20 @@ class _Call:
             operation=self.wire.operation,
             tools=self._offered,
             span_id=new_span_id() if self.trace.span is not None else "",
+            setup=self.pipeline.recorder.setups.digest(
+                ready.chosen.caller.agent, ready.chosen.route, ready.target
+            ),
+            left=self._left(ready),
         )
+
+    def _left(self, ready: Ready) -> Left:
+        """Return what leaves, for replay: and what came, where only tools were taken out."""
+        passage, path = ready.passage, "" if self.wire.is_lasting else self.wire.path
+        if self.raw is self.came:
+            return Left(ready.outgoing.body, passage.at, path=path)
+        if found_to_remove(self._asked.facts, "found_in_request"):
+            return Left(ready.outgoing.body, passage.at, unkept=DETECTORS, path=path)
+        return Left(ready.outgoing.body, passage.at, self.came, path=path)
 
     def exchange(
         self,

@@ -11,7 +11,9 @@ from typing import Final
 from kernel.errors import DomainError
 from routing.gateway.body import CallBody
 from routing.gateway.errors import VendorUnreachable
+from routing.gateway.forward import without
 from routing.gateway.metering import Usage
+from routing.gateway.recording.annexes import DETECTORS, SIZE, Received
 from routing.gateway.sse import Event, EventSplitter
 from routing.gateway.wires.wire import Report, Wire
 
@@ -33,6 +35,10 @@ class Progress:
     terminal: Event | None = None
     is_mid_event: bool = False
     was_withheld: bool = False
+    chunks: list[bytes] = field(default_factory=list)  # as the vendor sent them
+    chunks_bytes: int = 0
+    has_fragments: bool = False
+    broke: DomainError | None = None  # what came from outside: a cut, a broken connection
 
     @property
     def is_cut(self) -> bool:
@@ -44,6 +50,34 @@ class Progress:
         self.delivered_bytes += len(piece)
         if self.delivered_bytes <= STREAM_KEPT:
             self.delivered.append(piece)
+
+    def note(self, chunk: bytes) -> None:
+        """Note a piece of a stream as the vendor sent it."""
+        self.chunks_bytes += len(chunk)
+        if self.chunks_bytes <= STREAM_KEPT:
+            self.chunks.append(chunk)
+
+    def received(
+        self, *, secret: bytes, operation: str, streamed: bool, removes: bool, was_cut: bool
+    ) -> Received | None:
+        """Return what the vendor sent, where the record of what was delivered lacks it."""
+        head: dict[str, object] = {}
+        if self.is_stream != (streamed and 200 <= self.http_status < 300):
+            head["stream"] = self.is_stream
+        if self.broke is not None:
+            head["broke"] = [self.broke.code, self.broke.detail]
+        if begins_with_error := self.is_stream and bool(self.body):
+            head["gave_way"] = True
+        unkept = ""
+        if self.chunks_bytes > STREAM_KEPT:
+            unkept = SIZE
+        elif removes and was_cut:
+            unkept = DETECTORS  # not all of it was looked at
+        chunks = self.chunks
+        if self.is_stream and secret and secret in (raw := b"".join(chunks)):
+            chunks = [without(secret, raw)]
+        wants_borders = len(chunks) > 1 and (self.has_fragments or begins_with_error)
+        return Received(chunks, head, operation, wants_borders, unkept)
 
     def payload(self, ending: bytes) -> bytes:
         """Return what the agent was given, or is about to be."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,6 +48,7 @@ class Protection:
     defaults: Mapping[str, Actions] = field(default_factory=dict)  # by direction
     by_class: Mapping[str, Mapping[str, Actions]] = field(default_factory=dict)
     routes_may_weaken: bool = False
+    said: Mapping[str, Any] = field(default_factory=dict, compare=False)  # the file's own words
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -86,8 +87,13 @@ def read_protection(path: Path | None) -> Protection:
         said = json.loads(path.read_bytes())
     except (OSError, ValueError) as error:
         raise ProtectionUnusable(f"{path.name} cannot be read: {error}") from None
+    return protection_of(said, path.name)
+
+
+def protection_of(said: Any, name: str = "The protection") -> Protection:
+    """Return what a document says; an empty one says nothing. Raises: ProtectionUnusable."""
     if not isinstance(said, dict) or said.keys() - _MEMBERS:
-        raise ProtectionUnusable(f"{path.name} is an object with {', '.join(sorted(_MEMBERS))}.")
+        raise ProtectionUnusable(f"{name} is an object with {', '.join(sorted(_MEMBERS))}.")
     patterns = tuple(_pattern(one) for one in said.get("patterns", []))
     found = Protection(
         patterns,
@@ -103,7 +109,7 @@ def read_protection(path: Path | None) -> Protection:
                 raise ProtectionUnusable(
                     f"{error}: kinds are {', '.join(found.kinds)}; actions {', '.join(ACTIONS)}."
                 ) from None
-    return found
+    return replace(found, said=said)
 
 
 def _stronger(one: str, other: str) -> str:

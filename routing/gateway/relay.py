@@ -95,6 +95,11 @@ class Stage:
         """Say in the result what was done."""
         return NOTHING
 
+    @property
+    def removes(self) -> bool:
+        """Tell whether it may take out what nobody is to see: then not even the record."""
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class Passage:
@@ -104,6 +109,7 @@ class Passage:
     body: bytes
     facts: Mapping[str, Fact] = field(default_factory=dict)  # such as params_dropped
     translation: Callable[[], Stage] | None = None
+    at: int = 0  # the moment that a translated answer names
 
 
 StageMaker = Callable[[Asked, Target], Stage | None]
@@ -148,6 +154,11 @@ class Relay:
 
     def __init__(self, stages: Sequence[Stage]) -> None:
         self._stages = stages
+
+    @property
+    def removes(self) -> bool:
+        """Tell whether any stage may take out what nobody is to see."""
+        return any(stage.removes for stage in self._stages)
 
     async def whole(self, status: int, body: bytes) -> bytes:
         """Return a whole answer as the agent gets it. Raises: DomainError."""

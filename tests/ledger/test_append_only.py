@@ -63,6 +63,9 @@ def entry(db: None) -> Entry:
         "DELETE FROM ledger_retiredringkey",
         "UPDATE ledger_retiredringkey SET ring = 'x'",
         "TRUNCATE ledger_retiredringkey",
+        "UPDATE ledger_artifact SET body = ''",
+        "DELETE FROM ledger_artifact",
+        "TRUNCATE ledger_artifact",
     ],
 )
 def test_not_even_the_owner_rewrites_the_record(entry: Entry, statement: str) -> None:
@@ -131,6 +134,10 @@ def test_the_refusal_says_what_was_refused(entry: Entry) -> None:
             "INSERT INTO ledger_chainhead (stream, writer, seq, leaf_hash)"
             " SELECT stream, writer, seq, leaf_hash FROM ledger_chainhead",
             "ledger_chainhead_one_per_chain",
+        ),
+        (
+            "INSERT INTO ledger_artifact VALUES ('sha256:00', 'policy_bundle', 'x', now())",
+            "ledger_artifact_named_by_its_bytes",
         ),
     ],
 )

@@ -14,6 +14,7 @@ from kernel.refs import Ref
 from ledger.entries import Fact
 from routing.gateway.authenticate import Caller
 from routing.gateway.metering import Usage
+from routing.gateway.recording.annexes import Left, Received
 from routing.gateway.reserving import NOTHING, Reserved
 from routing.gateway.runs import RunName
 from routing.gateway.snapshot import Target
@@ -82,6 +83,8 @@ class Attempt:
     span_id: str = ""  # where the call belongs to a trace
 
     reserved: Reserved = NOTHING
+    setup: str = ""  # the digest of the configuration it is made under
+    left: Left | None = None
 
     @property
     def is_shadow(self) -> bool:
@@ -122,6 +125,7 @@ class Outcome:
     response_id: str = ""
     is_kept: bool = False
     facts: Mapping[str, Fact] = field(default_factory=dict)  # of the stages it went through
+    received: Received | None = None  # what the vendor sent, for replay
 
 
 # Of an attempt whose intent is durable and was said not to be: it did not leave.

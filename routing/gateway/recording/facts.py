@@ -43,6 +43,8 @@ def intent_facts(attempt: Attempt) -> dict[str, Fact]:
         "key": attempt.subject.key_id,
         "streamed": attempt.streamed,
     }
+    if attempt.setup:
+        facts["setup"] = attempt.setup
     if attempt.choice:
         facts["choice"] = attempt.choice
     facts |= attempt.reserved.facts

@@ -30,12 +30,12 @@ async def cleaned(payload: bytes, operation: str, facts: dict[str, Fact]) -> byt
 
 
 async def sealed(
-    keys: DataKeys, payload: bytes, subject: Subject, entry_id: str
+    keys: DataKeys, payload: bytes, subject: Subject, entry_id: str, annex: bytes = b""
 ) -> tuple[EncryptedPayload, Row | None]:
     """Return a payload encrypted for an entry, and the row of its key where that is new."""
     key, made = keys.key_for(subject.scope, subject.data_class)
-    if len(payload) > _OFFLOAD_BYTES:
-        kept = await asyncio.to_thread(encrypt_payload, payload, key, entry_id)
+    if len(payload) + len(annex) > _OFFLOAD_BYTES:
+        kept = await asyncio.to_thread(encrypt_payload, payload, key, entry_id, annex)
     else:
-        kept = encrypt_payload(payload, key, entry_id)
+        kept = encrypt_payload(payload, key, entry_id, annex)
     return kept, None if made is None else data_key_row(made)

@@ -6,6 +6,7 @@ an outcome that happened is recorded later, an intent that may be durable is con
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -14,19 +15,23 @@ from typing import Final
 
 from kernel import clock
 from kernel.refs import Ref, new_id
+from ledger.artifacts import Artifacts
 from ledger.entries import EntryTooLarge, Fact, Fields
 from ledger.holds import Levels, Move
 from ledger.journal import JournalDown, JournalFull, NotRecordable, Row
 from ledger.verbs import Verb
 from routing.gateway.metering import Usage
 from routing.gateway.ports import DataKeys, Ledger
+from routing.gateway.recording.annexes import annex_of_intent, annex_of_result
 from routing.gateway.recording.attempt import NEVER_LEFT, Attempt, Outcome, Subject
 from routing.gateway.recording.facts import Refusal, intent_facts, result_facts
 from routing.gateway.recording.payloads import cleaned, sealed
 from routing.gateway.recording.rows import RowsAlongside, call_row, stored_row
+from routing.gateway.recording.setups import Setups
 from routing.gateway.snapshot import Route, Target
 
 _OWED_KEPT: Final = 10_000
+_OFFLOAD_BYTES: Final = 256 * 1024
 
 _VERBS: Final = {
     "ok": Verb.CALL_COMPLETED,
@@ -44,6 +49,7 @@ class Recorder:
         ledger: Ledger,
         keys: DataKeys,
         on_outcome: Callable[[Attempt, Outcome], None] = lambda attempt, outcome: None,
+        setups: Setups | None = None,
     ) -> None:
         self._on_outcome = on_outcome
         self._ledger = ledger
@@ -51,6 +57,9 @@ class Recorder:
         self._rows = RowsAlongside()
         self._owed: deque[tuple[Attempt, Outcome]] = deque(maxlen=_OWED_KEPT)
         self._unsure: dict[str, Attempt] = {}
+        self.setups = setups or Setups()
+        self.artifacts = Artifacts()
+        self.artifacts.learn("setup", self.setups.body)
 
     @property
     def levels(self) -> Levels:
@@ -64,7 +73,8 @@ class Recorder:
         subject, facts = attempt.subject, intent_facts(attempt)
         body = await cleaned(body, attempt.operation, facts)
         moves = [hold.taking for hold in attempt.reserved.holds]
-        payload, data_key = await sealed(self._keys, body, subject, attempt.entry_id)
+        annex = annex_of_intent(attempt.left, facts, attempt.operation)
+        payload, data_key = await sealed(self._keys, body, subject, attempt.entry_id, annex)
         fields = Fields(
             kind="intent",
             verb=Verb.CALL_INTENDED.value,
@@ -147,7 +157,8 @@ class Recorder:
         moves = attempt.reserved.settling(usage, cost)
         entry_id = new_id("ent")
         body = await cleaned(outcome.payload, attempt.operation, facts)
-        payload, data_key = await sealed(self._keys, body, subject, entry_id)
+        annex = await _annex_of_result(outcome, body, facts)
+        payload, data_key = await sealed(self._keys, body, subject, entry_id, annex)
         fields = Fields(
             kind="result",
             verb=_VERBS[outcome.status].value,
@@ -248,6 +259,8 @@ class Recorder:
     ) -> None:
         if data_key is not None:
             rows = [*rows, data_key]
+        if named := self.artifacts.rows(fields.facts or {}, fields.recorded_at):
+            rows = [*rows, *named]
         is_new = is_first and subject.run is not None and subject.run.is_new
         try:
             await self._ledger.append(
@@ -257,11 +270,22 @@ class Recorder:
             # Perhaps the data key was shredded meanwhile: the next call gets another one.
             self._keys.forget(subject.scope)
             self._rows.forget()
+            self.artifacts.forget()
             raise
         except JournalDown:
             self._rows.forget()
+            self.artifacts.forget()
             raise
+        if named:
+            self.artifacts.confirm(named)
         if data_key is not None:
             self._keys.confirm(str(data_key.values[0]))
         if subject.run is not None and not subject.run.is_new:
             self._rows.remember(subject.run.run_id)
+
+
+async def _annex_of_result(outcome: Outcome, delivered: bytes, facts: dict[str, Fact]) -> bytes:
+    received = outcome.received
+    if received is not None and len(delivered) > _OFFLOAD_BYTES:
+        return await asyncio.to_thread(annex_of_result, received, delivered, facts)
+    return annex_of_result(received, delivered, facts)

@@ -47,6 +47,11 @@ class DeclaredTools:
     def __init__(self, entries: Iterable[Mapping[str, Any]] = ()) -> None:
         self._entries = tuple(entries)
 
+    @property
+    def entries(self) -> tuple[Mapping[str, Any], ...]:
+        """What the manifest says, as it says it."""
+        return self._entries
+
     def __bool__(self) -> bool:
         return bool(self._entries)
 
