@@ -32,11 +32,12 @@ def database_from(address: str, *, pool: int = 0, statement_timeout_ms: int = 0)
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {name: value for name, value in parts.items() if value is not None},
     }
+    # A commit waits for the disk, whatever the role or the database was told.
+    pinned = "-c synchronous_commit=on"
     if statement_timeout_ms:
-        said = settings["OPTIONS"].get("options", "")
-        settings["OPTIONS"]["options"] = (
-            f"{said} -c statement_timeout={statement_timeout_ms}".strip()
-        )
+        pinned += f" -c statement_timeout={statement_timeout_ms}"
+    said = settings["OPTIONS"].get("options", "")
+    settings["OPTIONS"]["options"] = f"{said} {pinned}".strip()
     if pool:
         # A request under ASGI runs in a thread of its own, so connections are shared through
         # a pool instead of being kept by thread.

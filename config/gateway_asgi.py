@@ -9,6 +9,7 @@ from typing import Final
 
 import uvicorn
 
+from config.durable import require_durable_database
 from config.env import Env
 from config.logs import configure_logging
 from config.otel import otlp_from, share_from
@@ -65,6 +66,7 @@ def main() -> None:
     settings = settings_from(env)
     env.check()
     configure_logging(level)
+    require_durable_database(settings.database_url)
     # Calls leave next to nothing for the collector, and what lives as long as the process is
     # frozen once it has started: at the usual thresholds looking for garbage is a tenth of a call.
     gc.set_threshold(10_000, 20, 50)

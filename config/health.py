@@ -1,7 +1,8 @@
 """Is this process alive, and may it be sent work.
 
-``/healthz`` says only that the process answers. ``/readyz`` says that the database answers
-and that every migration this code knows is applied; it names what is missing, nothing else.
+``/healthz`` says only that the process answers. ``/readyz`` says that the database answers,
+that it keeps what it acknowledges, and that every migration this code knows is applied; it
+names what is missing, nothing else.
 """
 
 from __future__ import annotations
@@ -9,6 +10,9 @@ from __future__ import annotations
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
+
+from ledger.durability import QUERY as DURABILITY
+from ledger.durability import judged
 
 _seen_migrated = False
 
@@ -32,7 +36,9 @@ def _what_is_missing() -> str:
     global _seen_migrated  # noqa: PLW0603  migrations are never undone under a running process
     try:
         with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
+            cursor.execute(DURABILITY)
+            if judged(cursor.fetchone()).faults:
+                return "durability"
         if not _seen_migrated:
             executor = MigrationExecutor(connection)
             if executor.migration_plan(executor.loader.graph.leaf_nodes()):

@@ -171,6 +171,8 @@ class Supervisor:
             if postgres.is_new:
                 postgres.create()
                 remarks.append("created")
+            elif postgres.ensure_checksums():
+                remarks.append("checksums on")
             child = Child("postgresql", [], {}, self.places.logs / "postgresql.log")
             child.spawner, child.stop_signal = _into(postgres), signal.SIGINT
             self._add(child)

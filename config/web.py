@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uvicorn
 
+from config.durable import require_durable_database
 from config.env import Env
 
 
@@ -12,6 +13,7 @@ def main() -> None:
     env = Env()
     host, port = env.text("UNSPRAWL_BIND", "127.0.0.1"), env.port("PORT", 8000)
     env.check()
+    require_durable_database()
     uvicorn.run(
         "config.asgi:application",
         host=host,

@@ -16,6 +16,7 @@ def main() -> None:
     from celery.platforms import SecurityWarning
 
     from config.celery import app
+    from config.durable import require_durable_database
     from config.env import Env
 
     # Only JSON is accepted from the broker, so the warning about root and pickle is moot.
@@ -23,6 +24,7 @@ def main() -> None:
     env = Env()
     concurrency = env.integer("UNSPRAWL_WORKER_CONCURRENCY", 2, minimum=1, maximum=256)
     env.check()
+    require_durable_database()
     app.worker_main(
         ["--quiet", "worker", "--beat", f"--concurrency={concurrency}", "--without-gossip",
          "--without-mingle", "--hostname=unsprawl@%h"]

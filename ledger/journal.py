@@ -29,6 +29,8 @@ from kernel.refs import new_id
 from ledger import holds
 from ledger.batches import Job, Row, Statement, Table
 from ledger.columns import teach
+from ledger.durability import QUERY as DURABILITY
+from ledger.durability import judged
 from ledger.entries import GENESIS, EntryTooLarge, Fields, Link, link
 from ledger.holds import Book, Levels, Move, NoRoom
 from ledger.prepared import Prepared
@@ -227,6 +229,7 @@ class Journal:
                 connect_timeout=5,
                 cursor_factory=psycopg.AsyncRawCursor,
             )
+            judged(await (await connection.execute(DURABILITY)).fetchone()).require()
         teach(connection)
         self._connection, self._prepared = connection, Prepared(connection)
         self._heads.clear()

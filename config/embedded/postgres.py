@@ -25,6 +25,7 @@ from psycopg import sql
 
 from config.embedded import privilege
 from config.places import write_private
+from ledger.durability import THROW_AWAY
 
 SUPERUSER: Final = "unsprawl_super"
 OWNER: Final = "unsprawl_owner"
@@ -114,6 +115,7 @@ class Postgres:
         command: list[str | Path] = [
             self.binaries / "initdb", "-D", self.data, "-U", SUPERUSER, "--auth=scram-sha-256",
             f"--pwfile={password_file}", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions",
+            "--data-checksums",
             *([] if self.fsync else ["--no-sync"]),
         ]  # fmt: skip
         try:
@@ -143,6 +145,9 @@ class Postgres:
             "shared_buffers": "128MB",
             "jit": "off",
             "fsync": "on" if self.fsync else "off",
+            "full_page_writes": "on",
+            "synchronous_commit": "on",
+            THROW_AWAY: "off" if self.fsync else "on",
             "log_line_prefix": "%m [%p] %a ",
             "log_min_error_statement": "panic",  # statements may carry personal data
             "idle_in_transaction_session_timeout": "60s",
@@ -216,6 +221,26 @@ class Postgres:
                     sql.Identifier(DATABASE), sql.Identifier(GROUP)
                 )
             )
+
+    def ensure_checksums(self) -> bool:
+        """Turn page checksums on where an older release left them off; the server is stopped.
+
+        After a crash it must recover first, so the next start after a clean stop does it.
+        """
+        control = self._ran("pg_controldata", "-D", self.data)
+        if b"Data page checksum version:           0" not in control.stdout:
+            return False
+        return self._ran("pg_checksums", "--enable", "-D", self.data).returncode == 0
+
+    def _ran(self, program: str, *arguments: str | Path) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(  # noqa: S603
+            [self.binaries / program, *arguments],
+            cwd=self.place,
+            env=_environment(),
+            capture_output=True,
+            check=False,
+            **privilege.dropped(),
+        )
 
     def stop(self, seconds: float = 20) -> None:
         """Stop the child: fast, and if it will not, at once; the next start then recovers."""

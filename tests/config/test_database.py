@@ -12,7 +12,10 @@ def test_a_socket_address_means_to_django_what_it_means_to_libpq() -> None:
 
     assert settings["HOST"] == "/tmp/s"
     assert settings["PASSWORD"] == "p@ss"
-    assert settings["OPTIONS"] == {"sslmode": "disable"}
+    assert settings["OPTIONS"] == {
+        "sslmode": "disable",
+        "options": "-c synchronous_commit=on",
+    }
 
 
 def test_a_pool_and_a_time_out_are_added_to_what_the_address_says() -> None:
@@ -21,7 +24,9 @@ def test_a_pool_and_a_time_out_are_added_to_what_the_address_says() -> None:
     )
 
     assert settings["OPTIONS"]["pool"]["max_size"] == 8
-    assert settings["OPTIONS"]["options"] == "-c jit=off -c statement_timeout=500"
+    assert settings["OPTIONS"]["options"] == (
+        "-c jit=off -c synchronous_commit=on -c statement_timeout=500"
+    )
 
 
 def test_a_bad_address_is_refused_without_repeating_it() -> None:

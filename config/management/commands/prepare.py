@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 
 from config import collecting, first_steps
+from config.durable import require_durable_database
 from ledger.grants import apply_grants
 from ledger.partitions import ensure_partitions
 from registry.actors import Actor
@@ -29,6 +30,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         for title, step in (
+            ("durability", _require_durability),
             ("migrations", _migrate),
             ("grants", _grant),
             ("partitions", _partition),
@@ -49,6 +51,12 @@ class Command(BaseCommand):
         remark = step()
         self.stdout.write(f"{remark} ({time.monotonic() - started:.1f} s)")
         self.stdout.flush()
+
+
+def _require_durability() -> str:
+    """Nothing is migrated in a database that may forget it. Ends the command."""
+    require_durable_database()
+    return "commits are kept"
 
 
 def _migrate() -> str:
