@@ -18,6 +18,7 @@ def schedule() -> dict[str, dict[str, Any]]:
     """The sweeps rung by beat; every one is idempotent and claims its own rows."""
     return {
         "routing.count_usage": {"task": "routing.count_usage", "schedule": 15.0},
+        "routing.sum_runs": {"task": "routing.sum_runs", "schedule": 5.0},
         "routing.reap_lost_calls": {"task": "routing.reap_lost_calls", "schedule": 10.0},
         "routing.notice_budgets": {"task": "routing.notice_budgets", "schedule": 30.0},
         "approvals.expire_reviews": {"task": "approvals.expire_reviews", "schedule": 60.0},

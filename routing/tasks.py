@@ -5,13 +5,19 @@ from __future__ import annotations
 from celery import shared_task
 
 from registry.actors import Actor
-from routing.actions import budget_notices, lost_calls, usage
+from routing.actions import budget_notices, lost_calls, run_sums, usage
 
 
 @shared_task(name="routing.count_usage", ignore_result=True)  # type: ignore[untyped-decorator]
 def count_usage() -> None:
     """Count final calls into days."""
     usage.count_usage(actor=Actor.system("usage-count"))
+
+
+@shared_task(name="routing.sum_runs", ignore_result=True)  # type: ignore[untyped-decorator]
+def sum_runs() -> None:
+    """Sum final calls and entries into their runs."""
+    run_sums.sum_runs(actor=Actor.system("run-sums"))
 
 
 @shared_task(name="routing.reap_lost_calls", ignore_result=True)  # type: ignore[untyped-decorator]

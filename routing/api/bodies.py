@@ -13,6 +13,8 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from kernel.api import Input, ListQuery, Text
+from routing.models import RunSummary
+from routing.queries.run_lists import HAS
 
 PRICES: Final = ("input", "output", "cached_input")
 
@@ -281,9 +283,32 @@ class ModelsQuery(ListQuery):
 
 
 class RunsQuery(ListQuery):
-    """The query of the list of runs."""
+    """The query of the list of runs: everything that is said must hold."""
 
     agent = Text(required=False, max_length=63)
+    owner = Text(required=False, max_length=254, help_text="An address or a person's id.")
+    team = Text(required=False, max_length=63)
+    state = serializers.ChoiceField(choices=RunSummary.State.values, required=False)
+    outcome = serializers.ChoiceField(choices=RunSummary.Outcome.values, required=False)
+    error = Text(required=False, max_length=200, help_text="An error code of one of its calls.")
+    model = Text(required=False, max_length=200, help_text="Asked for, or served by.")
+    vendor = Text(required=False, max_length=63)
+    route = Text(required=False, max_length=100)
+    tool = Text(required=False, max_length=200)
+    has = Text(required=False, max_length=200, help_text=f"Any of {', '.join(HAS)}; with commas.")
+    since = serializers.DateTimeField(required=False, help_text="Began then or later.")
+    until = serializers.DateTimeField(required=False, help_text="Began before.")
+    min_cost_micros = serializers.IntegerField(required=False, min_value=0, max_value=2**62)
+    max_cost_micros = serializers.IntegerField(required=False, min_value=0, max_value=2**62)
+    min_duration_ms = serializers.IntegerField(required=False, min_value=0, max_value=2**62)
+    max_duration_ms = serializers.IntegerField(required=False, min_value=0, max_value=2**62)
+
+    def validate_has(self, value: str) -> list[str]:
+        named = [word.strip() for word in value.split(",") if word.strip()]
+        if unknown := sorted(set(named) - HAS.keys()):
+            offer = ", ".join(HAS)
+            raise serializers.ValidationError(f"Not known: {', '.join(unknown)}. Known: {offer}.")
+        return named
 
 
 class EntriesQuery(ListQuery):
@@ -294,9 +319,10 @@ class EntriesQuery(ListQuery):
     intent = Text(required=False, max_length=40)
 
 
-class CallsQuery(RunsQuery):
+class CallsQuery(ListQuery):
     """The query of the list of calls."""
 
+    agent = Text(required=False, max_length=63)
     run = Text(required=False, max_length=200)
     call = Text(required=False, max_length=40, help_text="The attempts of one call.")
     is_substituted = serializers.BooleanField(required=False, allow_null=True, default=None)

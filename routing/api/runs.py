@@ -17,13 +17,25 @@ from rest_framework.views import APIView
 
 from kernel.api import Listing, page_of
 from ledger.export import export_stream
+from registry.actors import Actor
 from registry.authentication import actor_of
 from routing.api.bodies import CallsQuery, EntriesQuery, RunsQuery
 from routing.api.shapes import CallOutput, OneRunOutput, RunEntryOutput, RunOutput
-from routing.queries.calls import calls_for, entries_of, run_for, runs_for, seen_agent
+from routing.queries.calls import (
+    agent_of_runs,
+    calls_for,
+    entries_of,
+    run_for,
+    run_shown_to,
+    seen_agent,
+)
+from routing.queries.run_lists import Wanted, found_runs
+from routing.queries.run_sums import summary_of
 from routing.queries.tools import children_of, parents_of
 
-_RUNS: Final = Listing(RunsQuery, search=("label", "run_id"), ordering=("started_at",))
+# Words are looked for by the query itself, which knows where each has an index.
+_RUNS: Final = Listing(RunsQuery, search=(), ordering=("started_at", "cost_micros", "duration_ms"))
+_SAID: Final = ("owner", "team", "state", "outcome", "error", "model", "vendor", "route", "tool")
 _CALLS: Final = Listing(CallsQuery, search=("requested_model", "model"), ordering=("started_at",))
 _ENTRIES: Final = Listing(EntriesQuery, search=("verb",), ordering=("recorded_at", "seq"))
 
@@ -34,9 +46,25 @@ class Runs(APIView):
     @extend_schema(operation_id="runs_list", parameters=[RunsQuery], responses=page_of(RunOutput))
     def get(self, request: Request) -> Response:
         actor, asked = actor_of(request), _RUNS.read(request)
-        agent = seen_agent(actor, asked["agent"]) if "agent" in asked else None
-        rows = runs_for(actor, agent).annotate(public_id=F("run_id"))
+        rows, _ = found_runs(actor, _wanted(actor, asked))
+        asked["ordering"] = asked["ordering"].replace("duration_ms", "length_ms")
         return _RUNS.answer(request, rows, lambda page: RunOutput(page, many=True).data, asked)
+
+
+def _wanted(actor: Actor, asked: dict[str, Any]) -> Wanted:
+    said = {name: asked.get(name, "") for name in _SAID}
+    return Wanted(
+        words=asked.get("search", ""),
+        agent=agent_of_runs(actor, asked["agent"]) if "agent" in asked else None,
+        has=asked.get("has", ()),
+        since=asked.get("since"),
+        until=asked.get("until"),
+        least_cost=asked.get("min_cost_micros"),
+        most_cost=asked.get("max_cost_micros"),
+        least_ms=asked.get("min_duration_ms"),
+        most_ms=asked.get("max_duration_ms"),
+        **said,
+    )
 
 
 class OneRun(APIView):
@@ -45,7 +73,9 @@ class OneRun(APIView):
     @extend_schema(responses=OneRunOutput)
     def get(self, request: Request, run: str) -> Response:
         actor = actor_of(request)
-        found: Any = run_for(actor, run)
+        shown = run_shown_to(actor, run)
+        found: Any = summary_of(shown)
+        found.agent_name = getattr(shown, "agent_name", None)
         found.parents, found.children = parents_of(actor, found), children_of(actor, found)
         found.parent_run = found.parents[0].run.run_id if found.parents else None
         return Response(OneRunOutput(found).data)
@@ -63,7 +93,7 @@ class Entries(APIView):
         asked = _ENTRIES.read(request)
         if "ordering" not in request.query_params:
             asked["ordering"] = "recorded_at"
-        rows = entries_of(run_for(actor_of(request), run))
+        rows = entries_of(run_shown_to(actor_of(request), run))
         for query, field in (("kind", "kind"), ("verb", "verb"), ("intent", "intent_id")):
             if query in asked:
                 rows = rows.filter(**{field: asked[query]})

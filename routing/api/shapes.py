@@ -11,7 +11,7 @@ from rest_framework import serializers
 from ledger.models import Entry
 from registry.actors import Actor
 from routing.figures import FiguresOutput
-from routing.models import Call, Model, Route, Vendor
+from routing.models import Call, Model, Route, RunSummary, Vendor
 from routing.queries.vendors import sees_addresses
 
 
@@ -186,13 +186,29 @@ class RunOutput(serializers.Serializer[Any]):
     agent_id = serializers.CharField()
     label = serializers.CharField()  # type: ignore[assignment]
     started_at = serializers.DateTimeField()
-    calls = serializers.IntegerField(source="call_count", allow_null=True)
-    failed = serializers.IntegerField(source="failed_count", allow_null=True)
-    attempts = serializers.IntegerField(source="attempt_count", allow_null=True)
-    shadows = serializers.IntegerField(source="shadow_count", allow_null=True)
-    substituted = serializers.IntegerField(source="substituted_count", allow_null=True)
-    cost_micros = serializers.IntegerField(allow_null=True)
+    state = serializers.ChoiceField(choices=RunSummary.State.choices)
+    outcome = serializers.ChoiceField(choices=RunSummary.Outcome.choices)
+    calls = serializers.IntegerField(source="call_count")
+    failed = serializers.IntegerField(source="failed_count")
+    denied = serializers.IntegerField(source="denied_count")
+    attempts = serializers.IntegerField(source="attempt_count")
+    shadows = serializers.IntegerField(source="shadow_count")
+    substituted = serializers.IntegerField(source="substituted_count")
+    in_flight = serializers.IntegerField()
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    cost_micros = serializers.IntegerField()
+    unpriced_calls = serializers.IntegerField()
+    duration_ms = serializers.IntegerField(source="length_ms")
+    model_steps = serializers.IntegerField()
+    deterministic_steps = serializers.IntegerField()
+    tools = serializers.IntegerField(source="tool_count")
+    proposals = serializers.IntegerField(source="proposal_count")
+    effects = serializers.IntegerField(source="effect_count")
+    reported = serializers.IntegerField(source="reported_count")
+    findings = serializers.IntegerField(source="finding_count")
     last_call_at = serializers.DateTimeField(allow_null=True)
+    last_at = serializers.DateTimeField()
 
 
 class LinkedRunOutput(serializers.Serializer[Any]):

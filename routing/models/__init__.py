@@ -7,6 +7,7 @@ from routing.models.catalogue import CatalogueLoad, LifecycleRow, Price
 from routing.models.delegation import Delegation, DelegationEnd, RunLink, ToolUse
 from routing.models.reported import ReportedStep
 from routing.models.route import Route, RouteTarget
+from routing.models.run_summary import RunSummary, RunWord
 from routing.models.runs import Call, Run
 from routing.models.stop import EVERYTHING, LiveGateway, Stop
 from routing.models.stored import StoredResponse
@@ -41,6 +42,8 @@ __all__ = [
     "RouteTarget",
     "Run",
     "RunLink",
+    "RunSummary",
+    "RunWord",
     "Stop",
     "StoredResponse",
     "ToolUse",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from django.db import models
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
@@ -24,6 +26,7 @@ class Run(models.Model):
         indexes = [
             models.Index(fields=["-started_at"], name="routing_run_started_idx"),
             models.Index(fields=["agent_id", "-started_at"], name="routing_run_agent_idx"),
+            models.Index(fields=["label"], name="routing_run_label_idx"),
         ]
 
     def __str__(self) -> str:
@@ -113,6 +116,11 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         return self.intent_id
+
+    @property
+    def ended_at(self) -> datetime:
+        """When it came back."""
+        return self.started_at + timedelta(milliseconds=self.duration_ms)
 
     @property
     def call(self) -> str:

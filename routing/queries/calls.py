@@ -42,6 +42,27 @@ def seen_agents(actor: Actor) -> QuerySet[Agent] | None:
     return Agent.objects.filter(Q(owner=actor.person) | Q(backup_owner=actor.person))
 
 
+def agents_of_seen_runs(actor: Actor) -> QuerySet[Agent] | None:
+    """Return the agents whose runs this viewer sees: also those of the viewer's team.
+
+    What was said in a run is for those who see an agent's inside; how it went, for the team.
+    """
+    seen = seen_agents(actor)
+    person = actor.person
+    if seen is None or person is None or person.team_id is None or not actor.has(Role.EMPLOYEE):
+        return seen
+    mine = Q(owner=person) | Q(backup_owner=person) | Q(team_id=person.team_id)
+    return Agent.objects.filter(mine)
+
+
+def agent_of_runs(actor: Actor, name: str) -> Agent:
+    """Return one agent whose runs the viewer sees. Raises: AgentNotFound, CallsNotFound."""
+    agent, seen = agent_for(actor, name), agents_of_seen_runs(actor)
+    if seen is not None and not seen.filter(pk=agent.pk).exists():
+        raise CallsNotFound
+    return agent
+
+
 def seen_agent(actor: Actor, name: str) -> Agent:
     """Return one agent whose inside the viewer sees. Raises: AgentNotFound, CallsNotFound."""
     agent = agent_for(actor, name)
@@ -70,6 +91,22 @@ def run_for(actor: Actor, name: str) -> Run:
     """Return a run by its id, or the newest that has this label. Raises: RunNotFound."""
     said = "" if "\x00" in name else name
     runs = runs_for(actor)
+    found = runs.filter(run_id=said).first() or runs.filter(label=said).first()
+    if found is None:
+        raise RunNotFound(f"There is no run {name[:80]!r}, or you may not see it.")
+    return found
+
+
+def run_shown_to(actor: Actor, name: str) -> Run:
+    """Return a run whose course this viewer may see, by id or label. Raises: RunNotFound.
+
+    A wider circle than `run_for`: the agent's team is in it. What was said is not shown.
+    """
+    said = "" if "\x00" in name else name
+    seen = agents_of_seen_runs(actor)
+    runs = Run.objects.annotate(agent_name=_agent_name()).order_by("-started_at", "-run_id")
+    if seen is not None:
+        runs = runs.filter(agent_id__in=seen.values("public_id"))
     found = runs.filter(run_id=said).first() or runs.filter(label=said).first()
     if found is None:
         raise RunNotFound(f"There is no run {name[:80]!r}, or you may not see it.")

@@ -28,6 +28,7 @@ from routing.models import (
     Price,
     ReportedStep,
     RunLink,
+    RunWord,
     Stop,
     StoredResponse,
     ToolUse,
@@ -157,6 +158,7 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("routing_stop_lifted_iff_signed", "routing_stop", {"lifted_by": "'person:per_x'"}),
     ("routing_stop_has_reason", "routing_stop", {"subject": "'x'", "reason": "''"}),
     ("routing_stop_fleet_is_all", "routing_stop", {"scope": "'fleet'"}),
+    ("routing_runword_once", "routing_runword", {}),
     ("routing_usageday_one_per_key", "routing_usageday", {}),
     ("routing_usagemonth_one_per_agent", "routing_usagemonth", {}),
     ("routing_modeluse_one_per_key", "routing_modeluse", {}),
@@ -246,6 +248,7 @@ def world(db: None) -> None:
         entry_id="ent_x", agent_id=agent.public_id, run_id="run_x", report_key="k", source="api",
         type="tool", name="jira", status="ok", recorded_at=now,
     )  # fmt: skip
+    RunWord.objects.create(run_id="run_x", word="resp_1")
     LifecycleRow.objects.create(platform="p", model_id="m", loaded_at=now)
     Price.objects.create(platform="p", model_id="m", source="s", loaded_at=now)
 
