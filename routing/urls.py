@@ -15,6 +15,7 @@ from routing.views import (
     models,
     payloads,
     routes,
+    run_list,
     runs,
     stops,
     vendors,
@@ -22,7 +23,8 @@ from routing.views import (
 
 app_name = "routing"
 urlpatterns = [
-    path("runs/", runs.runs, name="runs"),
+    path("runs/", run_list.runs, name="runs"),
+    path("runs.<str:form>", run_list.download, name="runs-download"),
     path("runs/<str:run>/", runs.run, name="run"),
     path("runs/<str:run>/record/", runs.record, name="run-record"),
     path("runs/<str:run>/verify/", runs.verify, name="run-verify"),

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from django.db.models import Count, Exists, Max, OuterRef, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Coalesce, NullIf
+from django.db.models import Count, Max, OuterRef, Q, QuerySet, Subquery, Sum
 
 from ledger.models import Entry
 from registry.actors import Actor
@@ -131,13 +130,6 @@ def calls_of(run: Run) -> QuerySet[Call]:
 def entries_of(run: Run) -> QuerySet[Entry]:
     """Return what the ledger holds of one run, as it is committed at this moment."""
     return Entry.objects.filter(stream=run.run_id).order_by("id")
-
-
-def failed_last(rows: QuerySet[Call]) -> QuerySet[Call]:
-    """Return the rows that failed and that no other attempt followed."""
-    named = Coalesce(NullIf(OuterRef("call_id"), Value("")), OuterRef("intent_id"))
-    next_one = Call.objects.filter(call_id=named, attempt=OuterRef("attempt") + 1)
-    return rows.filter(~Exists(next_one), status__in=FAILED, is_shadow=False)
 
 
 def _of_seen(rows: QuerySet[_Row], actor: Actor, agent: Agent | None) -> QuerySet[_Row]:

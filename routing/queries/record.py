@@ -21,7 +21,6 @@ from django.db.models import (
     Min,
     OuterRef,
     Q,
-    QuerySet,
     Sum,
 )
 from django.db.models import DateTimeField as Moment
@@ -32,7 +31,7 @@ from ledger.errors import EvidenceAltered
 from ledger.models import Entry
 from ledger.queries import SeenEntry, seen
 from registry.actors import Actor
-from registry.models import Agent
+from registry.models import Team
 from routing.errors import RunNotFound
 from routing.models import Call, Model, Run
 from routing.queries.calls import (
@@ -41,9 +40,7 @@ from routing.queries.calls import (
     FAILED_CALLS,
     SHADOWS,
     SUBSTITUTED,
-    failed_last,
-    runs_for,
-    seen_agents,
+    agents_of_seen_runs,
 )
 
 OPEN_SHOWN: Final = 50
@@ -170,41 +167,9 @@ def facts_of(run: Run, intents: Iterable[str]) -> dict[str, dict[str, Fact]]:
     return told
 
 
-def narrowed_runs(
-    actor: Actor,
-    *,
-    words: str = "",
-    agent: Agent | None = None,
-    outcome: str = "",
-    model: str = "",
-    since: datetime | None = None,
-) -> QuerySet[Run]:
-    """Return the runs that fit: by id, label or agent, by how calls went, and by model."""
-    runs = runs_for(actor, agent)
-    for word in words.split():
-        of_agents = Agent.objects.filter(name__icontains=word).values("public_id")
-        runs = runs.filter(
-            Q(run_id__startswith=word) | Q(label__icontains=word) | Q(agent_id__in=of_agents)
-        )
-    if since is not None:
-        runs = runs.filter(started_at__gte=since)
-    calls = Call.objects.filter(run_id=OuterRef("run_id"))
-    if model:
-        runs = runs.filter(Exists(calls.filter(Q(model=model) | Q(requested_model=model))))
-    if outcome == "failed":
-        runs = runs.filter(Exists(failed_last(calls)))
-    elif outcome == "denied":
-        runs = runs.filter(Exists(calls.filter(status=Call.Status.DENIED)))
-    elif outcome == "clean":
-        runs = runs.filter(
-            ~Exists(failed_last(calls)), ~Exists(calls.filter(status=Call.Status.DENIED))
-        )
-    return runs
-
-
 def agents_with_runs(actor: Actor) -> list[tuple[str, str]]:
     """Return the agents a viewer may choose among; none for those who see every agent."""
-    agents = seen_agents(actor)
+    agents = agents_of_seen_runs(actor)
     if agents is None:
         return []
     return list(agents.order_by("name").values_list("name", "title")[:200])
@@ -214,3 +179,8 @@ def model_names() -> list[str]:
     """Return the names that models go by here."""
     names = Model.objects.order_by("name").values_list("name", flat=True).distinct()
     return list(names[:300])
+
+
+def team_names() -> list[str]:
+    """Return the names that teams go by in filters."""
+    return list(Team.objects.order_by("slug").values_list("slug", flat=True)[:300])
