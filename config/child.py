@@ -37,6 +37,7 @@ class Child:
     # PostgreSQL and the broker know themselves how they are started.
     spawner: Callable[[Path], subprocess.Popen[bytes]] | None = None
     stop_signal: int = signal.SIGTERM
+    is_needed: bool = True
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     started_at: float = field(default=0.0, init=False)
     again_at: float | None = field(default=None, init=False)

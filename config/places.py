@@ -22,6 +22,7 @@ class Runtime:
 
     database_url: str = ""
     database_owner_url: str = ""
+    database_sequencer_url: str = ""
     broker_url: str = ""
     sandbox_url: str = ""
     web_url: str = ""

@@ -52,6 +52,8 @@ class Process:
     module: tuple[str, ...]
     passed: tuple[str, ...]
     opens: str = ""
+    # Without it less is proven, and everything else goes on: its deaths stop no start.
+    is_needed: bool = True
 
     def command(self) -> list[str]:
         # -X utf8: the log is UTF-8 whatever the locale; -u: a killed process loses no line.
@@ -99,5 +101,11 @@ WORKER: Final = Process(
     (*_DJANGO, "DATABASE_URL", "BROKER_URL"),
     opens="tool,payload",
 )
+SEQUENCER: Final = Process(
+    "sequencer",
+    ("-m", "config.sequencer"),
+    ("DATABASE_SEQUENCER_URL",),
+    is_needed=False,
+)
 # In the order they start; they are stopped in the opposite order.
-SERVING: Final = (SANDBOX, WORKER, GATEWAY, WEB)
+SERVING: Final = (SANDBOX, SEQUENCER, WORKER, GATEWAY, WEB)

@@ -25,13 +25,14 @@ from typing import IO, Any, Final
 from config import processes
 from config.child import Child, ending
 from config.embedded import privilege
-from config.embedded.postgres import LOGIN, OWNER, Postgres, PostgresFailed
+from config.embedded.postgres import LOGIN, OWNER, SEQUENCER, Postgres, PostgresFailed
 from config.embedded.valkey import Valkey, ValkeyFailed
 from config.env import Env, Misconfigured
 from config.machine import CannotStart, Make, only_one, started_at
 from config.places import Places, Runtime
 from kernel.sealing import ensure_key_rings
 from ledger.exports.signing import ensure_export_key
+from ledger.sequencing.keys import ensure_signing_key
 
 _READY_WITHIN: Final = 120.0
 _GRACE: Final = 15.0
@@ -61,6 +62,7 @@ class Supervisor:
         self.own_database = not (database := env.secret("DATABASE_URL"))
         self.own_broker = not (broker := env.secret("BROKER_URL"))
         owner = env.secret("DATABASE_OWNER_URL") or database
+        sequencer = env.secret("DATABASE_SEQUENCER_URL") or owner
         self.demo = env.boolean("UNSPRAWL_DEMO", default=False)
         env.check()
         self.known = dict(environ) | {
@@ -72,6 +74,7 @@ class Supervisor:
             "GATEWAY_PORT": str(self.gateway_port),
             "DATABASE_URL": database,
             "DATABASE_OWNER_URL": owner,
+            "DATABASE_SEQUENCER_URL": sequencer,
             "BROKER_URL": broker,
         }
         self.runtime = Runtime(web_url=self.public_url, gateway_url=self.gateway_url)
@@ -117,9 +120,7 @@ class Supervisor:
         self._require_free_port(self.port, "PORT")
         self._require_free_port(self.gateway_port, "GATEWAY_PORT")
         with self.step("keys") as remarks:
-            remarks += [f"made {name}" for name in ensure_key_rings(self.keys)]
-            if ensure_export_key(self.keys, self.public_url):
-                remarks.append("made export")
+            remarks += [f"made {name}" for name in self._make_keys()]
         self.sockets = privilege.sockets_directory()
         self.runtime = replace(self.runtime, sockets_dir=str(self.sockets))
         if self.own_database:
@@ -139,6 +140,13 @@ class Supervisor:
         if self.link:
             self.say(f"  Sign in as administrator, once: {self.link}")
         self.say("Stop with Ctrl-C. Logs are in " + str(self.places.logs))
+
+    def _make_keys(self) -> Iterator[str]:
+        yield from ensure_key_rings(self.keys)
+        if ensure_export_key(self.keys, self.public_url):
+            yield "export"
+        if ensure_signing_key(self.keys):
+            yield "ledger"
 
     def _require_free_port(self, port: int, variable: str) -> None:
         with socket.socket(socket.AF_INET6 if ":" in self.bind else socket.AF_INET) as probe:
@@ -183,10 +191,12 @@ class Supervisor:
             self.runtime,
             database_url=postgres.address(LOGIN),
             database_owner_url=postgres.address(OWNER),
+            database_sequencer_url=postgres.address(SEQUENCER),
         )
         self.known |= {
             "DATABASE_URL": self.runtime.database_url,
             "DATABASE_OWNER_URL": self.runtime.database_owner_url,
+            "DATABASE_SEQUENCER_URL": self.runtime.database_sequencer_url,
         }
 
     def _start_valkey(self, sockets: Path) -> None:
@@ -250,7 +260,9 @@ class Supervisor:
         with self.step("services") as remarks:
             for row in processes.SERVING:
                 log = self.places.logs / f"{row.name}.log"
-                self._add(Child(row.name, row.command(), row.environment(self.known), log))
+                child = Child(row.name, row.command(), row.environment(self.known), log)
+                child.is_needed = row.is_needed
+                self._add(child)
             waited = {"web": self.port, "gateway": self.gateway_port}
             deadline = time.monotonic() + _READY_WITHIN
             while waited:
@@ -302,7 +314,7 @@ class Supervisor:
             said = child.watch()
             if said:
                 self.say(f"!! {said}")
-            if starting and child.deaths >= 3:
+            if starting and child.is_needed and child.deaths >= 3:
                 raise CannotStart(f"{child.name} does not start:\n{child.last_words()}")
             child.bound_log()
         self._note()

@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from psycopg import sql
 
 APP_ROLE: Final = "unsprawl_app"
+SEQUENCER_ROLE: Final = "unsprawl_sequencer"
 _EVERYTHING: Final = "SELECT, INSERT, UPDATE, DELETE"
 # What is narrower than everything. Payload partitions are reached through their parent only.
 NARROWER: Final = {
@@ -30,8 +31,17 @@ NARROWER: Final = {
     "ledger_tile": "SELECT",
     "ledger_checkpoint": "SELECT",
     "ledger_checkpointsignature": "SELECT",
+    "ledger_sequencerreport": "SELECT",
     "django_migrations": "SELECT",
 }
+# All that the sequencer may do: read what was recorded, add to the tree.
+SEQUENCING: Final = {"ledger_entry": "SELECT"} | dict.fromkeys(
+    (
+        "ledger_epoch", "ledger_suspension", "ledger_leaf", "ledger_tile", "ledger_checkpoint",
+        "ledger_checkpointsignature", "ledger_sequencerreport",
+    ),
+    "SELECT, INSERT",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,13 +55,23 @@ class Granted:
 
 def apply_grants(app_role: str = APP_ROLE) -> Granted:
     """Give the application's role exactly its rights, making the role where that is permitted."""
+    return _apply(app_role, NARROWER, _EVERYTHING)
+
+
+def apply_sequencer_grants(role: str = SEQUENCER_ROLE) -> Granted:
+    """Give the sequencer's role its own."""
+    return _apply(role, SEQUENCING, "")
+
+
+def _apply(app_role: str, narrower: dict[str, str], otherwise: str) -> Granted:
     with transaction.atomic(), connection.cursor() as cursor:
         if not _has_role(cursor, app_role) and not _make_role(cursor, app_role):
             return Granted(app_role, reason="the role does not exist and this user may not make it")
         role = sql.Identifier(app_role)
         _run(cursor, "GRANT USAGE ON SCHEMA public TO {}", role)
-        _run(cursor, "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}", role)
-        rights = _rights(cursor)
+        if otherwise:
+            _run(cursor, "GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO {}", role)
+        rights = _rights(cursor, narrower, otherwise)
         for table, right in rights.items():
             name = sql.Identifier("public", table)
             _run(cursor, "REVOKE ALL ON {} FROM {}", name, role)
@@ -71,14 +91,14 @@ def can_rewrite() -> bool:
     return bool(row and row[0])
 
 
-def _rights(cursor: Any) -> dict[str, str]:
+def _rights(cursor: Any, narrower: dict[str, str], otherwise: str) -> dict[str, str]:
     cursor.execute(
         "SELECT relname, relispartition FROM pg_class"
         " WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v', 'm')"
         " AND pg_has_role(current_user, relowner, 'USAGE') ORDER BY relname"
     )
     return {
-        table: "" if is_partition else NARROWER.get(table, _EVERYTHING)
+        table: "" if is_partition else narrower.get(table, otherwise)
         for table, is_partition in cursor.fetchall()
     }
 

@@ -334,3 +334,34 @@ class CheckpointSignature(models.Model):
 
     def __str__(self) -> str:
         return f"{self.signer} under {self.epoch} at {self.size}"
+
+
+class SequencerReport(models.Model):
+    """What the sequencer said of itself when it changed. The newest row of a subject holds."""
+
+    class About(models.TextChoices):
+        SEQUENCER = "sequencer"
+        WITNESS = "witness"
+
+    class State(models.TextChoices):
+        RUNNING = "running"
+        BEHIND = "behind"
+        HALTED = "halted"
+
+    id = models.BigAutoField(primary_key=True)
+    about = models.TextField(choices=About.choices)
+    state = models.TextField(choices=State.choices)
+    found = models.TextField(blank=True)
+    reported_at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["about", "-id"], name="ledger_report_newest_idx")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="running") | ~Q(found=""),
+                name="ledger_sequencerreport_says_what",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.about} {self.state}"

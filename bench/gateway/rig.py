@@ -25,11 +25,12 @@ from psycopg import sql
 from psycopg.types.json import Jsonb
 
 from config.embedded import privilege
-from config.embedded.postgres import DATABASE, LOGIN, OWNER, Postgres
+from config.embedded.postgres import DATABASE, LOGIN, OWNER, SEQUENCER, Postgres
 from kernel import clock, keys
 from kernel.keys import PepperRing
 from kernel.refs import new_id
 from kernel.sealing import PublicRing, ensure_key_rings
+from ledger.sequencing.keys import ensure_signing_key
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 _MIGRATE: Final = """
@@ -37,9 +38,10 @@ import django
 django.setup()
 from django.core.management import call_command
 from django.db import connection
-from ledger.grants import apply_grants
+from ledger.grants import apply_grants, apply_sequencer_grants
 call_command("migrate", interactive=False, verbosity=0)
 apply_grants()
+apply_sequencer_grants()
 with connection.cursor() as cursor:
     cursor.execute("SELECT ledger_ensure_partitions(2)")
 """
@@ -67,6 +69,7 @@ class Rig:
 
     def start(self) -> None:
         ensure_key_rings(self.keys_dir)
+        ensure_signing_key(self.keys_dir)
         self.postgres.create()
         self.spawn()
         self.postgres.ensure_roles()
@@ -90,6 +93,10 @@ class Rig:
     @property
     def login(self) -> str:
         return self.postgres.address(LOGIN, DATABASE)
+
+    @property
+    def sequencer(self) -> str:
+        return self.postgres.address(SEQUENCER, DATABASE)
 
     def environment(self, **more: str) -> dict[str, str]:
         """Return what a process of this installation is told."""

@@ -30,6 +30,7 @@ from ledger.durability import THROW_AWAY
 SUPERUSER: Final = "unsprawl_super"
 OWNER: Final = "unsprawl_owner"
 LOGIN: Final = "unsprawl_web"
+SEQUENCER: Final = "unsprawl_sequencer"
 GROUP: Final = "unsprawl_app"
 DATABASE: Final = "unsprawl"
 _SYSTEM_HOME: Final = Path("/var/lib/unsprawl")
@@ -87,11 +88,12 @@ class Postgres:
     def passwords(self) -> dict[str, str]:
         """One password a role, made once, readable by the service's own user only."""
         file = self.home.parent / "postgres.passwords.json"
-        if not file.exists():
-            made = {role: secrets.token_urlsafe(32) for role in (SUPERUSER, OWNER, LOGIN)}
-            write_private(file, json.dumps(made))
-        stored: dict[str, str] = json.loads(file.read_text(encoding="utf-8"))
-        return stored
+        stored: dict[str, str] = json.loads(file.read_text("utf-8")) if file.exists() else {}
+        roles = (SUPERUSER, OWNER, LOGIN, SEQUENCER)
+        made = {role: secrets.token_urlsafe(32) for role in roles if role not in stored}
+        if made:
+            write_private(file, json.dumps(stored | made))
+        return stored | made
 
     def address(self, role: str = LOGIN, database: str = DATABASE) -> str:
         host = quote(str(self.socket_directory), safe="")
@@ -195,7 +197,7 @@ class Postgres:
             known = {row[0] for row in connection.execute("SELECT rolname FROM pg_roles")}
             if GROUP not in known:
                 connection.execute(sql.SQL("CREATE ROLE {} NOLOGIN").format(sql.Identifier(GROUP)))
-            for role in (OWNER, LOGIN):
+            for role in (OWNER, LOGIN, SEQUENCER):
                 verb = sql.SQL("ALTER" if role in known else "CREATE")
                 connection.execute(
                     sql.SQL("{} ROLE {} LOGIN PASSWORD {}").format(
@@ -204,6 +206,10 @@ class Postgres:
                 )
             connection.execute(
                 sql.SQL("GRANT {} TO {}").format(sql.Identifier(GROUP), sql.Identifier(LOGIN))
+            )
+            # Whose transaction keeps the tree waiting is for the sequencer to say.
+            connection.execute(
+                sql.SQL("GRANT pg_read_all_stats TO {}").format(sql.Identifier(SEQUENCER))
             )
             connection.execute(sql.SQL("ALTER ROLE {} CREATEDB").format(sql.Identifier(OWNER)))
             databases = connection.execute("SELECT datname FROM pg_database").fetchall()
@@ -215,6 +221,11 @@ class Postgres:
                 )
             connection.execute(
                 sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(DATABASE))
+            )
+            connection.execute(
+                sql.SQL("GRANT CONNECT ON DATABASE {} TO {}").format(
+                    sql.Identifier(DATABASE), sql.Identifier(SEQUENCER)
+                )
             )
             connection.execute(
                 sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(

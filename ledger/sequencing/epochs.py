@@ -92,6 +92,17 @@ def open_first_epoch(
     return True
 
 
+def suspend(connection: psycopg.Connection[Any], epoch: int, found: str) -> None:
+    """Keep anything from being appended until a further epoch is opened."""
+    with connection.transaction():
+        hold_epochs(connection)
+        connection.execute(
+            "INSERT INTO ledger_suspension (epoch_id, found, suspended_at)"
+            " VALUES (%s, %s, now()) ON CONFLICT DO NOTHING",
+            [epoch, found],
+        )
+
+
 def _refuse_foreign_rows(connection: psycopg.Connection[Any]) -> None:
     """Refuse rows of another cluster: their transaction ids say nothing about order here."""
     row = connection.execute(

@@ -29,6 +29,7 @@ from ledger.sequencing.order import HORIZON, START, Batch, Order, Place
 from ledger.sequencing.signing import Signed, announce, sign_checkpoint, sign_what_is_unsigned
 from ledger.sequencing.stored import StoredTiles
 from ledger.sequencing.tree import GrowingTree
+from ledger.sequencing.witnesses import Offer
 from ledger.sequencing.writing import write_checkpoint, write_leaves, write_tiles
 from ledger.transparency.checkpoints import Checkpoint
 from ledger.transparency.tiles import TileInvalid
@@ -75,6 +76,24 @@ class Sequencer:
     @property
     def epoch(self) -> TreeEpoch | None:
         return self._growing.epoch if self._growing is not None else None
+
+    @property
+    def place(self) -> Place | None:
+        return self._growing.place if self._growing is not None else None
+
+    def offer(self) -> Offer | None:
+        """Return the tree as it is for the witnesses to compare; None before the first epoch.
+
+        Raises: CannotSequence, psycopg.Error.
+        """
+        connection = self._connection
+        epoch = newest_epoch(connection)
+        if epoch is None or epoch.is_suspended:
+            return None
+        self._growing = growing = _restored(connection, epoch, self._key, self._horizon)
+        tree = growing.tree
+        nodes = StoredTiles(connection, epoch.number).nodes(tree.size)
+        return Offer(epoch.number, epoch.origin, tree.size, tree.root(), nodes)
 
     def step(self, limit: int = BATCH) -> Stepped:
         """Give up to ``limit`` entries their place; sign what that makes.

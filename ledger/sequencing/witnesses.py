@@ -36,7 +36,7 @@ class Offer:
     size: int
     root: bytes
     nodes: NodeAt
-    note: SignedNote | None  # None for the empty tree, which nobody signs
+    note: SignedNote | None = None  # None when it is compared, which is before it is signed
 
 
 class Witnesses(Protocol):

@@ -332,16 +332,20 @@ def tree(db: None) -> None:
         "INSERT INTO ledger_checkpointsignature (epoch, size, signer, is_witness, line, signed_at)"
         " VALUES (1, 1, 'k', false, '', now())"
     )
+    run(
+        "INSERT INTO ledger_sequencerreport (about, state, found, reported_at)"
+        " VALUES ('sequencer', 'running', '', now())"
+    )
 
 
 @pytest.mark.parametrize(
     "table",
-    ["epoch", "suspension", "leaf", "tile", "checkpoint", "checkpointsignature"],
+    ["epoch", "suspension", "leaf", "tile", "checkpoint", "checkpointsignature", "sequencerreport"],
 )
 def test_not_even_the_owner_rewrites_the_tree(tree: None, table: str) -> None:
     assert refusal_of(f"DELETE FROM ledger_{table}") == "ledger_append_only"
     assert refusal_of(f"TRUNCATE ledger_{table} CASCADE") == "ledger_append_only"
-    column = {"epoch": "reason", "suspension": "found", "leaf": "leaf_hash", "tile": "hashes"}
+    column = {"epoch": "reason", "suspension": "found", "sequencerreport": "found"}
     changed = column.get(table, "epoch")
     assert refusal_of(f"UPDATE ledger_{table} SET {changed} = {changed}") == "ledger_append_only"
 
@@ -372,6 +376,11 @@ def test_not_even_the_owner_rewrites_the_tree(tree: None, table: str) -> None:
         (
             "INSERT INTO ledger_epoch VALUES (2, 'o/2', '', 1, 1, now(), '')",
             "ledger_epoch_says_why",
+        ),
+        (
+            "INSERT INTO ledger_sequencerreport (about, state, found, reported_at)"
+            " VALUES ('sequencer', 'halted', '', now())",
+            "ledger_sequencerreport_says_what",
         ),
     ],
 )

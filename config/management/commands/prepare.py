@@ -16,7 +16,7 @@ from django.db import connection
 
 from config import collecting, first_steps
 from config.durable import require_durable_database
-from ledger.grants import apply_grants
+from ledger.grants import apply_grants, apply_sequencer_grants
 from ledger.partitions import ensure_partitions
 from registry.actors import Actor
 from routing.actions.catalogue import load_shipped_catalogue
@@ -77,6 +77,9 @@ def _grant() -> str:
     granted = apply_grants()
     if granted.reason:
         return f"skipped: {granted.reason} (docs/settings.md says how to make it)"
+    sequencing = apply_sequencer_grants()
+    if sequencing.reason:
+        return f"{granted.tables} tables; sequencer: {sequencing.reason}"
     return f"{granted.tables} tables"
 
 
