@@ -234,14 +234,21 @@ def open_payload(
     digest: PayloadDigest, nonce: bytes, ciphertext: bytes, key: DataKeyInUse, entry_id: str
 ) -> bytes:
     """Return the bytes that the header committed to. Raises: PayloadAltered."""
+    return open_whole(digest, nonce, ciphertext, key, entry_id)[0]
+
+
+def open_whole(
+    digest: PayloadDigest, nonce: bytes, ciphertext: bytes, key: DataKeyInUse, entry_id: str
+) -> tuple[bytes, bytes]:
+    """Return the bytes that the header committed to, and the annex. Raises: PayloadAltered."""
     if digest.dek_id != key.dek_id:
         raise PayloadAltered("the entry names another data key")
     if digest.ciphertext_sha256 != ciphertext_digest(nonce, ciphertext):
         raise PayloadAltered("the ciphertext is not the one its entry committed to")
-    salt, plaintext = decrypt_payload(nonce, ciphertext, key, entry_id)
+    salt, plaintext, annex = decrypt_whole(nonce, ciphertext, key, entry_id)
     if (digest.size, digest.commitment) != (len(plaintext), commit(salt, plaintext)):
         raise PayloadAltered("the plaintext is not the one its entry committed to")
-    return plaintext
+    return plaintext, annex
 
 
 def commit(salt: bytes, plaintext: bytes) -> str:

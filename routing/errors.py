@@ -13,7 +13,7 @@ Unavailable 503   GatewayUnreachable
 
 from __future__ import annotations
 
-from kernel.errors import Conflict, Denied, Invalid, Malformed, NotFound, Unavailable
+from kernel.errors import Conflict, Denied, Invalid, Malformed, NotFound, TooLarge, Unavailable
 
 
 class CatalogueUnreadable(Malformed):
@@ -203,6 +203,13 @@ class LiftNeedsPeople(Denied):
 
     code = "routing.lift_needs_people"
     title = "A stop of everything is lifted by two people"
+
+
+class RunTooLong(TooLarge):
+    """Raised when a run has more entries than can be replayed or compared at once."""
+
+    code = "routing.run_too_long"
+    title = "The run is too long for this"
 
 
 class GatewayUnreachable(Unavailable):

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -41,7 +41,6 @@ from routing.gateway.progress import Progress
 from routing.gateway.rates import but_ours
 from routing.gateway.recording.annexes import Received, found_to_remove
 from routing.gateway.recording.attempt import Attempt, Outcome
-from routing.gateway.recording.recorder import Recorder
 from routing.gateway.relay import NOTHING, Relay
 from routing.gateway.requests import Answer, Request
 from routing.gateway.sse import Event, EventSplitter
@@ -50,6 +49,12 @@ from routing.gateway.wires.wire import StreamReading, Verdict, Wire, read_json
 logger = structlog.get_logger("unsprawl.gateway")
 
 ANSWER_LIMIT: Final = 48 * 1024 * 1024
+
+
+class Concluding(Protocol):
+    """Where the end of an attempt goes on record."""
+
+    async def conclude(self, attempt: Attempt, outcome: Outcome) -> None: ...
 
 
 class Exchange:
@@ -93,7 +98,7 @@ class Exchange:
         self._vendor_seconds = 0.0
 
     async def carry_out(
-        self, outgoing: Outgoing, upstream: Upstream, recorder: Recorder
+        self, outgoing: Outgoing, upstream: Upstream, recorder: Concluding
     ) -> Outcome:
         """Forward, record, and finish the answer. Raises: JournalDown before an answer began.
 

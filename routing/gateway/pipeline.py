@@ -61,7 +61,7 @@ from routing.gateway.rates import rate_headers
 from routing.gateway.recording.annexes import DETECTORS, Left, found_to_remove
 from routing.gateway.recording.attempt import Attempt, Subject
 from routing.gateway.recording.recorder import Recorder
-from routing.gateway.relay import STRAIGHT, Asked, Passage, Relays
+from routing.gateway.relay import STRAIGHT, Asked, Passage, Relays, call_facts
 from routing.gateway.requests import Answer, Receive, Request, read_body, stopwatch
 from routing.gateway.reserving import WorstCase, worst_case
 from routing.gateway.resolve import order, resolve
@@ -228,20 +228,8 @@ class _Call:
         )
 
     def facts(self, chosen: Chosen, target: Target) -> dict[str, object]:
-        described: dict[str, object] = {
-            "call": {
-                "route": chosen.route.name,
-                "operation": self.wire.operation,
-                "region": "",
-                **self._asked.told,
-            },
-            "agent": chosen.caller.agent.described(),
-            "target": target.described(),
-            "route": chosen.route.described(),
-        }
-        if chosen.delegated is not None:
-            described["delegation"] = chosen.delegated
-        return described
+        agent, route = chosen.caller.agent, chosen.route
+        return call_facts(self._asked, agent, route, target, chosen.delegated)
 
     def prepare(self, target: Target) -> tuple[Passage, Outgoing]:
         vendor, request = target.vendor, self.request

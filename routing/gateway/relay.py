@@ -46,6 +46,30 @@ class Asked:
         return replace(self, raw=raw, body=body, facts={**self.facts, **facts})
 
 
+def call_facts(
+    asked: Asked,
+    agent: Agent,
+    route: Route,
+    target: Target,
+    delegated: Mapping[str, object] | None = None,
+) -> dict[str, object]:
+    """Return what policy is asked about one attempt."""
+    described: dict[str, object] = {
+        "call": {
+            "route": route.name,
+            "operation": asked.wire.operation,
+            "region": "",
+            **asked.told,
+        },
+        "agent": agent.described(),
+        "target": target.described(),
+        "route": route.described(),
+    }
+    if delegated is not None:
+        described["delegation"] = delegated
+    return described
+
+
 class Withheld(Exception):
     """Raised by a screen that stops a call: the refusal, and what the record says of it."""
 

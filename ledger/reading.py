@@ -1,0 +1,112 @@
+"""Reading a whole stream with what was said in it: one reading, one entry that says so.
+
+Owns what becomes of a payload that is not there: it is told why, and the rest is read. One
+that is not what was recorded is told as well, and never shown.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+from django.db import transaction
+
+from kernel.refs import Ref
+from ledger import custody
+from ledger.entries import DataKeyInUse, PayloadAltered, open_whole
+from ledger.errors import ReasonMissing
+from ledger.models import Artifact, DataKey, Entry, Payload
+from ledger.queries import SeenEntry, seen
+from ledger.record import record
+from ledger.verbs import Verb
+
+_DROPPED: Final = "its payload is no longer kept"
+_SHREDDED: Final = "the key of its payload was destroyed"
+_ALTERED: Final = "its payload is not what was recorded"
+_PAGE: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What an entry speaks of; ``unread`` says why it is not here."""
+
+    payload: bytes | None = field(default=None, repr=False)
+    annex: bytes = field(default=b"", repr=False)
+    unread: str = ""
+
+
+@transaction.atomic(durable=True)
+def read_stream(stream: str, *, actor: Ref, reason: str) -> list[tuple[SeenEntry, Said]]:
+    """Return the entries of a stream in their order, each with what it speaks of.
+
+    Records: payload.read, once. Raises: ReasonMissing, EvidenceAltered, PayloadsClosed,
+    CannotOpen.
+    """
+    if not reason.strip():
+        raise ReasonMissing
+    entries = [seen(row) for row in Entry.objects.filter(stream=stream).order_by("id")]
+    keys: dict[str, DataKeyInUse | None] = {}
+    found: list[tuple[SeenEntry, Said]] = []
+    for start in range(0, len(entries), _PAGE):
+        page = entries[start : start + _PAGE]
+        stored = {
+            row.entry_id: row
+            for row in Payload.objects.filter(
+                entry_id__in=[entry.entry_id for entry in page],
+                recorded_at__range=(
+                    min(entry.recorded_at for entry in page),
+                    max(entry.recorded_at for entry in page),
+                ),
+            )
+        }
+        found += [(entry, _said(entry, stored.get(entry.entry_id), keys)) for entry in page]
+    read = [said.payload for _, said in found if said.payload is not None]
+    if read:
+        agent_id = next((entry.agent_id for entry in entries if entry.agent_id), "")
+        record(
+            Verb.PAYLOAD_READ,
+            Ref("run", stream) if stream.startswith("run_") else Ref("stream", stream),
+            actor=actor,
+            kind=Entry.Kind.ACCESS,
+            facts={
+                "reason": reason.strip()[:1000],
+                "stream": stream,
+                "payloads": len(read),
+                "size": sum(map(len, read)),
+            },
+            agent_id=agent_id,
+            stream="" if agent_id else stream,
+        )
+    return found
+
+
+def artifacts_named(digests: set[str]) -> dict[str, bytes]:
+    """Return what is kept of the artifacts that entries name."""
+    rows = Artifact.objects.filter(digest__in=sorted(digests))
+    return {row.digest: bytes(row.body) for row in rows}
+
+
+def _said(entry: SeenEntry, row: Payload | None, keys: dict[str, DataKeyInUse | None]) -> Said:
+    if entry.payload is None:
+        return Said()
+    if row is None:
+        return Said(unread=_DROPPED)
+    if row.dek_id not in keys:
+        keys[row.dek_id] = _key(row.dek_id)
+    key = keys[row.dek_id]
+    if key is None:
+        return Said(unread=_SHREDDED)
+    try:
+        payload, annex = open_whole(
+            entry.payload, bytes(row.nonce), bytes(row.ciphertext), key, entry.entry_id
+        )
+    except PayloadAltered:
+        return Said(unread=_ALTERED)
+    return Said(payload, annex)
+
+
+def _key(dek_id: str) -> DataKeyInUse | None:
+    row = DataKey.objects.filter(dek_id=dek_id).first()
+    if row is None or row.state == DataKey.State.SHREDDED:
+        return None
+    return custody.open_data_key(row)
