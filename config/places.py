@@ -51,6 +51,10 @@ class Places:
         return self.data / "keys"
 
     @property
+    def shreds(self) -> Path:
+        return self.data / "shreds"
+
+    @property
     def logs(self) -> Path:
         return self.data / "logs"
 

@@ -26,6 +26,10 @@ runtime = places.read_runtime()
 # --- this installation
 DATA_DIR = places.data
 KEYS_DIR = env.path("UNSPRAWL_KEYS_DIR", places.keys)
+SHREDS_DIR = env.path("UNSPRAWL_SHREDS_DIR", places.shreds)
+RETENTION_FLOOR_DAYS = env.integer(
+    "UNSPRAWL_RETENTION_FLOOR_DAYS", 184, minimum=184, maximum=36_500
+)
 OPENS = env.choices("UNSPRAWL_OPENS", frozenset({"vendor", "tool", "payload"}))
 PORT = env.port("PORT", 8000)
 GATEWAY_PORT = env.port("GATEWAY_PORT", 8100)

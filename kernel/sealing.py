@@ -26,6 +26,8 @@ from kernel.errors import Unavailable
 from kernel.keys import new_pepper_document
 
 RINGS: Final = ("vendor", "tool", "payload")
+# 32 bytes each: what data subjects' ids are hashed with, what the shred journal is signed with.
+PLAIN_KEYS: Final = ("subject", "shreds")
 _ID: Final = re.compile(r"k[1-9][0-9]{0,8}")
 SUITE: Final = Suite(KEM.X25519, KDF.HKDF_SHA256, AEAD.AES_256_GCM)
 
@@ -149,6 +151,10 @@ def ensure_key_rings(directory: Path) -> list[str]:
         document = {"secret_key": secrets.token_urlsafe(50)}
         write_private(directory / "django.json", json.dumps(document))
         made.append("django")
+    for name in PLAIN_KEYS:
+        if not (directory / f"{name}.key").exists():
+            write_private(directory / f"{name}.key", os.urandom(32).hex())
+            made.append(name)
     return made
 
 

@@ -28,7 +28,12 @@ def seal_payload(
 ) -> EncryptedPayload:
     """Encrypt a payload, with its key's row inserted first where no one has it yet."""
     source = _source(settings.KEYS_DIR)
-    key, row = source.key_for(agent_id or ORG_SCOPE, data_class)
+    scope = agent_id or ORG_SCOPE
+    key, row = source.key_for(scope, data_class)
+    if not _is_usable(key, is_known=row is None):
+        # Shredded since, perhaps by another process: what is recorded now gets a new key.
+        source.forget(scope)
+        key, row = source.key_for(scope, data_class)
     if row is not None:
         DataKey.objects.bulk_create(
             [
@@ -45,6 +50,11 @@ def seal_payload(
         )
         transaction.on_commit(lambda: source.confirm(key.dek_id))
     return encrypt_payload(plaintext, key, entry_id)
+
+
+def _is_usable(key: DataKeyInUse, *, is_known: bool) -> bool:
+    state = DataKey.objects.filter(dek_id=key.dek_id).values_list("state", flat=True).first()
+    return state == DataKey.State.ACTIVE or (state is None and not is_known)
 
 
 def open_data_key(row: DataKey) -> DataKeyInUse:

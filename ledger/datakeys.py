@@ -82,6 +82,7 @@ class DataKeySource:
         self._ring = ring
         self._lifetime = lifetime_seconds
         self._kept: dict[tuple[str, str], _Kept] = {}
+        self._places: dict[str, tuple[str, str]] = {}  # where the key of an id is kept
         self._lock = threading.Lock()
 
     def key_for(self, scope: str, data_class: str) -> tuple[DataKeyInUse, DataKeyRow | None]:
@@ -98,15 +99,24 @@ class DataKeySource:
     def confirm(self, dek_id: str) -> None:
         """Note that the transaction that inserted a key's row has committed."""
         with self._lock:
-            for kept in self._kept.values():
-                if kept.key.dek_id == dek_id:
-                    kept.row = None
+            if (place := self._places.get(dek_id)) and (kept := self._kept.get(place)):
+                kept.row = None
 
     def forget(self, scope: str) -> None:
         """Drop the keys of a scope from memory, as when they are shredded."""
         with self._lock:
             for place in [place for place in self._kept if place[0] == scope]:
-                del self._kept[place]
+                self._drop(place)
+
+    def forget_all(self) -> None:
+        """Drop every key from memory: it is not known which were shredded."""
+        with self._lock:
+            self._kept.clear()
+            self._places.clear()
+
+    def _drop(self, place: tuple[str, str]) -> None:
+        if (kept := self._kept.pop(place, None)) is not None:
+            self._places.pop(kept.key.dek_id, None)
 
     def _make(self, scope: str, data_class: str) -> _Kept:
         key = DataKeyInUse(new_id("dek"), AESGCM.generate_key(256))
@@ -114,10 +124,11 @@ class DataKeySource:
         ring_key_id, wrapped = self._ring().wrap(key.key, bound)
         row = DataKeyRow(key.dek_id, scope, data_class, ring_key_id, wrapped, clock.now())
         if len(self._kept) >= KEPT:
-            del self._kept[next(iter(self._kept))]
-        self._kept.pop((scope, data_class), None)
+            self._drop(next(iter(self._kept)))
+        self._drop((scope, data_class))
         kept = _Kept(key, row, time.monotonic() + self._lifetime)
         self._kept[scope, data_class] = kept
+        self._places[key.dek_id] = (scope, data_class)
         return kept
 
     def _sealed_anew(self, key: DataKeyInUse, row: DataKeyRow) -> DataKeyRow:

@@ -1,9 +1,9 @@
 """What the ledger refuses, as facts.
 
 NotFound      EntryNotFound · PayloadAbsent · PayloadShredded
-Conflict      EvidenceAltered
-Invalid       ReasonMissing
-Unavailable   PayloadsClosed · LedgerUnreadable · LedgerSuspended
+Conflict      EvidenceAltered · MonthKept
+Invalid       ReasonMissing · AgeTooShort
+Unavailable   PayloadsClosed · LedgerUnreadable · LedgerSuspended · ShredJournalUnusable
 """
 
 from __future__ import annotations
@@ -65,3 +65,24 @@ class LedgerSuspended(Unavailable):
 
     code = "ledger.suspended"
     title = "Nothing is recorded until an operator opens a further epoch"
+
+
+class ShredJournalUnusable(Unavailable):
+    """Raised when it cannot be told which keys were destroyed; nothing is opened then."""
+
+    code = "ledger.shred_journal_unusable"
+    title = "The journal of destroyed keys is missing or cut off"
+
+
+class AgeTooShort(Invalid):
+    """Raised for an age below the floor, or beyond what anybody means."""
+
+    code = "ledger.age_too_short"
+    title = "Payloads cannot be kept for so short a time"
+
+
+class MonthKept(Conflict):
+    """Raised when the payloads of a month may not be dropped yet."""
+
+    code = "ledger.month_kept"
+    title = "The payloads of this month are kept"

@@ -31,6 +31,11 @@ NARROWER: Final = {
     "ledger_tile": "SELECT",
     "ledger_checkpoint": "SELECT",
     "ledger_checkpointsignature": "SELECT",
+    "ledger_retentionfloor": "SELECT",
+    "ledger_retentionage": "SELECT, INSERT",
+    "ledger_legalhold": "SELECT, INSERT, UPDATE",
+    "ledger_shredding": "SELECT",
+    "ledger_droppedmonth": "SELECT",
     "ledger_sequencerreport": "SELECT",
     "django_migrations": "SELECT",
 }
@@ -42,6 +47,13 @@ SEQUENCING: Final = {"ledger_entry": "SELECT"} | dict.fromkeys(
     ),
     "SELECT, INSERT",
 )  # fmt: skip
+# What it may do only through functions that check for themselves, and run as the owner.
+FUNCTIONS: Final = (
+    "ledger_shreddable(text[], text)",
+    "ledger_shred(text, text, text, text[], bigint, bytea)",
+    "ledger_keep_months_ahead()",
+    "ledger_drop_month(text, text)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +89,8 @@ def _apply(app_role: str, narrower: dict[str, str], otherwise: str) -> Granted:
             _run(cursor, "REVOKE ALL ON {} FROM {}", name, role)
             if right:
                 _run(cursor, "GRANT {} ON {} TO {}", sql.SQL(right), name, role)
+        for function in FUNCTIONS:
+            _run(cursor, f"GRANT EXECUTE ON FUNCTION {function} TO {{}}", role)
     return Granted(app_role, tables=sum(map(bool, rights.values())))
 
 

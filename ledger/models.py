@@ -13,6 +13,22 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
+from ledger.retention.models import (
+    DroppedMonth as DroppedMonth,
+)
+from ledger.retention.models import (
+    LegalHold as LegalHold,
+)
+from ledger.retention.models import (
+    RetentionAge as RetentionAge,
+)
+from ledger.retention.models import (
+    RetentionFloor as RetentionFloor,
+)
+from ledger.retention.models import (
+    Shredding as Shredding,
+)
+
 if TYPE_CHECKING:
     _IntField = models.Field[int, int]
 else:
@@ -131,6 +147,8 @@ class DataKey(models.Model):
     state = models.TextField(choices=State.choices, default=State.ACTIVE)
     created_at = models.DateTimeField()
     shredded_at = models.DateTimeField(null=True, blank=True)
+    # The tombstone: the entry that names this key among those destroyed with it.
+    shredded_by = models.TextField(null=True, blank=True)  # noqa: DJ001  absent is not empty
 
     class Meta:
         constraints = [

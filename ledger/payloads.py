@@ -17,6 +17,7 @@ from ledger.errors import (
 from ledger.headers import HeaderInvalid, read_header
 from ledger.models import DataKey, Entry, Payload
 from ledger.record import record
+from ledger.retention.shredding import require_journal
 from ledger.verbs import Verb
 
 
@@ -28,7 +29,7 @@ def read_payload(entry_id: str, *, actor: Ref, reason: str) -> bytes:
     the access entry back after the bytes were seen.
 
     Records: payload.read. Raises: EntryNotFound, PayloadAbsent, PayloadShredded,
-    EvidenceAltered, ReasonMissing, PayloadsClosed, CannotOpen.
+    EvidenceAltered, ReasonMissing, PayloadsClosed, CannotOpen, ShredJournalUnusable.
     """
     if not reason.strip():
         raise ReasonMissing
@@ -61,7 +62,7 @@ def _open(entry: Entry) -> bytes:
     row = DataKey.objects.filter(dek_id=header.payload.dek_id).first()
     if row is None or stored.dek_id != row.dek_id:
         raise EvidenceAltered("The payload's data key is not the one its entry names.")
-    if row.state == DataKey.State.SHREDDED:
+    if row.state == DataKey.State.SHREDDED or row.dek_id in require_journal():
         raise PayloadShredded
     try:
         return open_payload(

@@ -30,7 +30,9 @@ from kernel.sealing import (
 @pytest.fixture(scope="module")
 def rings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("rings")
-    assert ensure_key_rings(made) == ["vendor", "tool", "payload", "pepper", "django"]
+    assert ensure_key_rings(made) == [
+        "vendor", "tool", "payload", "pepper", "django", "subject", "shreds",
+    ]  # fmt: skip
     return made
 
 

@@ -395,3 +395,81 @@ def test_nothing_is_recorded_under_a_suspended_epoch(tree: None) -> None:
     assert constraint_of(caught.value) == "ledger_suspended"
     run("INSERT INTO ledger_epoch VALUES (2, 'o/2', '', 1, 1, now(), 'a backup was restored')")
     record(Verb.CALL_INTENDED, AGENT, actor=ALICE, agent_id="agt_one")
+
+
+_HOLD = (
+    "INSERT INTO ledger_legalhold (public_id, scope, subject, subject_name, starts_at, ends_at,"
+    " reason, placed_by, placed_at, entry, ended_by, ended_reason, ended_review) VALUES"
+)
+
+
+@pytest.mark.parametrize(
+    ("statement", "constraint"),
+    [
+        (
+            "INSERT INTO ledger_retentionfloor (days, set_at) VALUES (200, now()), (183, now())",
+            "ledger_retention_floor",
+        ),
+        (
+            "ALTER TABLE ledger_retentionfloor DISABLE TRIGGER ledger_floor_rises;"
+            "INSERT INTO ledger_retentionfloor (days, set_at) VALUES (183, now())",
+            "ledger_retentionfloor_at_least",
+        ),
+        (
+            "INSERT INTO ledger_retentionage (data_class, days, set_by, set_at, effective_at,"
+            " entry) VALUES ('', NULL, 'x', now(), now() - interval '1 day', 'e')",
+            "ledger_retentionage_not_backdated",
+        ),
+        (
+            f"{_HOLD} ('h', 'everything', '', '', NULL, NULL, '', 'p', now(), 'e', '', '', '')",
+            "ledger_legalhold_says_why",
+        ),
+        (
+            f"{_HOLD} ('h', 'agent', '', '', NULL, NULL, 'r', 'p', now(), 'e', '', '', '')",
+            "ledger_legalhold_names_what",
+        ),
+        (
+            f"{_HOLD} ('h', 'period', '', '', now(), now(), 'r', 'p', now(), 'e', '', '', '')",
+            "ledger_legalhold_names_what",
+        ),
+        (
+            f"{_HOLD} ('h', 'everything', '', '', NULL, NULL, 'r', 'p', now(), 'e', '', '', '');"
+            "UPDATE ledger_legalhold SET ended_at = now(), ended_by = 'x'",
+            "ledger_legalhold_ended_iff_agreed",
+        ),
+        (
+            f"{_HOLD} ('h', 'everything', '', '', NULL, NULL, 'r', 'p', now(), 'e', '', '', '');"
+            "UPDATE ledger_legalhold SET reason = 'another'",
+            "ledger_legalhold_guard",
+        ),
+        (
+            "INSERT INTO ledger_shredding VALUES ('s', 'age', 1, 1, 'x', NULL, now())",
+            "ledger_shredding_has_tombstone",
+        ),
+        (
+            "INSERT INTO ledger_shredding VALUES ('s', 'age', 1, 1, 'x', 'e', now()),"
+            " ('t', 'age', 1, 1, 'x', 'e', now())",
+            "ledger_shredding_one_per_line",
+        ),
+    ],
+)
+def test_what_is_kept_and_what_goes_has_its_rules(
+    db: None, statement: str, constraint: str
+) -> None:
+    assert refusal_of(statement) == constraint
+
+
+@pytest.mark.parametrize(
+    ("table", "column"),
+    [("retentionfloor", "days"), ("retentionage", "days"), ("droppedmonth", "payloads")],
+)
+def test_what_was_said_of_keeping_is_not_rewritten(db: None, table: str, column: str) -> None:
+    assert refusal_of(f"DELETE FROM ledger_{table}") == "ledger_append_only"
+    assert refusal_of(f"TRUNCATE ledger_{table}") == "ledger_append_only"
+    assert refusal_of(f"UPDATE ledger_{table} SET {column} = 1") == "ledger_append_only"
+
+
+@pytest.mark.parametrize("table", ["legalhold", "shredding"])
+def test_holds_and_shreddings_stay(db: None, table: str) -> None:
+    assert refusal_of(f"DELETE FROM ledger_{table}") == "ledger_append_only"
+    assert refusal_of(f"TRUNCATE ledger_{table}") == "ledger_append_only"

@@ -16,8 +16,11 @@ from django.db import connection
 
 from config import collecting, first_steps
 from config.durable import require_durable_database
+from ledger.errors import ShredJournalUnusable
 from ledger.grants import apply_grants, apply_sequencer_grants
 from ledger.partitions import ensure_partitions
+from ledger.retention.ages import floor_days, raise_floor
+from ledger.retention.shredding import shred_again
 from registry.actors import Actor
 from routing.actions.catalogue import load_shipped_catalogue
 from routing.sandbox.secret import FILE_NAME
@@ -34,6 +37,7 @@ class Command(BaseCommand):
             ("migrations", _migrate),
             ("grants", _grant),
             ("partitions", _partition),
+            ("destruction", _destroy_again),
             ("catalogue", _load_catalogue),
             ("sandbox", _connect_sandbox),
             ("static files", collecting.collect),
@@ -86,6 +90,17 @@ def _grant() -> str:
 def _partition() -> str:
     made = ensure_partitions()
     return f"{made} months made" if made else "up to date"
+
+
+def _destroy_again() -> str:
+    """What was destroyed stays destroyed, also after a restore: before anything is served."""
+    raised = raise_floor(settings.RETENTION_FLOOR_DAYS)
+    try:
+        again = shred_again(actor=first_steps.OPERATOR.ref)
+    except ShredJournalUnusable as error:
+        return f"NO PAYLOAD IS OPENED: {error.detail}"
+    said = [f"{again} keys destroyed again"] if again else []
+    return ", ".join(said + ([f"floor {floor_days()} days"] if raised else [])) or "up to date"
 
 
 def _load_catalogue() -> str:
