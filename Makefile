@@ -43,8 +43,9 @@ check: venv-dev  ## lint, format, types, import order, migrations, deployment se
 fix: venv-dev  ## mend what lint and format can mend
 	@$(GO) $(PY) -m ruff check --fix . ; $(PY) -m ruff format .
 
-soak: venv-dev  ## the slow walls at full size: 500 streams on three gateways against one budget
-	@$(GO) UNSPRAWL_SOAK_STREAMS=500 exec $(PY) -m pytest -q tests/routing/gateway/test_budget_wall.py $(ARGS)
+soak: venv-dev  ## the slow walls at full size: 500 streams against one budget, a sequencer killed 600 times
+	@$(GO) UNSPRAWL_SOAK_STREAMS=500 UNSPRAWL_SOAK_CRASHES=25 UNSPRAWL_SOAK_HELD_SECONDS=120 exec $(PY) -m pytest -q \
+	  tests/routing/gateway/test_budget_wall.py tests/ledger/sequencing $(ARGS)
 
 bench: venv-dev  ## measure; prints a table and writes JSON
 	@$(GO) exec $(PY) -m bench $(ARGS)

@@ -32,7 +32,8 @@ _HOME = Path(
     os.environ["UNSPRAWL_TEST_HOME"] if _WORKER else tempfile.mkdtemp(prefix="unsprawl-test-")
 )
 for _name in [name for name in os.environ if name.startswith("UNSPRAWL_")]:
-    del os.environ[_name]
+    if not _name.startswith("UNSPRAWL_SOAK"):  # how long and how often: `make soak` says
+        del os.environ[_name]
 for _name in ("DATABASE_URL", "DATABASE_OWNER_URL", "BROKER_URL", "PORT", "GATEWAY_PORT"):
     os.environ.pop(_name, None)
 os.environ |= {

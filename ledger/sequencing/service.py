@@ -49,6 +49,8 @@ def connect(address: str) -> psycopg.Connection[Any]:
     return psycopg.connect(
         address,
         autocommit=True,
+        # Of several that run, `pg_stat_activity` tells which is the active one.
+        application_name=f"unsprawl-sequencer:{os.getpid()}",
         options=OPTIONS,
         connect_timeout=5,
         keepalives_idle=5,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import os
 import signal
 import subprocess
 import sys
@@ -48,12 +47,15 @@ class Log:
         self.rig = rig
         self.key = SigningKey.load(rig.keys_dir)
         self.admin = self.session(SUPERUSER)
-        self.admin.execute("SET session_replication_role = replica")
-        self.admin.execute(f"TRUNCATE {', '.join(TREE)}")
+        self.empty()
         self.said = rig.home / "sequencer.log"
         self.said.write_bytes(b"")
         self._batches = 0
         self._processes: list[subprocess.Popen[bytes]] = []
+
+    def empty(self) -> None:
+        self.admin.execute("SET session_replication_role = replica")
+        self.admin.execute(f"TRUNCATE {', '.join(TREE)}")
         self.notes: dict[tuple[int, int], str] = {}
 
     def session(self, role: str = "", **options: Any) -> psycopg.Connection[Any]:
@@ -202,6 +204,3 @@ def log(sequencing_rig: Rig) -> Iterator[Log]:
 @pytest.fixture
 def programs() -> Path:
     return Path(__file__).parent
-
-
-SOAK = "UNSPRAWL_SOAK" in os.environ

@@ -1,0 +1,272 @@
+"""What may go wrong around a sequencer, with real processes on a real server: nothing is lost."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from random import Random
+
+import psycopg
+import pytest
+
+from tests.ledger.sequencing.conftest import Log
+
+pytestmark = pytest.mark.xdist_group("sequencing")
+
+CHANCE = Random()  # noqa: S311  no secret
+WITNESSED = "tests.ledger.sequencing.witnessed_program"
+HELD_SECONDS = int(os.environ.get("UNSPRAWL_SOAK_HELD_SECONDS", "12"))
+ACTIVE = (
+    "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+    " AND mode = 'ExclusiveLock'"
+)
+
+
+@contextlib.contextmanager
+def writing(log: Log, write: Callable[[psycopg.Connection], None]) -> Iterator[None]:
+    """Keep recording from four sessions, each in transactions as ``write`` makes them."""
+    stopping = threading.Event()
+    failures: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            with log.session() as session:
+                while not stopping.is_set():
+                    write(session)
+        except psycopg.Error as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stopping.set()
+        for thread in threads:
+            thread.join()
+    assert not failures
+
+
+def test_an_entry_that_commits_late_is_not_passed_by(log: Log) -> None:
+    """Ids commit out of order: a reader of ``id > last`` loses the one that was first drawn."""
+    connection, sequencer = log.sequencer()
+    last, read_by_id = 0, list[int]()
+
+    def read_on() -> None:
+        nonlocal last
+        rows = log.query("SELECT id FROM ledger_entry WHERE id > %s ORDER BY id", last)
+        read_by_id.extend(row[0] for row in rows)
+        last = max([last, *read_by_id])
+
+    with connection, log.session() as late, log.session() as early:
+        late.execute("BEGIN")
+        log.fill(1, late)
+        log.fill(1, early)
+        read_on()
+        assert sequencer.step().entries == 0  # the one that waits keeps the other waiting
+        late.execute("COMMIT")
+        read_on()
+        assert sequencer.step().entries == 2
+    committed = [row[0] for row in log.query("SELECT id FROM ledger_entry ORDER BY id")]
+    assert read_by_id == committed[1:], "the naive reader has lost the first one for ever"
+    assert log.query('SELECT entry FROM ledger_leaf ORDER BY "index"') == [
+        (entry,) for entry in committed
+    ]
+    log.check()
+
+
+def test_an_undecided_transaction_that_began_first_keeps_the_order(log: Log) -> None:
+    connection, sequencer = log.sequencer()
+    with connection, log.session() as first, log.session() as second:
+        first.execute("BEGIN")
+        first.execute("SELECT pg_current_xact_id()")
+        log.fill(1, second)  # a smaller id, a larger transaction
+        log.fill(1, first)
+        first.execute("COMMIT")
+        assert sequencer.step().entries == 2
+    order = [row[0] for row in log.query('SELECT entry FROM ledger_leaf ORDER BY "index"')]
+    assert order == sorted(order, reverse=True)
+
+
+def test_what_is_rolled_back_leaves_no_trace_and_no_gap(log: Log) -> None:
+    def write(session: psycopg.Connection) -> None:
+        session.execute("BEGIN")
+        log.fill(CHANCE.randint(1, 5), session)
+        session.execute(CHANCE.choice(["COMMIT", "ROLLBACK", "ROLLBACK", "ROLLBACK"]))
+
+    log.start()
+    with writing(log, write):
+        time.sleep(3)
+    log.settle()
+    rolled_back = log.one("SELECT xact_rollback FROM pg_stat_database WHERE datname = 'unsprawl'")
+    assert rolled_back > 600, "two hundred a second and more"
+    log.check()
+
+
+def test_of_two_sequencers_one_works_and_the_other_takes_over(log: Log) -> None:
+    processes = [log.start(), log.start()]
+    log.wait(lambda: len(log.query(ACTIVE)) == 1)
+
+    def write(session: psycopg.Connection) -> None:
+        log.fill(20, session)
+
+    with writing(log, write):
+        for _ in range(4):
+            log.wait(lambda: log.sequenced > 0)
+            ((pid,),) = log.query(ACTIVE)
+            before = log.sequenced
+            # Whoever is active is killed, and one more stands by.
+            for process in processes:
+                if process.poll() is None and _holds(log, process.pid, pid):
+                    log.stop(process, signal.SIGKILL)
+            processes.append(log.start())
+            log.wait(lambda was=before: log.sequenced > was)  # type: ignore[misc]
+            assert len(log.query(ACTIVE)) == 1
+    log.settle()
+    assert sum(process.poll() is None for process in processes) == 2
+    log.check()
+
+
+def _holds(log: Log, process: int, backend: int) -> bool:
+    """Tell whose backend it is: each names itself by its process's id."""
+    return bool(
+        log.query(
+            "SELECT 1 FROM pg_stat_activity WHERE pid = %s AND application_name LIKE %s",
+            backend,
+            f"%:{process}",
+        )
+    )
+
+
+def test_a_sequencer_that_is_killed_under_load_misses_nothing(log: Log) -> None:
+    def write(session: psycopg.Connection) -> None:
+        log.fill(CHANCE.randint(1, 30), session)
+
+    with writing(log, write):
+        for _ in range(5):
+            process = log.start()
+            time.sleep(CHANCE.uniform(0.6, 1.4))
+            log.stop(process, signal.SIGKILL)
+            log.check()
+    log.start()
+    log.settle()
+    log.check()
+
+
+def test_a_lost_connection_is_a_lost_lock_and_a_new_beginning(log: Log) -> None:
+    process = log.start()
+    for _ in range(3):
+        log.fill(100)
+        log.settle()
+        log.query(f"SELECT pg_terminate_backend(pid) FROM ({ACTIVE}) active")
+    log.fill(100)
+    log.settle()
+    assert process.poll() is None
+    log.check()
+
+
+def test_one_whose_session_is_gone_writes_nothing_more(log: Log) -> None:
+    """The lock and the writing share a session, so a stale sequencer has nothing to write with."""
+    connection, stale = log.sequencer()
+    log.fill(5)
+    assert stale.step().entries == 5
+    log.query("SELECT pg_terminate_backend(%s)", connection.info.backend_pid)
+    fresh_connection, fresh = log.sequencer()
+    log.fill(5)
+    with fresh_connection:
+        assert fresh.step().entries == 5
+        with pytest.raises(psycopg.OperationalError):
+            stale.step()
+        log.check()
+
+
+@pytest.mark.slow
+def test_a_transaction_held_open_delays_the_tree_and_nothing_else(log: Log) -> None:
+    log.start()
+    log.fill(10)
+    log.settle()
+    with log.session(application_name="nightly-import") as holder, log.session() as other:
+        holder.execute("SET idle_in_transaction_session_timeout = 0")
+        holder.execute("BEGIN")
+        holder.execute("SELECT pg_current_xact_id()")
+        slowest, until = 0.0, time.monotonic() + HELD_SECONDS
+        while time.monotonic() < until:
+            begun = time.monotonic()
+            log.fill(100, other)
+            slowest = max(slowest, time.monotonic() - begun)
+            time.sleep(0.05)
+        assert log.sequenced == 10
+        assert slowest < 1, "recording waits for nobody"
+        ((state, found),) = log.query(
+            "SELECT state, found FROM ledger_sequencerreport ORDER BY id DESC LIMIT 1"
+        )
+        assert state == "behind"
+        assert "nightly-import" in found
+        assert f"pid {holder.info.backend_pid}" in found
+        assert "idle in transaction" in found
+        holder.execute("COMMIT")
+        begun = time.monotonic()
+        log.settle()
+    assert time.monotonic() - begun < HELD_SECONDS / 5, "it catches up five times as fast"
+    log.wait(
+        lambda: (
+            log.one("SELECT state FROM ledger_sequencerreport ORDER BY id DESC LIMIT 1")
+            == "running"
+        )
+    )
+    log.check()
+
+
+def test_after_a_stall_it_catches_up_without_a_pause(log: Log) -> None:
+    log.fill(30_000)
+    log.start()
+    log.settle()
+    sizes = [row[0] for row in log.query("SELECT size FROM ledger_checkpoint ORDER BY size")]
+    assert sizes == [1_000, 11_000, 21_000, 30_000]
+    log.check()
+
+
+def test_clocks_that_are_set_change_neither_the_order_nor_the_tree(log: Log) -> None:
+    def write(session: psycopg.Connection) -> None:
+        log.fill(10, session, when="now() + (random() - 0.5) * interval '2 hours'")
+
+    log.start(program=("-m", WITNESSED, "stepping"))
+    with writing(log, write):
+        time.sleep(2)
+    log.settle()
+    rows = log.query(
+        "SELECT e.xid::text, e.id FROM ledger_leaf l JOIN ledger_entry e ON e.id = l.entry"
+        ' ORDER BY l."index"'
+    )
+    places = [(int(xid), entry) for xid, entry in rows]
+    assert places == sorted(places)
+    log.check()
+
+
+def test_a_tree_that_was_altered_ends_the_sequencer_and_is_said_once(log: Log) -> None:
+    log.fill(300)
+    connection, sequencer = log.sequencer()
+    with connection:
+        sequencer.step()
+    log.admin.execute("UPDATE ledger_leaf SET leaf_hash = sha256('x') WHERE \"index\" = 299")
+    log.fill(1)
+    for _ in range(2):
+        assert log.start().wait(20) == 1
+    assert "altered" in log.said.read_text(encoding="utf-8")
+    ((state, found),) = log.query("SELECT state, found FROM ledger_sequencerreport")
+    assert state == "halted"
+    assert "do not lead to the root" in found
+    assert log.sequenced == 300
+
+
+def test_a_sequencer_that_is_asked_to_stop_stops_at_once(log: Log) -> None:
+    process, standby = log.start(), log.start()
+    log.wait(lambda: len(log.query(ACTIVE)) == 1)
+    begun = time.monotonic()
+    assert log.stop(process) == log.stop(standby) == 0
+    assert time.monotonic() - begun < 3
