@@ -11,7 +11,7 @@ CHECKED = env -i PATH="$$PATH" HOME="$$HOME" LANG=C.UTF-8 \
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help run demo test check fix soak bench lock css venv venv-dev
+.PHONY: help run demo test check fix soak golden bench lock css venv venv-dev
 
 help:  ## list the commands
 	@sed -n 's/^\([a-z-]*\):.*## /  make \1\t/p' "$(strip $(MAKEFILE_LIST))" | expand -t 16
@@ -44,8 +44,12 @@ fix: venv-dev  ## mend what lint and format can mend
 	@$(GO) $(PY) -m ruff check --fix . ; $(PY) -m ruff format .
 
 soak: venv-dev  ## the slow walls at full size: 500 streams against one budget, a sequencer killed 600 times
-	@$(GO) UNSPRAWL_SOAK_STREAMS=500 UNSPRAWL_SOAK_CRASHES=25 UNSPRAWL_SOAK_HELD_SECONDS=120 exec $(PY) -m pytest -q \
-	  tests/routing/gateway/test_budget_wall.py tests/ledger/sequencing $(ARGS)
+	@$(GO) UNSPRAWL_SOAK_STREAMS=500 UNSPRAWL_SOAK_CRASHES=25 UNSPRAWL_SOAK_HELD_SECONDS=120 UNSPRAWL_SOAK_RUNS=1000 \
+	  exec $(PY) -m pytest -q \
+	  tests/routing/gateway/test_budget_wall.py tests/ledger/sequencing tests/golden/test_replay.py $(ARGS)
+
+golden: venv-dev  ## record the golden runs of this release, once: later ones replay them
+	@$(GO) exec $(PY) -m pytest -q tests/golden/record.py $(ARGS)
 
 bench: venv-dev  ## measure; prints a table and writes JSON
 	@$(GO) exec $(PY) -m bench $(ARGS)

@@ -58,6 +58,11 @@ class Scenario:
     spent: bool = False  # a budget with room for nothing
     verdict: str = "identical"
 
+    @property
+    def is_golden(self) -> bool:
+        """Tell whether a release keeps a run of it: whole, and not a matter of size."""
+        return self.verdict == "identical" and not self.name.endswith("big-event")
+
     def said(self, number: int) -> dict[str, Any]:
         """Return the call of one run."""
         text = json.dumps(self.body).replace("{n}", str(number))
