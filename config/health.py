@@ -13,6 +13,8 @@ from django.http import HttpRequest, JsonResponse
 
 from ledger.durability import QUERY as DURABILITY
 from ledger.durability import judged
+from ledger.suspended import QUERY as SUSPENSION
+from ledger.suspended import Suspended, require_unsuspended
 
 _seen_migrated = False
 
@@ -25,11 +27,20 @@ def healthz(request: HttpRequest) -> JsonResponse:
 def readyz(request: HttpRequest) -> JsonResponse:
     """Answer 200 when the database is reachable and migrated, else 503 with the reason."""
     missing = _what_is_missing()
-    return JsonResponse(
-        {"status": "not ready", "missing": missing} if missing else {"status": "ready"},
-        status=503 if missing else 200,
-        headers={"Cache-Control": "no-store"},
-    )
+    said = {"status": "not ready", "missing": missing} if missing else {"status": "ready"}
+    if not missing and _is_suspended():
+        said["ledger"] = "suspended"  # the portal is readable all the same, and says what to do
+    return JsonResponse(said, status=503 if missing else 200, headers={"Cache-Control": "no-store"})
+
+
+def _is_suspended() -> bool:
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(SUSPENSION)
+            require_unsuspended(cursor.fetchone())
+    except Suspended:
+        return True
+    return False
 
 
 def _what_is_missing() -> str:

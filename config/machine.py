@@ -9,6 +9,7 @@ import ctypes
 import fcntl
 import os
 import signal
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -27,6 +28,19 @@ def started_at(pid: int) -> int:
     except (OSError, IndexError):
         return 0
     return 0 if fields[0] in "ZX" else int(fields[19])
+
+
+def free_port(file: Path) -> int:
+    """Choose a port on loopback: that of last time where it is free, so addresses seldom change."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", int(file.read_text(encoding="utf-8"))))
+        except (OSError, ValueError, OverflowError):
+            probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    file.write_text(str(port), encoding="utf-8")
+    return port
 
 
 @contextmanager

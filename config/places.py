@@ -27,6 +27,7 @@ class Runtime:
     sandbox_url: str = ""
     web_url: str = ""
     gateway_url: str = ""
+    witness_url: str = ""
     sockets_dir: str = ""
     # pid and start time of each process by name: a pid alone may have been given to another.
     pids: dict[str, list[int]] = field(default_factory=dict)
@@ -69,6 +70,10 @@ class Places:
     @property
     def valkey(self) -> Path:
         return self.data / "valkey"
+
+    @property
+    def witness(self) -> Path:
+        return self.data / "witness"
 
     @property
     def lock(self) -> Path:

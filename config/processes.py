@@ -44,6 +44,10 @@ _OTEL: Final = (
 )  # fmt: skip
 
 
+# Whom to ask what they saw of the ledger.
+WATCHED: Final = ("UNSPRAWL_WITNESS_URL", "UNSPRAWL_WITNESS_KEY")
+
+
 @dataclass(frozen=True)
 class Process:
     """One row: a Python module, what it is told, which rings it may open."""
@@ -54,14 +58,18 @@ class Process:
     opens: str = ""
     # Without it less is proven, and everything else goes on: its deaths stop no start.
     is_needed: bool = True
+    # Told nothing of the rest: neither its keys nor where it is.
+    is_apart: bool = False
 
     def command(self) -> list[str]:
         # -X utf8: the log is UTF-8 whatever the locale; -u: a killed process loses no line.
         return [sys.executable, "-X", "utf8", "-u", *self.module]
 
     def environment(self, known: Mapping[str, str]) -> dict[str, str]:
-        names = (*_ORDINARY, *_OURS, *self.passed)
+        names = (*_ORDINARY, *(() if self.is_apart else _OURS), *self.passed)
         chosen = {name: known[name] for name in names if known.get(name)}
+        if self.is_apart:
+            return chosen
         return chosen | {"UNSPRAWL_OPENS": self.opens, "PGAPPNAME": f"unsprawl-{self.name}"}
 
 
@@ -70,10 +78,20 @@ PREPARE: Final = Process(
     ("manage.py", "prepare"),
     (
         *_DJANGO, "DATABASE_URL", "DATABASE_OWNER_URL", "UNSPRAWL_BOOTSTRAP_TOKEN",
-        "UNSPRAWL_BOOTSTRAP_TOKEN_FILE",
+        "UNSPRAWL_BOOTSTRAP_TOKEN_FILE", *WATCHED,
     ),
 )  # fmt: skip
 DEMO: Final = Process("demo", ("manage.py", "demo"), (*_DJANGO, "DATABASE_URL"), opens="payload")
+WITNESS: Final = Process(
+    "witness",
+    ("-m", "config.witness"),
+    (
+        "UNSPRAWL_LOG_LEVEL", "UNSPRAWL_WITNESS_DIR", "UNSPRAWL_WITNESS_LOG_KEYS",
+        "UNSPRAWL_WITNESS_NAME", "UNSPRAWL_WITNESS_PORT",
+    ),
+    is_needed=False,
+    is_apart=True,
+)  # fmt: skip
 SANDBOX: Final = Process("sandbox", ("-m", "routing.sandbox"), ())
 GATEWAY: Final = Process(
     "gateway",
@@ -104,7 +122,7 @@ WORKER: Final = Process(
 SEQUENCER: Final = Process(
     "sequencer",
     ("-m", "config.sequencer"),
-    ("DATABASE_SEQUENCER_URL",),
+    ("DATABASE_SEQUENCER_URL", *WATCHED),
     is_needed=False,
 )
 # In the order they start; they are stopped in the opposite order.

@@ -11,9 +11,11 @@ import sys
 from functools import partial
 from urllib.parse import urlsplit
 
+from config.durable import require_durable_database
 from config.env import Env, Misconfigured
 from config.logs import configure_logging
 from config.places import Places
+from config.witnesses import witnesses_from
 from ledger.sequencing.epochs import CannotSequence
 from ledger.sequencing.keys import KeyUnreadable, SigningKey
 from ledger.sequencing.service import Service, Settings
@@ -40,12 +42,14 @@ def main() -> int:
     """Run until SIGINT or SIGTERM; 1 with one line when it cannot go on."""
     env = Env()
     settings = settings_from(env)
+    witnesses = witnesses_from(env)
     keys_dir = env.path("UNSPRAWL_KEYS_DIR", Places.from_environ().keys)
     level = env.text("UNSPRAWL_LOG_LEVEL", "INFO")
     try:
         env.check()
         configure_logging(level)
-        service = Service(settings, partial(SigningKey.load, keys_dir))
+        require_durable_database(settings.address)
+        service = Service(settings, partial(SigningKey.load, keys_dir), witnesses=witnesses)
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: service.stopping.ask())
         service.run()

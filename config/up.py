@@ -21,6 +21,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import IO, Any, Final
+from urllib.parse import urlsplit
 
 from config import processes
 from config.child import Child, ending
@@ -28,13 +29,15 @@ from config.embedded import privilege
 from config.embedded.postgres import LOGIN, OWNER, SEQUENCER, Postgres, PostgresFailed
 from config.embedded.valkey import Valkey, ValkeyFailed
 from config.env import Env, Misconfigured
-from config.machine import CannotStart, Make, only_one, started_at
+from config.machine import CannotStart, Make, free_port, only_one, started_at
 from config.places import Places, Runtime
+from config.watched import answers, log_key, trust_once
 from kernel.sealing import ensure_key_rings
 from ledger.exports.signing import ensure_export_key
 from ledger.sequencing.keys import ensure_signing_key
 
 _READY_WITHIN: Final = 120.0
+_WITNESS_WITHIN: Final = 15.0
 _GRACE: Final = 15.0
 _LINK: Final = "link\t"  # how prepare hands over the one-time link, which is never stored
 
@@ -128,6 +131,7 @@ class Supervisor:
         if self.own_broker:
             self._start_valkey(self.sockets)
         self._choose_sandbox_port()
+        self._start_witness()
         self._note()
         self._prepare(processes.PREPARE)
         if self.demo:
@@ -210,18 +214,33 @@ class Supervisor:
         self.runtime = replace(self.runtime, broker_url=valkey.address)
         self.known["BROKER_URL"] = valkey.address
 
+    def _start_witness(self) -> None:
+        """Start a witness of our own, before anything asks it, unless there is one elsewhere."""
+        if self.known.get("UNSPRAWL_WITNESS_URL"):
+            return
+        with self.step("witness") as remarks:
+            port = free_port(self.places.data / "witness.port")
+            host = urlsplit(self.public_url).hostname or "localhost"
+            known = {
+                "UNSPRAWL_WITNESS_NAME": f"{host}/witness",
+                **self.known,
+                "UNSPRAWL_WITNESS_DIR": str(self.places.witness),
+                "UNSPRAWL_WITNESS_PORT": str(port),
+                "UNSPRAWL_WITNESS_LOG_KEYS": log_key(self.keys),
+            }
+            row, log = processes.WITNESS, self.places.logs / "witness.log"
+            child = Child(row.name, row.command(), row.environment(known), log)
+            child.is_needed = row.is_needed
+            self._add(child)
+            self.known["UNSPRAWL_WITNESS_URL"] = f"http://127.0.0.1:{port}"
+            until = time.monotonic() + _WITNESS_WITHIN
+            while not answers(self.known["UNSPRAWL_WITNESS_URL"]) and time.monotonic() < until:
+                self.pause(0.05)
+            remarks.append(trust_once(self.places.witness, self.keys))
+        self.runtime = replace(self.runtime, witness_url=self.known["UNSPRAWL_WITNESS_URL"])
+
     def _choose_sandbox_port(self) -> None:
-        """The port of last time where it is free, so the vendor's address seldom changes."""
-        file = self.places.data / "sandbox.port"
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", int(file.read_text(encoding="utf-8"))))
-            except (OSError, ValueError, OverflowError):
-                probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        file.write_text(str(port), encoding="utf-8")
-        url = f"http://127.0.0.1:{port}"
+        url = f"http://127.0.0.1:{free_port(self.places.data / 'sandbox.port')}"
         self.known["UNSPRAWL_SANDBOX_URL"] = url
         self.runtime = replace(self.runtime, sandbox_url=url)
 
@@ -282,6 +301,9 @@ class Supervisor:
         try:
             with opener.open(request, timeout=2) as answer:
                 return bool(answer.status == 200)
+        except urllib.error.HTTPError as error:
+            # It serves, and says why it refuses: an operator must be able to do something.
+            return b"the ledger, suspended" in error.read(4096)
         except (urllib.error.URLError, OSError):
             return False
 

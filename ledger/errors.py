@@ -3,7 +3,8 @@
 NotFound      EntryNotFound · PayloadAbsent · PayloadShredded
 Conflict      EvidenceAltered · MonthKept
 Invalid       ReasonMissing · AgeTooShort
-Unavailable   PayloadsClosed · LedgerUnreadable · LedgerSuspended · ShredJournalUnusable
+Unavailable   PayloadsClosed · LedgerUnreadable · ShredJournalUnusable
+              JournalDown (LedgerSuspended; JournalFull, NotRecordable of `ledger.journal`)
 """
 
 from __future__ import annotations
@@ -60,7 +61,14 @@ class LedgerUnreadable(Unavailable):
     title = "The ledger could not be read to its end"
 
 
-class LedgerSuspended(Unavailable):
+class JournalDown(Unavailable):
+    """Raised when nothing can be recorded now; nothing may happen that is not on record."""
+
+    code = "ledger.journal_down"
+    title = "The ledger cannot be written right now"
+
+
+class LedgerSuspended(JournalDown):
     """Raised when the database holds less than a witness has seen, as after a restore."""
 
     code = "ledger.suspended"

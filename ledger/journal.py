@@ -24,7 +24,6 @@ import psycopg
 import structlog
 from psycopg.errors import DataError, IntegrityError
 
-from kernel.errors import Unavailable
 from kernel.refs import new_id
 from ledger import holds
 from ledger.batches import Job, Row, Statement, Table
@@ -32,8 +31,11 @@ from ledger.columns import teach
 from ledger.durability import QUERY as DURABILITY
 from ledger.durability import judged
 from ledger.entries import GENESIS, EntryTooLarge, Fields, Link, link
+from ledger.errors import JournalDown, LedgerSuspended
 from ledger.holds import Book, Levels, Move, NoRoom
 from ledger.prepared import Prepared
+from ledger.suspended import QUERY as SUSPENSION
+from ledger.suspended import Suspended, require_unsuspended
 
 __all__ = ["Journal", "JournalDown", "JournalFull", "NoRoom", "NotRecordable", "Row", "Table"]
 
@@ -53,13 +55,6 @@ _OPTIONS: Final = (
     "-c statement_timeout=8000 -c lock_timeout=5000 -c synchronous_commit=on"
     " -c plan_cache_mode=force_generic_plan"
 )
-
-
-class JournalDown(Unavailable):
-    """Raised when nothing can be recorded now; nothing may happen that is not on record."""
-
-    code = "ledger.journal_down"
-    title = "The ledger cannot be written right now"
 
 
 class JournalFull(JournalDown):
@@ -126,6 +121,7 @@ class Journal:
         self._task: asyncio.Task[None] | None = None
         self._closing = False
         self.writer = ""
+        self._refusal: type[JournalDown] = JournalDown
         self.batches = 0
         self.slow_batches = 0
         self.seconds = 0.0
@@ -142,12 +138,20 @@ class Journal:
         return bool(self.writer) and not self._closing
 
     @property
+    def why_down(self) -> str:
+        return "the ledger" + ", suspended" * (self._refusal is LedgerSuspended)
+
+    @property
     def depth(self) -> int:
         return len(self._waiting)
 
     async def open(self) -> None:
         """Start the first epoch. Raises psycopg.Error when there is no database."""
-        await self._begin_epoch()
+        try:
+            await self._begin_epoch()
+        except Suspended:  # it may be over soon, and until then everything is refused
+            self._refusal = LedgerSuspended
+            await self._let_go()
         self._task = asyncio.create_task(self._keep_writing(), name="journal")
 
     async def append(
@@ -165,7 +169,7 @@ class Journal:
         at the database. Raises: JournalDown, JournalFull, NotRecordable; NoRoom.
         """
         if not self.is_up:
-            raise JournalDown
+            raise self._refusal
         if len(self._waiting) >= QUEUE_LIMIT:
             raise JournalFull
         committed = asyncio.get_running_loop().create_future()
@@ -211,6 +215,7 @@ class Journal:
             except _Fenced:
                 logger.error("journal.fenced", writer=self.writer)
             except (psycopg.Error, OSError, TimeoutError) as error:
+                self._refusal = LedgerSuspended if isinstance(error, Suspended) else JournalDown
                 logger.error("journal.down", writer=self.writer, kind=type(error).__name__)
             self.writer = ""
             self._refuse_all()
@@ -229,13 +234,14 @@ class Journal:
                 connect_timeout=5,
                 cursor_factory=psycopg.AsyncRawCursor,
             )
-            judged(await (await connection.execute(DURABILITY)).fetchone()).require()
         teach(connection)
         self._connection, self._prepared = connection, Prepared(connection)
         self._heads.clear()
         self._has_forgotten = False
         writer = new_id(self._prefix)
         async with asyncio.timeout(COMMIT_SECONDS):
+            judged(await (await connection.execute(DURABILITY)).fetchone()).require()
+            require_unsuspended(await (await connection.execute(SUSPENSION)).fetchone())
             # An earlier epoch of this process may still have a statement running in a
             # backend that does not know yet that we are gone: closing waits for it.
             await self._close_writers()

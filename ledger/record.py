@@ -12,9 +12,11 @@ from datetime import datetime
 from django.db import IntegrityError, connection, transaction
 
 from kernel import clock
+from kernel.db import constraint_of
 from kernel.refs import Ref, new_id
 from ledger.custody import forget_keys, seal_payload
 from ledger.entries import GENESIS, EncryptedPayload, Fact, Fields, Link, link
+from ledger.errors import LedgerSuspended
 from ledger.models import ChainHead, Entry, Payload
 from ledger.verbs import Verb
 
@@ -42,7 +44,7 @@ def record(  # noqa: PLR0913  one fact, said in one call with named parts
 
     The stream is the subject's own unless named; an agent's affairs share the agent's.
     A payload is encrypted under a key of the agent and the data class, and lies apart.
-    Raises: OutsideTransaction, EntryTooLarge.
+    Raises: OutsideTransaction, EntryTooLarge, LedgerSuspended.
     """
     if not connection.in_atomic_block:
         raise OutsideTransaction(f"{verb} recorded outside a transaction")
@@ -75,12 +77,21 @@ def append(fields: Fields, *, stream: str) -> Link:
             seq=head.seq + 1,
             prev_hash=bytes(head.leaf_hash),
         )
-        Entry.objects.create(**_columns(added))
+        _keep_entry(added)
         if fields.payload is not None:
             _keep_payload(added.entry_id, fields.recorded_at, fields.payload)
         head.seq, head.leaf_hash = added.seq, added.leaf_hash
         head.save(update_fields=["seq", "leaf_hash"])
     return added
+
+
+def _keep_entry(added: Link) -> None:
+    try:
+        Entry.objects.create(**_columns(added))
+    except IntegrityError as error:
+        if constraint_of(error) == "ledger_suspended":
+            raise LedgerSuspended from None
+        raise
 
 
 def _keep_payload(entry_id: str, recorded_at: datetime, payload: EncryptedPayload) -> None:

@@ -256,7 +256,7 @@ class GatewayProcess:
         if self._snapshots.age_seconds > 1.0:
             missing.append("a fresh snapshot of the database")
         if not self._journal.is_up:
-            missing.append("the ledger")
+            missing.append(self._journal.why_down)
         if self._parts is None:
             missing.append("the policy")
         return missing

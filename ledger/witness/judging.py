@@ -103,7 +103,7 @@ class Witness:
             return Answer(404, f"this epoch was left: {newest.origin} has been seen\n")
         keys = self._keys_for(log, known)
         if not keys:
-            return Answer(404, "this log is not known here\n")
+            return Answer(404, "this log is not known here, or its key signs another one\n")
         signer = _signer(asked.note, checkpoint.origin, keys)
         if signer is None:
             return Answer(403, "there is no signature by a key that is known for this log\n")
@@ -122,7 +122,10 @@ class Witness:
         if known is not None:
             return (known.public,)  # an epoch has one key from its beginning to its end
         trusted = self.store.key_for(log)
-        return self._told if trusted is None else (trusted,)
+        if trusted is not None:
+            return (trusted,)
+        # A key begins one log. One that begins another has lost its first, or hides it.
+        return tuple(key for key in self._told if not self.store.is_of_a_log(key))
 
     def _compare(self, asked: AddCheckpoint, seen: Seen, known: Seen | None) -> Answer | None:
         size, root = (known.size, known.root) if known else (0, b"")

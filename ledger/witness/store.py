@@ -90,6 +90,11 @@ class Store:
         ).fetchone()
         return row[0] if row else None
 
+    def is_of_a_log(self, public: bytes) -> bool:
+        """Say whether a log has been seen under this key."""
+        row = self._connection.execute("SELECT 1 FROM seen WHERE public = ? LIMIT 1", (public,))
+        return row.fetchone() is not None
+
     def trust(self, log: str, public: bytes, at: int) -> None:
         """Accept further epochs of a log under this key alone."""
         self._connection.execute(

@@ -11,6 +11,7 @@ from psycopg import errors
 from kernel import clock
 from kernel.db import constraint_of
 from kernel.refs import Ref
+from ledger.errors import LedgerSuspended
 from ledger.grants import apply_grants, can_rewrite
 from ledger.models import DataKey, Entry, Payload, RetiredRingKey
 from ledger.partitions import ensure_partitions
@@ -390,9 +391,8 @@ def test_a_tree_has_one_shape(tree: None, statement: str, constraint: str) -> No
 
 def test_nothing_is_recorded_under_a_suspended_epoch(tree: None) -> None:
     run("INSERT INTO ledger_suspension (epoch_id, found, suspended_at) VALUES (1, 'less', now())")
-    with pytest.raises(IntegrityError) as caught, transaction.atomic():
+    with pytest.raises(LedgerSuspended), transaction.atomic():
         record(Verb.CALL_INTENDED, AGENT, actor=ALICE, agent_id="agt_one")
-    assert constraint_of(caught.value) == "ledger_suspended"
     run("INSERT INTO ledger_epoch VALUES (2, 'o/2', '', 1, 1, now(), 'a backup was restored')")
     record(Verb.CALL_INTENDED, AGENT, actor=ALICE, agent_id="agt_one")
 

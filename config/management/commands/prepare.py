@@ -16,11 +16,15 @@ from django.db import connection
 
 from config import collecting, first_steps
 from config.durable import require_durable_database
+from config.env import Env
+from config.witnesses import witnesses_from
 from ledger.errors import ShredJournalUnusable
 from ledger.grants import apply_grants, apply_sequencer_grants
 from ledger.partitions import ensure_partitions
 from ledger.retention.ages import floor_days, raise_floor
 from ledger.retention.shredding import shred_again
+from ledger.sequencing.comparing import compare
+from ledger.suspended import QUERY as SUSPENSION
 from registry.actors import Actor
 from routing.actions.catalogue import load_shipped_catalogue
 from routing.sandbox.secret import FILE_NAME
@@ -37,16 +41,33 @@ class Command(BaseCommand):
             ("migrations", _migrate),
             ("grants", _grant),
             ("partitions", _partition),
+            ("static files", collecting.collect),
+            ("witness", _compare),
             ("destruction", _destroy_again),
             ("catalogue", _load_catalogue),
             ("sandbox", _connect_sandbox),
-            ("static files", collecting.collect),
             ("admin token", first_steps.bootstrap_token),
         ):
             self._run(title, step)
+            if step is _compare and self._is_suspended():
+                return
         if path := first_steps.first_sign_in():
             # On its own line, for whoever reads our output: the supervisor, or a person.
             self.stdout.write(f"link\t{settings.PUBLIC_URL}{path}")
+
+    def _is_suspended(self) -> bool:
+        """Say loudly why nothing goes on; what remains to be done would have to be recorded."""
+        with connection.cursor() as cursor:
+            cursor.execute(SUSPENSION)
+            row = cursor.fetchone()
+        if row is None or row[0] is None:
+            return False
+        self.stdout.write(
+            f"\n!! THE LEDGER IS SUSPENDED. {row[0]}\n"
+            "!! Nothing is recorded, so nothing happens, until an operator has understood why and\n"
+            "!! opens a further epoch: manage.py epoch show; docs/runbook.md, After a restore.\n"
+        )
+        return True
 
     def _run(self, title: str, step: Callable[[], str]) -> None:
         started = time.monotonic()
@@ -101,6 +122,20 @@ def _destroy_again() -> str:
         return f"NO PAYLOAD IS OPENED: {error.detail}"
     said = [f"{again} keys destroyed again"] if again else []
     return ", ".join(said + ([f"floor {floor_days()} days"] if raised else [])) or "up to date"
+
+
+def _compare() -> str:
+    """Ask the witnesses whether this database still holds what they saw."""
+    env = Env()
+    witnesses = witnesses_from(env)
+    env.check()
+    connection.ensure_connection()
+    compared = compare(connection.connection, witnesses)
+    if compared.found:
+        return "SUSPENDED"
+    if compared.silent:
+        return f"not compared: {compared.silent}"
+    return "nothing to compare" if compared.epoch is None else "agrees"
 
 
 def _load_catalogue() -> str:

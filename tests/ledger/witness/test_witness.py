@@ -109,6 +109,17 @@ def test_an_unknown_log_and_an_unknown_key_are_told_apart(witness: Running, log:
     assert witness.ask("/add-checkpoint", body)[0] == 403
 
 
+def test_a_key_begins_one_log_and_the_operator_another(start_witness: Starting, log: Log) -> None:
+    witness = start_witness()
+    witness.add(log.grow(3), 0)
+    anew = Log("ledger.example/ledger/log_two/1").grow(3)
+
+    assert witness.add(anew, 0)[0] == 404
+
+    start_witness.command("trust", "ledger.example/ledger/log_two", public_of(log.private))
+    assert witness.add(anew, 0)[0] == 200
+
+
 def test_a_witness_that_was_told_no_key_knows_no_log(start_witness: Starting, log: Log) -> None:
     witness = start_witness(UNSPRAWL_WITNESS_LOG_KEYS="")
 
