@@ -56,18 +56,24 @@ def compare(connection: psycopg.Connection[Any], witnesses: Witnesses) -> Compar
     return Compared(epoch)
 
 
-def is_really_diverged(connection: psycopg.Connection[Any], witnesses: Witnesses) -> str:
-    """Say what differs when the newest committed tree is compared anew, or nothing.
+def confirmed(
+    connection: psycopg.Connection[Any], witnesses: Witnesses, offer: Offer, found: str
+) -> str:
+    """Say what differs now that a witness contradicts an offer; nothing when the offer was old.
 
-    A witness that knows more than an old note is no fork: another sequencer may have gone on.
+    A witness that knows more than an old note is no fork. So where the database has gone on,
+    what it holds now is compared. Raises: Unreachable.
     """
     epoch = newest_epoch(connection)
-    if epoch is None or epoch.is_suspended:
-        return ""
+    if epoch is None:
+        return found
+    newest = offer_of(connection, epoch)
+    if (newest.epoch, newest.size, newest.root) == (offer.epoch, offer.size, offer.root):
+        return found
     try:
-        witnesses.compare(offer_of(connection, epoch))
-    except Diverged as found:
-        return str(found)
+        witnesses.compare(newest)
+    except Diverged as differs:
+        return str(differs)
     return ""
 
 

@@ -16,6 +16,7 @@ import structlog
 
 from ledger.levels import Announced, Level
 from ledger.sequencing import reports
+from ledger.sequencing.comparing import confirmed
 from ledger.sequencing.crashing import CrashPoint, crash
 from ledger.sequencing.epochs import suspend
 from ledger.sequencing.signing import Signed, keep_line
@@ -103,10 +104,13 @@ class Cosigning:
         )
         try:
             lines = self._witnesses.cosign(offer)
-        except Diverged as found:
-            suspend(connection, signed.epoch, str(found))
-            reports.report(connection, reports.HALTED, str(found), about=reports.WITNESS)
-            logger.critical("sequencer.diverged", epoch=signed.epoch, found=str(found))
+        except Diverged as error:
+            # A sequencer that was deposed may hold an old note: another one has gone on.
+            found = confirmed(connection, self._witnesses, offer, str(error))
+            if found:
+                suspend(connection, signed.epoch, found)
+                reports.report(connection, reports.HALTED, found, about=reports.WITNESS)
+                logger.critical("sequencer.diverged", epoch=signed.epoch, found=found)
             return
         crash(CrashPoint.COSIGNED)
         with connection.transaction():
