@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from bench import machine, report
 from bench.effort import EFFORTS, Effort
+from bench.ledger.appends import measure as measure_appends
 from bench.ledger.measure import measure as measure_ledger
 from bench.portal.measure import measure as measure_portal
 from bench.revocation.measure import measure as measure_revocation
@@ -37,6 +38,7 @@ def measure_gateway(effort: Effort) -> dict[str, Any]:
 PARTS: Final[dict[str, Callable[[Effort], dict[str, Any]]]] = {
     "startup": measure_startup,
     "ledger": measure_ledger,
+    "appends": measure_appends,
     "portal": measure_portal,
     "gateway": measure_gateway,
     "revocation": measure_revocation,

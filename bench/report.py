@@ -232,10 +232,32 @@ def _ledger(part: Report) -> Tables:
     yield "Verification of the whole ledger", head, [row]
 
 
+def _appends(part: Report) -> Tables:
+    rows = [
+        [
+            cell["name"],
+            f"{cell['entries_per_second']:,}",
+            f"{cell['p50_ms']:.1f}",
+            f"{cell['p99_ms']:.1f}",
+            f"{cell['lag_p50_ms']:,}",
+            f"{cell['lag_p99_ms']:,}",
+            f"{cell['lag_max_ms']:,}",
+            f"{cell['signed']:,} of {cell['entries']:,}",
+        ]
+        for cell in part["cells"]
+    ]
+    head = ("writers", "entries/s", "acknowledged p50 ms", "p99", "signed after p50 ms", "p99",
+            "max", "signed")  # fmt: skip
+    yield "Ledger: durable entries a second with the sequencer live", head, rows
+    sizes = [[name, f"{value:,.1f}"] for name, value in part["bytes"].items()]
+    yield "Ledger: bytes an entry, indexes included", ("where", "bytes"), sizes
+
+
 _TABLES: Final = {
     "gateway": _gateway,
     "revocation": _revocation,
     "portal": _portal,
     "startup": _startup,
     "ledger": _ledger,
+    "appends": _appends,
 }
