@@ -55,7 +55,8 @@ bench: venv-dev  ## measure; prints a table and writes JSON
 	@$(GO) exec $(PY) -m bench $(ARGS)
 
 lock: venv-dev  ## resolve requirements*.in and the tests' clients again, with hashes
-	@$(GO) for name in requirements requirements-dev tests/clients/python/openai2 tests/clients/python/openai3; do \
+	@$(GO) for name in requirements requirements-dev tests/clients/python/openai2 tests/clients/python/openai3 \
+	  tests/clients/python/tracing; do \
 	  $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --custom-compile-command "make lock" $(ARGS) "$$name.in" -o "$$name.txt" || exit 1; done
 	@$(GO) cd tests/clients/node && npm install --package-lock-only --no-fund --no-audit --ignore-scripts

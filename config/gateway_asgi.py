@@ -16,6 +16,7 @@ from config.otel import otlp_from, share_from
 from config.places import Places
 from policy.bundle import BASE
 from routing.gateway.open_calls import Patience
+from routing.gateway.reporting.pace import A_MINUTE
 from routing.runtime import Settings, create_app
 
 
@@ -37,6 +38,7 @@ def settings_from(env: Env) -> Settings:
         door_bind=env.text("UNSPRAWL_DOOR_BIND", "127.0.0.1"),
         door_port=env.integer("UNSPRAWL_DOOR_PORT", 0, maximum=65535),
         door_host=env.text("UNSPRAWL_DOOR_HOST"),
+        reports_a_minute=env.integer("UNSPRAWL_REPORTS_PER_MINUTE", A_MINUTE, minimum=1),
         protection=Path(file).expanduser().absolute() if file else None,
         patience=Patience(
             first_byte=env.integer("UNSPRAWL_FIRST_BYTE_SECONDS", first_byte, minimum=1),

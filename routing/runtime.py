@@ -52,6 +52,9 @@ from routing.gateway.recording.attempt import Attempt, Outcome
 from routing.gateway.recording.recorder import Recorder
 from routing.gateway.recording.setups import Setups
 from routing.gateway.relay import Relays
+from routing.gateway.reporting.desk import Desk
+from routing.gateway.reporting.doors import Reporting
+from routing.gateway.reporting.pace import A_MINUTE, Pace
 from routing.gateway.screening import DataScreen
 from routing.gateway.shadow import ShadowRunner
 from routing.gateway.snapshot import Snapshot
@@ -61,6 +64,7 @@ from routing.gateway.tracing import Tracer
 from routing.gateway.upstream import HttpUpstream
 from routing.internal import InternalKeys
 from routing.otlp import OtlpExporter, OtlpSettings
+from routing.reported import ReportedSteps
 from routing.stored import StoredResponseIndex
 
 logger = structlog.get_logger("unsprawl.gateway")
@@ -83,6 +87,7 @@ class Settings:
     otlp: OtlpSettings | None = None
     traces_kept: float = 1.0
     protection: Path | None = None  # the file of an installation's own patterns and defaults
+    reports_a_minute: int = A_MINUTE
     door_bind: str = "127.0.0.1"
     door_port: int = 0
     door_host: str = ""  # under which other processes reach it; empty: as it is bound
@@ -139,6 +144,7 @@ class GatewayProcess:
         self._speeds = Speeds()
         self._shadows = ShadowRunner(told=metrics.note_shadow)
         self._stored = StoredResponseIndex(settings.database_url)
+        self._reported = ReportedSteps(settings.database_url)
         self._judge: Judge | RemoteJudge | None = None
         self._decider: Decider | None = None
         self._upstream: HttpUpstream | None = None
@@ -222,7 +228,13 @@ class GatewayProcess:
             open_calls=self._open_calls,
         )
         await self._open_door(probe.internal_keys)
-        self._parts = Parts(pipeline, probe)
+        desk = Desk(
+            self._recorder,
+            self._reported,
+            Pace(self._settings.reports_a_minute),
+            self._metrics.note_report,
+        )
+        self._parts = Parts(pipeline, probe, Reporting(pipeline, desk, screen.protection))
         self._sweeper = asyncio.create_task(self._keep_sweeping(), name="sweeper")
         gc.collect()
         gc.freeze()
@@ -242,6 +254,7 @@ class GatewayProcess:
             await self._door.close()
         await self._snapshots.close()
         await self._stored.close()
+        await self._reported.close()
         if self._upstream is not None:
             await self._upstream.close()
         if self._exporter is not None:

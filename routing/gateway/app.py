@@ -41,6 +41,8 @@ from routing.gateway.labels import label_of
 from routing.gateway.metrics import CONTENT_TYPE, Metrics
 from routing.gateway.pipeline import Pipeline
 from routing.gateway.probe import VendorProbe
+from routing.gateway.reporting.answers import OTLP_JSON, OTLP_PROTOBUF, PROBLEMS
+from routing.gateway.reporting.doors import Reporting, is_json
 from routing.gateway.requests import Answer, ClientGone, Receive, Request, Send, read_body
 from routing.gateway.successors import successor
 from routing.gateway.tracing import Tracer
@@ -77,6 +79,7 @@ class Parts:
 
     pipeline: Pipeline
     probe: VendorProbe
+    reporting: Reporting
 
 
 class Gateway:
@@ -156,15 +159,10 @@ class Gateway:
             return wire.operation, partial(self._carry, wire)
         if found := _KEPT(path):
             return self._find_kept(found, method)
-        exact = _TABLE.get(path)
-        if exact is not None:
-            operation, taken, name = exact
-        elif path.startswith(_MODELS) and len(path) > len(_MODELS):
-            operation, taken, name = "model", "GET HEAD", "_model"
-        elif path.startswith(_INTERNAL) and path.endswith(_TEST):
-            operation, taken, name = "vendor_test", "POST", "_test_vendor"
-        else:
+        listed = _TABLE.get(path) or _below(path)
+        if listed is None:
             return "unknown", _no_such_path
+        operation, taken, name = listed
         if method not in taken.split():
             return operation, _method_not_taken
         return operation, getattr(self, name)
@@ -226,6 +224,18 @@ class Gateway:
         given = await desk.give(raw, request, caller, snapshot, keys)
         await _give_json(answer, given, status=201)
 
+    async def _take_entries(
+        self, request: Request, receive: Receive, answer: Answer, trace: Trace
+    ) -> None:
+        found = _REPORTED(request.path)
+        assert found is not None  # noqa: S101  that is how this was found
+        await self._parts().reporting.take_entries(found[1], request, receive, answer, trace)
+
+    async def _take_traces(
+        self, request: Request, receive: Receive, answer: Answer, trace: Trace
+    ) -> None:
+        await self._parts().reporting.take_traces(request, receive, answer, trace)
+
     async def _test_vendor(
         self, request: Request, receive: Receive, answer: Answer, trace: Trace
     ) -> None:
@@ -269,7 +279,7 @@ class Gateway:
         self._metrics.note(operation, answer.status, code, seconds)
         if outcome is not None:
             self._metrics.note_overhead(seconds - trace.vendor_seconds)
-        if trace.span is not None and operation not in _QUIET:
+        if trace.span is not None and operation not in _UNTRACED:
             self._tracer.note_call(operation, request, trace, status=answer.status, error=code)
         if trace.fallbacks:
             self._metrics.note_fallback(trace.route, trace.fallback_reason)
@@ -297,7 +307,10 @@ _ON_KEPT: Final = {
     ("POST", "/cancel"): "response_cancel",
     ("GET", "/input_items"): "response_input",
 }
+_REPORTED: Final = re.compile(r"/api/v1/runs/(.+)/entries").fullmatch
+_TRACES: Final = "/v1/traces"
 _TABLE: Final = {
+    _TRACES: ("traces", "POST", "_take_traces"),
     "/v1/models": ("models", "GET HEAD", "_models"),
     "/v1/delegations": ("delegation", "POST DELETE", "_delegate"),
     "/healthz": ("healthz", "GET HEAD", "_healthz"),
@@ -306,10 +319,27 @@ _TABLE: Final = {
 }
 _BODY_STILL_COMING: Final = (TooLarge, BodyEncoded, BodyBroken)
 _QUIET: Final = frozenset({"healthz", "readyz", "metrics"})
+# A gateway that was told to trace to itself would trace its traces.
+_UNTRACED: Final = _QUIET | {"traces", "report"}
+
+
+def _below(path: str) -> tuple[str, str, str] | None:
+    """Find an address that has a name in it."""
+    if path.startswith(_MODELS) and len(path) > len(_MODELS):
+        return "model", "GET HEAD", "_model"
+    if _REPORTED(path):
+        return "report", "POST", "_take_entries"
+    if path.startswith(_INTERNAL) and path.endswith(_TEST):
+        return "vendor_test", "POST", "_test_vendor"
+    return None
 
 
 def _dialect_of(request: Request) -> Dialect:
     """Guess what the client reads: by the address, and where both have it by a header."""
+    if request.path == _TRACES:
+        return OTLP_JSON if is_json(request) else OTLP_PROTOBUF
+    if request.path.startswith("/api/v1/"):
+        return PROBLEMS
     is_anthropic = request.path.startswith("/v1/messages") or (
         request.path not in _WIRES and b"anthropic-version" in request.headers
     )
@@ -341,7 +371,8 @@ async def _no_such_path(request: Request, receive: Receive, answer: Answer, trac
     raise NoSuchPath(
         f"{request.method} {request.path[:200]} is not served here. The gateway serves POST"
         " /v1/chat/completions, /v1/responses, /v1/embeddings, /v1/messages and"
-        " /v1/messages/count_tokens, and GET /v1/models."
+        " /v1/messages/count_tokens, and GET /v1/models; agents report to POST /v1/traces and"
+        " /api/v1/runs/{run}/entries."
     )
 
 

@@ -113,6 +113,12 @@ class Metrics:
             ["route", "result"],
             registry=self.registry,
         )
+        self._reports = Counter(
+            "unsprawl_gateway_reports_total",
+            "Steps that agents reported, by how and what became of them",
+            ["source", "outcome"],
+            registry=self.registry,
+        )
         self._request = lru_cache(4096)(self._requests.labels)
         self._second = lru_cache(64)(self._seconds.labels)
         self._token = lru_cache(4096)(self._tokens.labels)
@@ -150,6 +156,9 @@ class Metrics:
 
     def note_shadow(self, route: str, result: str) -> None:
         self._shadows.labels(route, result).inc()
+
+    def note_report(self, source: str, outcome: str) -> None:
+        self._reports.labels(source, outcome).inc()
 
     def note_fallback(self, route: str, reason: str) -> None:
         self._fallbacks.labels(route, reason).inc()

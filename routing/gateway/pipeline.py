@@ -144,7 +144,7 @@ class Pipeline:
         """
         snapshot, keys = await self.snapshots.fresh(), DelegationKeys(self.peppers())
         acting = acting_in(request, caller, snapshot, keys)
-        return _still(replace(caller, acting=acting), snapshot)
+        return still(replace(caller, acting=acting), snapshot)
 
     async def _find_kept(self, wire: Wire, body: CallBody, caller: Caller) -> StoredResponse:
         """Return where the earlier answer is that a call names. Raises: the wire's refusal."""
@@ -197,7 +197,7 @@ class _Call:
         """Resolve, on what is known now. Raises: NotGoverned, and whatever refuses the call."""
         wire, body, kept = self.wire, self.body, self.kept
         snapshot = await self.pipeline.snapshots.fresh()
-        caller = _still(self.caller, snapshot)
+        caller = still(self.caller, snapshot)
         name = body.model or (kept.route if kept else "")
         try:
             route = resolve(name, caller.agent, snapshot)
@@ -341,7 +341,8 @@ async def _read(wire: Wire, request: Request, receive: Receive) -> tuple[CallBod
     return wire.read(raw), raw
 
 
-def _still(caller: Caller, snapshot: Snapshot) -> Caller:
+def still(caller: Caller, snapshot: Snapshot) -> Caller:
+    """Return a caller as it is known now. Raises: Denied and Unauthenticated leaves."""
     key = snapshot.keys.get(caller.key.key_id)
     agent = snapshot.agents.get(caller.key.agent)
     if key is None or agent is None:

@@ -59,16 +59,27 @@ class Protection:
         own = route.options.detectors.get(direction, _NONE)
         if not self.defaults and not self.by_class:
             return own
-        found = dict(self.defaults.get(direction, _NONE))
-        for name in agent.data_classes:
-            for kind, action in self.by_class.get(name, {}).get(direction, _NONE).items():
-                found[kind] = _stronger(action, found.get(kind, action))
+        found = self._everywhere(agent, direction)
         if self.routes_may_weaken:
             return found | dict(own)
         for kind, action in own.items():
             # A word that is none of ours stays: it keeps the call from being made.
             is_known = action in ACTIONS
             found[kind] = _stronger(action, found.get(kind, action)) if is_known else action
+        return found
+
+    def of_reports(self, agent: Agent) -> Actions:
+        """Return what is looked for in what an agent reports: no route has a say in that."""
+        found = self._everywhere(agent, REQUEST)
+        for kind, action in self._everywhere(agent, RESPONSE).items():
+            found[kind] = _stronger(action, found.get(kind, action))
+        return found
+
+    def _everywhere(self, agent: Agent, direction: str) -> dict[str, str]:
+        found = dict(self.defaults.get(direction, _NONE))
+        for name in agent.data_classes:
+            for kind, action in self.by_class.get(name, {}).get(direction, _NONE).items():
+                found[kind] = _stronger(action, found.get(kind, action))
         return found
 
     def rules(self, actions: Actions) -> Rules:

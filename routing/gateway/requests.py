@@ -87,34 +87,40 @@ class Request:
         return int((time.perf_counter() - self.started) * 1000)
 
 
-async def read_body(request: Request, receive: Receive) -> bytes:
-    """Return the body. Raises: BodyTooLarge, BodyEncoded, BodyBroken, ClientGone."""
-    if (request.header("content-encoding") or "identity").strip().lower() != "identity":
+async def read_body(
+    request: Request,
+    receive: Receive,
+    *,
+    limit: int = LIMIT,
+    encodings: tuple[str, ...] = ("identity",),
+) -> bytes:
+    """Return the body as it came. Raises: BodyTooLarge, BodyEncoded, BodyBroken, ClientGone."""
+    if (request.header("content-encoding") or "identity").strip().lower() not in encodings:
         raise BodyEncoded
     framing = request.header("transfer-encoding")
     if framing is not None and (request.http_version == "1.0" or framing.lower() != "chunked"):
         # Whoever stands between us and the agent may read such a frame otherwise (RFC 9112 §6.1).
         raise BodyEncoded
     if len(declared := request.headers.get(b"content-length", b"")) > 12 or (
-        declared.isdigit() and int(declared) > LIMIT
+        declared.isdigit() and int(declared) > limit
     ):
-        raise BodyTooLarge(f"The body has more than {LIMIT} bytes.", limit_bytes=LIMIT)
+        raise BodyTooLarge(f"The body has more than {limit} bytes.", limit_bytes=limit)
     with _Patience(BODY_SECONDS):
         message = await _next(receive)
         if not message.get("more_body"):
             return bytes(message.get("body", b""))
-        return await _gather(receive, message.get("body", b""))
+        return await _gather(receive, message.get("body", b""), limit)
 
 
-async def _gather(receive: Receive, first: bytes) -> bytes:
+async def _gather(receive: Receive, first: bytes, limit: int) -> bytes:
     pieces, size = [first], len(first)
     more = True
     while more:
         message = await _next(receive)
         pieces.append(message.get("body", b""))
         size += len(pieces[-1])
-        if size > LIMIT:
-            raise BodyTooLarge(f"The body has more than {LIMIT} bytes.", limit_bytes=LIMIT)
+        if size > limit:
+            raise BodyTooLarge(f"The body has more than {limit} bytes.", limit_bytes=limit)
         more = message.get("more_body", False)
     return b"".join(pieces)
 

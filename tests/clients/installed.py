@@ -21,7 +21,7 @@ from typing import Final
 
 HERE: Final = Path(__file__).resolve().parent
 CACHE: Final = HERE.parents[1] / ".clients"
-PYTHONS: Final = ("openai2", "openai3")
+PYTHONS: Final = ("openai2", "openai3", "tracing")
 _SECONDS: Final = 900
 
 

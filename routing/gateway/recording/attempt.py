@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Final
 
 from kernel.refs import Ref
 from ledger.entries import Fact
+from ledger.journal import Row
+from ledger.verbs import Verb
 from routing.gateway.authenticate import Caller
 from routing.gateway.metering import Usage
 from routing.gateway.recording.annexes import Left, Received
@@ -126,6 +128,18 @@ class Outcome:
     is_kept: bool = False
     facts: Mapping[str, Fact] = field(default_factory=dict)  # of the stages it went through
     received: Received | None = None  # what the vendor sent, for replay
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What an agent says it did, as its entry records it."""
+
+    entry_id: str
+    verb: Verb
+    at: datetime
+    facts: Mapping[str, Fact]
+    content: bytes
+    rows: tuple[Row, ...]
 
 
 # Of an attempt whose intent is durable and was said not to be: it did not leave.

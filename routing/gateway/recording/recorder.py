@@ -23,7 +23,7 @@ from ledger.verbs import Verb
 from routing.gateway.metering import Usage
 from routing.gateway.ports import DataKeys, Ledger
 from routing.gateway.recording.annexes import annex_of_intent, annex_of_result
-from routing.gateway.recording.attempt import NEVER_LEFT, Attempt, Outcome, Subject
+from routing.gateway.recording.attempt import NEVER_LEFT, Attempt, Outcome, Reported, Subject
 from routing.gateway.recording.facts import Refusal, intent_facts, result_facts
 from routing.gateway.recording.payloads import cleaned, sealed
 from routing.gateway.recording.rows import RowsAlongside, call_row, stored_row
@@ -246,6 +246,26 @@ class Recorder:
             entry_id=new_id("ent"),
         )
         await self._append(fields, subject, [*self._rows.of_run(subject, now), *rows], None)
+
+    async def report(self, subject: Subject, said: Reported) -> None:
+        """Record what an agent says it did. Raises: JournalDown leaves."""
+        facts, payload, data_key = {**said.facts}, None, None
+        if said.content:
+            body = await cleaned(said.content, "report", facts)
+            payload, data_key = await sealed(self._keys, body, subject, said.entry_id)
+        fields = Fields(
+            kind="report",
+            verb=said.verb.value,
+            actor=subject.actor,
+            subject=Ref("run", subject.stream),
+            recorded_at=said.at,
+            agent_id=subject.agent_id,
+            facts=facts,
+            payload=payload,
+            entry_id=said.entry_id,
+        )
+        rows = [*self._rows.of_run(subject, said.at), *said.rows]
+        await self._append(fields, subject, rows, data_key)
 
     async def _append(
         self,

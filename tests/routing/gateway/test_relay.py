@@ -73,7 +73,7 @@ def bind(served: ServedGateway) -> Iterator[Bind]:
     before: Parts = process._parts
 
     def put(relays: Relays) -> None:
-        process._parts = Parts(replace(before.pipeline, relays=relays), before.probe)
+        process._parts = replace(before, pipeline=replace(before.pipeline, relays=relays))
 
     yield put
     process._parts = before
