@@ -26,6 +26,7 @@ urlpatterns = [
     path("runs/", run_list.runs, name="runs"),
     path("runs.<str:form>", run_list.download, name="runs-download"),
     path("runs/<str:run>/", runs.run, name="run"),
+    path("runs/<str:run>/calls/", runs.calls, name="run-calls"),
     path("runs/<str:run>/record/", runs.record, name="run-record"),
     path("runs/<str:run>/verify/", runs.verify, name="run-verify"),
     path("runs/<str:run>/calls/<str:call>/", payloads.payloads, name="run-payloads"),

@@ -146,9 +146,14 @@ class RunSummary(models.Model):
         return self.tool_count + self.decision_count + self.effect_count
 
     @property
+    def all_steps(self) -> int:
+        """Steps that a share is of; what people do and what is only noted is neither."""
+        return self.model_steps + self.deterministic_steps
+
+    @property
     def deterministic_share(self) -> float | None:
-        total = self.model_steps + self.deterministic_steps
-        return self.deterministic_steps / total if total else None
+        """Which part of the steps no model took; None before the first."""
+        return self.deterministic_steps / self.all_steps if self.all_steps else None
 
 
 class RunWord(models.Model):

@@ -112,6 +112,12 @@ def run_shown_to(actor: Actor, name: str) -> Run:
     return found
 
 
+def can_read(actor: Actor, run: Run) -> bool:
+    """Say whether the viewer may read what was said in a run, and not only how it went."""
+    seen = seen_agents(actor)
+    return seen is None or seen.filter(public_id=run.agent_id).exists()
+
+
 def calls_for(actor: Actor, agent: Agent | None = None) -> QuerySet[Call]:
     """Return the calls this viewer may see, the newest first."""
     calls = _of_seen(Call.objects.all(), actor, agent)

@@ -6,7 +6,7 @@ shows a run from its first entry on.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -55,15 +55,16 @@ class Fresh:
 
 def after(
     marks: Mapping[str, UsageMark], *, limit: int, is_final: bool = False, agent_id: str = "",
-    run_id: str = "",
+    run_ids: Collection[str] = (),
 ) -> Fresh:  # fmt: skip
     """Return what lies behind the marks: only what is final, or all that is visible."""
     calls = _behind(Call.objects.all(), marks.get(CALLS), is_final=is_final)
     entries = _behind(Entry.objects.all(), marks.get(ENTRIES), is_final=is_final)
     if agent_id:
         calls, entries = calls.filter(agent_id=agent_id), entries.filter(agent_id=agent_id)
-    if run_id:
-        calls, entries = calls.filter(run_id=run_id), entries.filter(stream=run_id)
+    if run_ids:
+        calls = calls.filter(run_id__in=list(run_ids))
+        entries = entries.filter(stream__in=list(run_ids))
     return Fresh(list(calls[:limit]), list(entries[:limit]))
 
 
@@ -107,10 +108,18 @@ def summed(deltas: Mapping[str, Delta]) -> tuple[list[RunSummary], set[tuple[str
 
 def summary_of(run: Run) -> RunSummary:
     """Return what one run comes to at this moment."""
+    return summaries_of([run])[run.run_id]
+
+
+def summaries_of(runs: Collection[Run]) -> dict[str, RunSummary]:
+    """Return what runs come to at this moment, by their ids."""
+    named = [run.run_id for run in runs]
+    if not named:
+        return {}
     marks = {mark.name: mark for mark in UsageMark.objects.filter(name__in=(CALLS, ENTRIES))}
-    deltas = deltas_of(after(marks, limit=SHOWN, run_id=run.run_id))
-    rows, _ = summed({run.run_id: deltas.get(run.run_id, Delta(run.run_id))})
-    return next(row for row in rows if row.run_id == run.run_id)
+    deltas = deltas_of(after(marks, limit=SHOWN, run_ids=named))
+    rows, _ = summed({name: deltas.get(name, Delta(name)) for name in named})
+    return {row.run_id: row for row in rows if row.run_id in named}
 
 
 def _parents(moments: dict[str, datetime]) -> dict[str, datetime]:

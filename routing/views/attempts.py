@@ -56,7 +56,7 @@ def shown_calls(run: Run, calls: Sequence[Call]) -> list[ShownCall]:
         ordered = sorted(attempts, key=lambda each: (each.is_shadow, each.attempt))
         last = max(each.attempt for each in attempts)
         for number, each in enumerate(ordered):
-            words = _words(each, told.get(each.intent_id, {}))
+            words = call_words(each, told.get(each.intent_id, {}))
             went_on = not each.is_shadow and each.attempt < last
             shown.append(ShownCall(each, number > 0 or each.attempt != 1, went_on, words))
     return shown
@@ -70,15 +70,16 @@ def reason_words(reason: str) -> str:
     return f"HTTP {status}" if kind == "http" else reason.replace("_", " ")
 
 
-def _words(call: Call, facts: Mapping[str, Any]) -> list[str]:
+def call_words(call: Call | None, facts: Mapping[str, Any]) -> list[str]:
+    """Say of an attempt why it was made, what was changed of it, and what was found in it."""
     words = []
-    if call.is_shadow:
+    if call is not None and call.is_shadow:
         words.append("shadow: its answer went nowhere")
-    elif call.attempt > 1:
+    elif call is not None and call.attempt > 1:
         words.append(f"attempt {call.attempt}, after {reason_words(call.fallback_reason)}")
-    elif call.fallback_reason:
+    elif call is not None and call.fallback_reason:
         words.append(f"another was left alone: {reason_words(call.fallback_reason)}")
-    if call.choice:
+    if call is not None and call.choice:
         words.append(_CHOICES.get(call.choice, call.choice))
     if step := facts.get("step"):
         words.append(f"step {step}")

@@ -188,6 +188,15 @@
     setUp(document);
     const named = location.hash && document.getElementById(location.hash.slice(1));
     if (named instanceof HTMLDialogElement) openDialog(named);
+    // A piece that asks for itself again keeps what the reader has opened in it.
+    let open = [];
+    document.body.addEventListener("htmx:beforeSwap", (event) => {
+      const piece = event.detail.target;
+      open = piece.matches?.("[data-keeps-open]") ? [...piece.querySelectorAll("details[open][id]")].map((one) => one.id) : [];
+    });
+    document.body.addEventListener("htmx:afterSwap", () => {
+      for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+    });
     document.body.addEventListener("htmx:load", (event) => setUp(event.detail.elt));
     document.body.addEventListener("htmx:responseError", (event) =>
       toast(`The server answered ${event.detail.xhr.status}. Nothing was changed on this page; reload to try again.`),

@@ -48,7 +48,7 @@ def run_with(agent, *, calls=2, label="nightly"):
 def test_a_run_is_for_those_who_answer_for_its_agent_and_those_who_govern(cast, agent, who, status):
     run = run_with(agent)
     browser = browser_of(getattr(cast, who))
-    for page in ("", "record/"):
+    for page in ("", "calls/", "record/"):
         answer = browser.get(f"/runs/{run.run_id}/{page}")
         assert answer.status_code == status
     assert (run.run_id in browser.get("/runs/").content.decode()) is (status == 200)
@@ -67,12 +67,11 @@ def test_a_run_tells_what_its_calls_came_to(cast, agent):
         agent, run_id=run.run_id, status="error", error_code="upstream_500", cost_micros=None,
         reported_model="acme-1-turbo",
     )  # fmt: skip
-    page = browser_of(cast.alice).get(f"/runs/{run.run_id}/").content.decode()
+    page = browser_of(cast.alice).get(f"/runs/{run.run_id}/calls/").content.decode()
     assert "1 failed" in page
     assert "upstream_500" in page
     assert "vendor says acme-1-turbo" in page
     assert "1 call without a known price" in page
-    assert "span-chart" in page
 
 
 def test_what_has_not_come_back_is_shown_in_flight(cast, agent):
@@ -197,12 +196,14 @@ def test_a_long_run_is_shown_a_page_at_a_time(cast, agent):
     run = make_run(agent)
     for _ in range(60):
         make_call(agent, run_id=run.run_id)
-    page = browser_of(cast.alice).get(f"/runs/{run.run_id}/").content.decode()
+    page = browser_of(cast.alice).get(f"/runs/{run.run_id}/calls/").content.decode()
     assert page.count('id="call-ent_') == 50
     assert 'rel="next"' in page
 
 
-@pytest.mark.parametrize("path", ["/runs/", "/runs/{run}/", "/runs/{run}/record/"])
+@pytest.mark.parametrize(
+    "path", ["/runs/", "/runs/{run}/", "/runs/{run}/calls/", "/runs/{run}/record/"]
+)
 def test_the_number_of_queries_does_not_grow(cast, agent, path):
     run = run_with(agent, calls=3)
     url, alice = path.format(run=run.run_id), browser_of(cast.alice)
@@ -225,7 +226,7 @@ def test_attempts_of_a_call_stand_together_and_say_why(cast, agent):
     make_call(agent, run_id=run.run_id, model="between-1")
     make_call(agent, attempt=2, fallback_reason="http_429", usage_estimated=True, **given)
     make_call(agent, attempt=0, is_shadow=True, model="shadow-1", **given)
-    page = browser_of(cast.alice).get(f"/runs/{run.run_id}/").content.decode()
+    page = browser_of(cast.alice).get(f"/runs/{run.run_id}/calls/").content.decode()
     assert "attempt 2, after the vendor&#x27;s limit (HTTP 429)" in page
     assert "shadow: its answer went nowhere" in page
     assert "1 further attempt, 1 shadow" in page
