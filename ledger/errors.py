@@ -1,6 +1,6 @@
 """What the ledger refuses, as facts.
 
-NotFound      EntryNotFound · PayloadAbsent · PayloadShredded
+NotFound      EntryNotFound · EpochNotFound · TileNotFound · PayloadAbsent · PayloadShredded
 Conflict      EvidenceAltered · MonthKept
 Invalid       ReasonMissing · AgeTooShort
 Unavailable   PayloadsClosed · LedgerUnreadable · ShredJournalUnusable
@@ -17,6 +17,20 @@ class EntryNotFound(NotFound):
 
     code = "ledger.entry_not_found"
     title = "There is no such entry"
+
+
+class EpochNotFound(NotFound):
+    """Raised when no epoch has this number, or none was opened yet."""
+
+    code = "ledger.epoch_not_found"
+    title = "There is no such epoch"
+
+
+class TileNotFound(NotFound):
+    """Raised when a name is no tile of the newest signed tree."""
+
+    code = "ledger.tile_not_found"
+    title = "The signed tree has no such tile"
 
 
 class PayloadAbsent(NotFound):

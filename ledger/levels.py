@@ -27,11 +27,14 @@ class Level(IntEnum):
 
     @classmethod
     def of(cls, word: str) -> Level | None:
-        """Return the level that a word names."""
+        """Return the level that a word names: ``signed`` as well as ``L2``."""
         return _BY_WORD.get(word)
 
+    def __str__(self) -> str:
+        return f"L{int(self)}"
 
-_BY_WORD: Final = {level.word: level for level in Level}
+
+_BY_WORD: Final = {name: level for level in Level for name in (level.word, str(level))}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,7 @@ class Announced:
     level: Level
 
     def __str__(self) -> str:
-        return f"{self.epoch}:{self.size}:L{int(self.level)}"
+        return f"{self.epoch}:{self.size}:{self.level}"
 
     @classmethod
     def parse(cls, payload: str) -> Announced | None:

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from routing.api import budgets, detectors, models, routes, runs, stops, usage, vendors
+from routing.api import (
+    budgets,
+    detectors,
+    log,
+    models,
+    receipts,
+    routes,
+    runs,
+    stops,
+    usage,
+    vendors,
+)
 
 urlpatterns = [
     *vendors.urlpatterns,
@@ -10,6 +21,8 @@ urlpatterns = [
     *routes.urlpatterns,
     *budgets.urlpatterns,
     *detectors.urlpatterns,
+    *receipts.urlpatterns,
+    *log.urlpatterns,
     *runs.urlpatterns,
     *stops.urlpatterns,
     *usage.urlpatterns,
