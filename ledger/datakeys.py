@@ -25,6 +25,8 @@ from ledger.entries import DataKeyInUse
 
 ORG_SCOPE: Final = "org"
 LIFETIME_SECONDS: Final = 3600.0
+# New data subjects of one agent in an hour and a process: each costs a key and a row.
+TAGS: Final = 20_000
 # Random 96-bit nonces stay far from colliding (NIST SP 800-38D allows 2^32).
 USES: Final = 2**20
 KEPT: Final = 10_000
@@ -83,6 +85,7 @@ class DataKeySource:
         self._lifetime = lifetime_seconds
         self._kept: dict[tuple[str, str], _Kept] = {}
         self._places: dict[str, tuple[str, str]] = {}  # where the key of an id is kept
+        self._made: dict[str, tuple[float, int]] = {}  # since when, and how many for tags
         self._lock = threading.Lock()
 
     def key_for(self, scope: str, data_class: str) -> tuple[DataKeyInUse, DataKeyRow | None]:
@@ -95,6 +98,22 @@ class DataKeySource:
                 kept.row = self._sealed_anew(kept.key, kept.row)
             kept.uses += 1
             return kept.key, kept.row
+
+    def admits(self, scope: str, data_class: str) -> bool:
+        """Say whether a data subject may get a key: no agent makes them without end."""
+        agent_id, _, tag = scope.partition("/")
+        if not tag:
+            return True
+        now = time.monotonic()
+        with self._lock:
+            kept = self._kept.get((scope, data_class))
+            if kept is not None and kept.until > now:
+                return True
+            since, count = self._made.get(agent_id, (now, 0))
+            if now - since > self._lifetime:
+                since, count = now, 0
+            self._made[agent_id] = (since, count + 1)
+            return count < TAGS
 
     def confirm(self, dek_id: str) -> None:
         """Note that the transaction that inserted a key's row has committed."""

@@ -69,6 +69,11 @@ class SubjectTags:
         return self._key
 
 
+def no_tags(subject_id: str) -> str:
+    """Stand in where there is no key. Raises: SubjectKeyMissing."""
+    raise SubjectKeyMissing
+
+
 def scope_of(agent_id: str, tag: str) -> str:
     """Return the scope of the data keys of an agent, for one data subject or for none."""
     return f"{agent_id}/{tag}" if tag else agent_id

@@ -24,6 +24,7 @@ from routing.snapshot import SnapshotReading
 logger = structlog.get_logger("unsprawl.snapshot")
 
 CHANNEL: Final = "unsprawl_snapshot"
+SHREDS: Final = "unsprawl_shred"
 INTERVAL_SECONDS: Final = 0.25
 STALE_SECONDS: Final = 1.0
 GRACE_SECONDS: Final = 2.0
@@ -39,9 +40,16 @@ _OPTIONS: Final = "-c statement_timeout=8000 -c default_transaction_read_only=on
 class FreshSnapshots:
     """The newest snapshot, for as long as it is known to be true."""
 
-    def __init__(self, address: str, *, on_change: Callable[[Snapshot], None]) -> None:
+    def __init__(
+        self,
+        address: str,
+        *,
+        on_change: Callable[[Snapshot], None],
+        on_shred: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._address = address
         self._on_change = on_change
+        self._on_shred = on_shred  # told the scope whose keys are gone, or * for any
         self._snapshot: Snapshot | None = None
         self._confirmed = float("-inf")
         self._reading = SnapshotReading()
@@ -165,10 +173,14 @@ class FreshSnapshots:
         while True:
             try:
                 connection = await self._connect()
-                await connection.execute(f"LISTEN {CHANNEL}")
+                await connection.execute(f"LISTEN {CHANNEL}; LISTEN {SHREDS}")
                 self._rung.set()  # what was said before we listened
-                async for _ in connection.notifies():
-                    self._rung.set()
+                self._on_shred("*")
+                async for bell in connection.notifies():
+                    if bell.channel == SHREDS:
+                        self._on_shred(bell.payload)
+                    else:
+                        self._rung.set()
             except (psycopg.Error, OSError, TimeoutError) as error:
                 logger.warning("snapshot.bell_lost", kind=type(error).__name__)
                 await asyncio.sleep(_LONGEST_PAUSE)

@@ -28,6 +28,7 @@ from kernel.sealing import RingFile
 from ledger.datakeys import DataKeySource
 from ledger.holds import Book
 from ledger.journal import Journal
+from ledger.subjects import SubjectTags
 from policy.bundle import BASE
 from policy.engine import Judge
 from policy.remote import RemoteJudge
@@ -133,11 +134,14 @@ class GatewayProcess:
             book=BUDGETS,
             before_epoch=self._know_again,
         )
-        self._snapshots = FreshSnapshots(settings.database_url, on_change=self._take)
+        self._keys = DataKeySource(RingFile(settings.keys_dir, PAYLOAD_RING).current)
+        self._snapshots = FreshSnapshots(
+            settings.database_url, on_change=self._take, on_shred=self._forget_keys
+        )
         self._protection = read_protection(settings.protection)
         self._recorder = Recorder(
             self._journal,
-            DataKeySource(RingFile(settings.keys_dir, PAYLOAD_RING).current),
+            self._keys,
             on_outcome=self._note_outcome,
             setups=Setups(code_version(), self._protection.said),
         )
@@ -213,6 +217,7 @@ class GatewayProcess:
             speeds=self._speeds,
             shadows=self._shadows,
             stored=self._stored,
+            tag_of=SubjectTags(self._settings.keys_dir).tag,
             relays=Relays(
                 screens=(ToolScreen(self._decider), screen),
                 passage=passage_to,
@@ -298,6 +303,12 @@ class GatewayProcess:
         self._metrics.note_outcome(attempt.target, outcome)
         if attempt.subject.span is not None:
             self.tracer.note_attempt(attempt, outcome)
+
+    def _forget_keys(self, scope: str) -> None:
+        if scope == "*":
+            self._keys.forget_all()
+        else:
+            self._keys.forget(scope)
 
     async def _know_again(self) -> None:
         # A writer that was closed by somebody else was closed for a reason: what was decided

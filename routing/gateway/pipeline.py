@@ -22,6 +22,7 @@ from kernel import clock
 from kernel.errors import DomainError
 from kernel.keys import PepperRing
 from kernel.refs import new_id
+from ledger.subjects import no_tags, scope_of
 from routing.gateway.attempts import Attempts
 from routing.gateway.authenticate import Caller, authenticate, caller_refusal
 from routing.gateway.body import CallBody
@@ -59,7 +60,7 @@ from routing.gateway.ports import (
 )
 from routing.gateway.rates import rate_headers
 from routing.gateway.recording.annexes import DETECTORS, Left, found_to_remove
-from routing.gateway.recording.attempt import Attempt, Subject
+from routing.gateway.recording.attempt import Attempt, Subject, highest
 from routing.gateway.recording.recorder import Recorder
 from routing.gateway.relay import STRAIGHT, Asked, Passage, Relays, call_facts
 from routing.gateway.requests import Answer, Receive, Request, read_body, stopwatch
@@ -104,6 +105,7 @@ class Pipeline:
     shadows: Shadows
     stored: StoredResponses
     relays: Relays = STRAIGHT
+    tag_of: Callable[[str], str] = no_tags  # what stands for a data subject's id
 
     async def carry(
         self, wire: Wire, request: Request, receive: Receive, answer: Answer, trace: Trace
@@ -116,10 +118,12 @@ class Pipeline:
             caller = await self.acting(caller, request)
             run = _run_for(caller, run)
         trace.run_id = run.run_id
+        tag = self.tag(caller, request)
         kept = await self._find_kept(wire, body, caller) if body.refers_to else None
         # Reading may have taken a while: everything below is decided on what is known now.
         call = _Call(self, wire, caller, run, body, kept, raw, request, receive, answer, trace)
         call.step = step_of(request.header)
+        call.tag = tag
         try:
             attempts = Attempts(self, call)
             ready = await attempts.place()
@@ -145,6 +149,16 @@ class Pipeline:
         snapshot, keys = await self.snapshots.fresh(), DelegationKeys(self.peppers())
         acting = acting_in(request, caller, snapshot, keys)
         return still(replace(caller, acting=acting), snapshot)
+
+    def tag(self, caller: Caller, request: Request) -> str:
+        """Return what stands for the person whose data a call carries. Raises: its refusal."""
+        named = request.header("x-unsprawl-subject")
+        if named is None:
+            return ""
+        tag = self.tag_of(named)
+        agent = caller.agent
+        self.recorder.admit(scope_of(agent.public_id, tag), highest(agent.data_classes))
+        return tag
 
     async def _find_kept(self, wire: Wire, body: CallBody, caller: Caller) -> StoredResponse:
         """Return where the earlier answer is that a call names. Raises: the wire's refusal."""
@@ -174,6 +188,7 @@ class _Call:
     trace: Trace
     asked: Asked | None = None
     step: str = ""
+    tag: str = ""
 
     @property
     def raw(self) -> bytes:
@@ -217,7 +232,7 @@ class _Call:
         found = eligible_targets(wire, body, route, ordered.targets, kept, snapshot)
         return Chosen(
             caller,
-            Subject.of(caller, self.run, self.trace.span),
+            Subject.of(caller, self.run, self.trace.span, self.tag),
             route,
             found.targets,
             ordered.choice if found.targets[:1] == ordered.targets[:1] else "",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from kernel.refs import Ref
 from ledger.entries import Fact
 from ledger.journal import Row
+from ledger.subjects import scope_of
 from ledger.verbs import Verb
 from routing.gateway.authenticate import Caller
 from routing.gateway.metering import Usage
@@ -45,12 +46,14 @@ class Subject:
     span: SpanContext | None = None
 
     @classmethod
-    def of(cls, caller: Caller, run: RunName, span: SpanContext | None = None) -> Subject:
+    def of(
+        cls, caller: Caller, run: RunName, span: SpanContext | None = None, tag: str = ""
+    ) -> Subject:
         agent = caller.agent
         return cls(
             actor=Ref("agent", agent.public_id),
             stream=run.run_id,
-            scope=agent.public_id,
+            scope=scope_of(agent.public_id, tag),
             data_class=highest(agent.data_classes),
             agent_id=agent.public_id,
             key_id=caller.key.public_id,

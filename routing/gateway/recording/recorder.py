@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from kernel import clock
+from kernel.errors import Throttled
 from kernel.refs import Ref, new_id
 from ledger.artifacts import Artifacts
 from ledger.entries import EntryTooLarge, Fact, Fields
@@ -41,6 +42,13 @@ _VERBS: Final = {
 }
 
 
+class TooManyDataSubjects(Throttled):
+    """Raised when an agent names more new data subjects than a process makes keys for."""
+
+    code = "routing.too_many_data_subjects"
+    title = "This agent named too many data subjects within an hour"
+
+
 class Recorder:
     """Writes the gateway's entries. Each method returns when its entry is durable."""
 
@@ -65,6 +73,11 @@ class Recorder:
     def levels(self) -> Levels:
         return self._ledger.levels
 
+    def admit(self, scope: str, data_class: str) -> None:
+        """Let an agent speak of one more data subject. Raises: TooManyDataSubjects."""
+        if not self._keys.admits(scope, data_class):
+            raise TooManyDataSubjects
+
     async def intend(self, attempt: Attempt, body: bytes) -> None:
         """Record that a call is about to leave, and hold what it may cost.
 
@@ -74,7 +87,6 @@ class Recorder:
         body = await cleaned(body, attempt.operation, facts)
         moves = [hold.taking for hold in attempt.reserved.holds]
         annex = annex_of_intent(attempt.left, facts, attempt.operation)
-        payload, data_key = await sealed(self._keys, body, subject, attempt.entry_id, annex)
         fields = Fields(
             kind="intent",
             verb=Verb.CALL_INTENDED.value,
@@ -83,13 +95,13 @@ class Recorder:
             recorded_at=attempt.started_at,
             agent_id=subject.agent_id,
             facts=facts,
-            payload=payload,
             entry_id=attempt.entry_id,
         )
+        said = (body, annex)
         is_first = attempt.number == 1
         rows = self._rows.of_run(subject, attempt.started_at) if is_first else []
         try:
-            await self._append(fields, subject, rows, data_key, is_first=is_first, moves=moves)
+            await self._append_sealed(fields, subject, rows, said, is_first=is_first, moves=moves)
         except (JournalFull, NotRecordable):
             raise  # it was not queued, or was refused: it holds nothing
         except JournalDown:
@@ -158,7 +170,6 @@ class Recorder:
         entry_id = new_id("ent")
         body = await cleaned(outcome.payload, attempt.operation, facts)
         annex = await _annex_of_result(outcome, body, facts)
-        payload, data_key = await sealed(self._keys, body, subject, entry_id, annex)
         fields = Fields(
             kind="result",
             verb=_VERBS[outcome.status].value,
@@ -168,14 +179,13 @@ class Recorder:
             agent_id=subject.agent_id,
             intent_id=attempt.entry_id,
             facts=facts,
-            payload=payload,
             entry_id=entry_id,
         )
         rows = [call_row(attempt, outcome, cost)] if subject.run is not None else []
         rows += self._rows.of_tools(attempt, outcome)
         if outcome.is_kept and not attempt.is_shadow:
             rows.append(stored_row(attempt, outcome))
-        await self._append(fields, subject, rows, data_key, moves=moves)
+        await self._append_sealed(fields, subject, rows, (body, annex), moves=moves)
 
     async def refuse(
         self,
@@ -249,10 +259,8 @@ class Recorder:
 
     async def report(self, subject: Subject, said: Reported) -> None:
         """Record what an agent says it did. Raises: JournalDown leaves."""
-        facts, payload, data_key = {**said.facts}, None, None
-        if said.content:
-            body = await cleaned(said.content, "report", facts)
-            payload, data_key = await sealed(self._keys, body, subject, said.entry_id)
+        facts = {**said.facts}
+        body = await cleaned(said.content, "report", facts) if said.content else b""
         fields = Fields(
             kind="report",
             verb=said.verb.value,
@@ -261,11 +269,35 @@ class Recorder:
             recorded_at=said.at,
             agent_id=subject.agent_id,
             facts=facts,
-            payload=payload,
             entry_id=said.entry_id,
         )
         rows = [*self._rows.of_run(subject, said.at), *said.rows]
-        await self._append(fields, subject, rows, data_key)
+        if said.content:
+            await self._append_sealed(fields, subject, rows, (body, b""))
+        else:
+            await self._append(fields, subject, rows, None)
+
+    async def _append_sealed(
+        self,
+        fields: Fields,
+        subject: Subject,
+        rows: list[Row],
+        said: tuple[bytes, bytes],
+        *,
+        is_first: bool = False,
+        moves: Sequence[Move] = (),
+    ) -> None:
+        """Encrypt what was said and record it; once more, should its key be destroyed just now."""
+        for is_last in (False, True):
+            payload, data_key = await sealed(self._keys, said[0], subject, fields.entry_id, said[1])
+            whole = replace(fields, payload=payload)
+            try:
+                await self._append(whole, subject, rows, data_key, is_first=is_first, moves=moves)
+            except NotRecordable:
+                if is_last:
+                    raise
+            else:
+                return
 
     async def _append(
         self,

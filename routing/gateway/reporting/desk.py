@@ -53,6 +53,7 @@ class Reporter:
 
     caller: Caller
     screen: ReportScreen
+    tag: str = ""  # whose data it is about
 
     @property
     def agent_id(self) -> str:
@@ -137,7 +138,7 @@ class Desk:
         writing = []
         for step in steps:
             await turns.give()
-            subject = Subject.of(reporter.caller, run_of(step, known))
+            subject = Subject.of(reporter.caller, run_of(step, known), tag=reporter.tag)
             writing.append(self._write(reporter, subject, step, _observed(step, known)))
         outcomes = await asyncio.gather(*writing, return_exceptions=True)
         taken: list[tuple[Step, Taken]] = []

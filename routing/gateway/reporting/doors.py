@@ -132,7 +132,8 @@ class Reporting:
             caller = await self._pipeline.acting(caller, request)
         else:
             caller = still(caller, await self._pipeline.snapshots.fresh())
-        return Reporter(caller, ReportScreen(self._protection, caller.agent))
+        tag = self._pipeline.tag(caller, request)
+        return Reporter(caller, ReportScreen(self._protection, caller.agent), tag)
 
 
 class _Batch:

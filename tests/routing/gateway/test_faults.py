@@ -89,14 +89,14 @@ def test_what_nobody_expected_in_a_stream_ends_it_with_a_typed_error(stripped, v
 def test_a_result_that_the_ledger_refuses_is_recorded_without_what_it_refused(stripped, vendor):
     async def script(seen, writer) -> None:
         stripped.world.change(
-            "UPDATE ledger_datakey SET state = 'shredded', wrapped_key = NULL,"
-            " shredded_at = now() WHERE scope = %s",
-            stripped.row.public_id,
+            "ALTER TABLE ledger_payload"
+            " ADD CONSTRAINT nothing CHECK (length(ciphertext) < 100) NOT VALID"
         )
         await answer()(seen, writer)
 
     vendor.script = script
     got = stripped.chat()
+    stripped.world.change("ALTER TABLE ledger_payload DROP CONSTRAINT nothing")
     assert (got.status, got.code) == (503, "not_recordable")
     (result,) = entries(stripped, "result")
     assert (result["status"], result["error"], result["withheld"]) == ("ok", "not_recordable", True)
