@@ -43,10 +43,12 @@ check: venv-dev  ## lint, format, types, import order, migrations, deployment se
 fix: venv-dev  ## mend what lint and format can mend
 	@$(GO) $(PY) -m ruff check --fix . ; $(PY) -m ruff format .
 
-soak: venv-dev  ## the slow walls at full size: 500 streams against one budget, a sequencer killed 600 times
+soak: venv-dev  ## the slow walls at full size: 500 streams, a sequencer killed 600 times, every process 200 times
 	@$(GO) UNSPRAWL_SOAK_STREAMS=500 UNSPRAWL_SOAK_CRASHES=25 UNSPRAWL_SOAK_HELD_SECONDS=120 UNSPRAWL_SOAK_RUNS=1000 \
+	  UNSPRAWL_SOAK_KILLS=200 \
 	  exec $(PY) -m pytest -q \
-	  tests/routing/gateway/test_budget_wall.py tests/ledger/sequencing tests/golden/test_replay.py $(ARGS)
+	  tests/routing/gateway/test_budget_wall.py tests/ledger/sequencing tests/golden/test_replay.py \
+	  tests/journeys/test_kills.py $(ARGS)
 
 golden: venv-dev  ## record the golden runs of this release, once: later ones replay them
 	@$(GO) exec $(PY) -m pytest -q tests/golden/record.py $(ARGS)

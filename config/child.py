@@ -23,7 +23,7 @@ from config.places import BASE_DIR
 _LOG_LIMIT: Final = 10 * 1024 * 1024
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 30.0
-_CALM_AFTER: Final = 60.0  # a child that lived this long starts its pauses anew
+_CALM_AFTER: Final = 10.0  # a child that lived this long starts its pauses anew
 
 
 @dataclass

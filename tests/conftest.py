@@ -217,3 +217,11 @@ def own_sockets() -> Iterator[Path]:
 @pytest.fixture
 def password() -> str:
     return secrets.token_urlsafe(16)
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say what a test counted (``record_property``), also when it passed."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            for name, value in getattr(report, "user_properties", ()):
+                terminalreporter.write_line(f"{name}: {value}")

@@ -132,5 +132,5 @@ def _bytes(rig: Rig) -> dict[str, float]:
 
 def _number(rig: Rig, statement: str) -> int:
     with rig.postgres.connect(SUPERUSER, DATABASE) as connection:
-        row = connection.execute(statement).fetchone()  # type: ignore[call-overload]  ours
+        row = connection.execute(statement.encode()).fetchone()
         return int(row[0])

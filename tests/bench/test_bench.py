@@ -57,7 +57,10 @@ def test_starting_and_idle_memory_are_measured(tmp_path: Path) -> None:
     measured = _measured("startup", tmp_path)
     assert measured["existing_seconds"] > 0
     assert measured["gateway_seconds"] > 0
-    running = {"supervisor", "postgresql", "broker", "sandbox", "worker", "gateway", "web"}
+    running = {
+        "supervisor", "postgresql", "broker", "sandbox", "worker", "gateway", "web", "sequencer",
+        "witness",
+    }  # fmt: skip
     assert set(measured["memory"]) == running
     assert all(one["pss_mib"] > 0 for one in measured["memory"].values())
 
