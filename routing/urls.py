@@ -10,6 +10,7 @@ from django.urls import path
 from routing.views import (
     budgets,
     catalogue,
+    comparing,
     connecting,
     editing,
     models,
@@ -29,6 +30,8 @@ urlpatterns = [
     path("runs/<str:run>/calls/", runs.calls, name="run-calls"),
     path("runs/<str:run>/record/", runs.record, name="run-record"),
     path("runs/<str:run>/verify/", runs.verify, name="run-verify"),
+    path("runs/<str:run>/diff/", comparing.choose, name="run-compare"),
+    path("runs/<str:run>/diff/<str:other>/", comparing.compare, name="run-diff"),
     path("runs/<str:run>/calls/<str:call>/", payloads.payloads, name="run-payloads"),
     path("budgets/", budgets.budgets, name="budgets"),
     path("budgets/new/", budgets.new, name="budget-new"),

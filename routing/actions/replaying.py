@@ -25,11 +25,7 @@ def recorded_run(name: str, *, actor: Actor, reason: str) -> RecordedRun:
     EvidenceAltered, CannotOpen.
     """
     run = run_for(actor, name)
-    if (count := entries_of_stream(run.run_id).count()) > MOST_ENTRIES:
-        raise RunTooLong(
-            f"The run has {count:,} entries; {MOST_ENTRIES:,} are the most that are read at once.",
-            most=MOST_ENTRIES,
-        )
+    check_length(run.run_id)
     read = read_stream(run.run_id, actor=actor.ref, reason=reason)
     entries = tuple(
         RecordedEntry(
@@ -52,6 +48,15 @@ def recorded_run(name: str, *, actor: Actor, reason: str) -> RecordedRun:
         if isinstance(digest := entry.facts.get(fact), str) and digest
     }
     return RecordedRun(run.run_id, entries, artifacts_named(named))
+
+
+def check_length(run_id: str) -> None:
+    """Raises: RunTooLong for a run that is not taken into memory whole."""
+    if (count := entries_of_stream(run_id).count()) > MOST_ENTRIES:
+        raise RunTooLong(
+            f"The run has {count:,} entries; {MOST_ENTRIES:,} are the most that are read at once.",
+            most=MOST_ENTRIES,
+        )
 
 
 def replay_run(name: str, *, actor: Actor, reason: str = "to replay the run") -> Report:

@@ -20,6 +20,7 @@ from ledger.export import export_stream
 from registry.actors import Actor
 from registry.authentication import actor_of
 from routing.api.bodies import CallsQuery, EntriesQuery, RunsQuery
+from routing.api.compared import Diff
 from routing.api.shapes import CallOutput, OneRunOutput, RunEntryOutput, RunOutput
 from routing.queries.calls import (
     agent_of_runs,
@@ -160,6 +161,7 @@ def _filtered(rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
 urlpatterns = [
     path("runs", Runs.as_view(), name="runs"),
     path("runs/<path:run>/entries", Entries.as_view(), name="run-entries"),
+    path("runs/<path:run>/diff/<str:other>", Diff.as_view(), name="run-diff"),
     path("runs/<path:run>/export", Export.as_view(), name="run-export"),
     path("runs/<path:run>", OneRun.as_view(), name="run"),
     path("calls", Calls.as_view(), name="calls"),
