@@ -21,6 +21,8 @@ def schedule() -> dict[str, dict[str, Any]]:
         "routing.sum_runs": {"task": "routing.sum_runs", "schedule": 5.0},
         "routing.reap_lost_calls": {"task": "routing.reap_lost_calls", "schedule": 10.0},
         "routing.notice_budgets": {"task": "routing.notice_budgets", "schedule": 30.0},
+        "outlets.make_exports": {"task": "outlets.make_exports", "schedule": 10.0},
+        "outlets.expire_exports": {"task": "outlets.expire_exports", "schedule": 300.0},
         "approvals.expire_reviews": {"task": "approvals.expire_reviews", "schedule": 60.0},
     }
 
@@ -51,4 +53,6 @@ def _configuration() -> dict[str, Any]:
 
 
 app.conf.update(_configuration())
-app.autodiscover_tasks(["fleet", "routing", "approvals", "registry", "credentials", "ledger"])
+app.autodiscover_tasks(
+    ["fleet", "outlets", "routing", "approvals", "registry", "credentials", "ledger"]
+)

@@ -40,6 +40,8 @@ GATEWAY_URL = env.url(
 GATEWAY_INTERNAL_URL = env.url("UNSPRAWL_GATEWAY_INTERNAL_URL", GATEWAY_URL)
 SANDBOX_URL = env.url("UNSPRAWL_SANDBOX_URL", runtime.sandbox_url or "http://127.0.0.1:8200")
 BOOTSTRAP_TOKEN = env.secret("UNSPRAWL_BOOTSTRAP_TOKEN")
+EXPORT_DIR = env.path("UNSPRAWL_EXPORT_DIR", places.data / "exports")
+EXPORT_DAYS = env.integer("UNSPRAWL_EXPORT_DAYS", 7, minimum=1, maximum=365)
 DEBUG = env.boolean("UNSPRAWL_DEBUG", default=False)
 DEMO = env.boolean("UNSPRAWL_DEMO", default=False)
 HTTPS = urlsplit(PUBLIC_URL).scheme == "https"
@@ -116,6 +118,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "template_partials",
     "fleet",
+    "outlets",
     "routing",
     "approvals",
     "registry",

@@ -35,6 +35,7 @@ _BY_INDEX: Final = """
     SELECT l.entry, l.epoch, l.index FROM ledger_leaf l
     WHERE l.epoch = %s AND l.index >= %s AND l.index < %s ORDER BY l.index
 """
+_COUNT: Final = "SELECT count(*) FROM ledger_entry e WHERE {which}"
 _HEADERS: Final = "SELECT id, entry_id, header FROM ledger_entry WHERE id = ANY(%s)"
 _SIZES: Final = """
     SELECT entry_id, octet_length(ciphertext) FROM ledger_payload WHERE entry_id = ANY(%s)
@@ -170,3 +171,12 @@ def _rows(database: Database, statement: str, parameters: Sequence[Any]) -> Iter
         cursor.itersize = BATCH
         cursor.execute(statement, parameters)
         yield from cursor
+
+
+def count_entries(database: Database, plan: Plan) -> int:
+    """Return how many entries a plan comes to, to show how far a long export is."""
+    if isinstance(plan.scope, Period):
+        return sum(each.end - each.start for each in plan.scope.ranges)
+    which, named = _which(plan)
+    row = database.execute(_COUNT.format(which=which), named).fetchone()
+    return int(row[0]) if row else 0

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 import orjson
 
+from ledger.artifacts import NAMED_BY
 from ledger.exports.scope import Period, Scope
 
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
@@ -59,9 +60,10 @@ class Tally:
             payload, facts = document.get("payload"), document["facts"]
             if payload:
                 self._note("key", payload["dek"])
-            bundle = facts.get("bundle")
-            if isinstance(bundle, str) and _DIGEST.fullmatch(bundle):
-                self._note("policy_bundle", bundle)
+            for fact, kind in NAMED_BY.items():
+                digest = facts.get(fact)
+                if isinstance(digest, str) and _DIGEST.fullmatch(digest):
+                    self._note(kind, digest)
         except (orjson.JSONDecodeError, KeyError, TypeError, AttributeError):
             return  # it was tampered with; whoever checks the file is told so there
 

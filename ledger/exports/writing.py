@@ -7,13 +7,14 @@ begun is gone on with at the entry it had reached.
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from kernel.canonical import canonical
 from kernel.clock import stamp
+from ledger.artifacts import NAMED_BY
 from ledger.exports import nodes, reading
 from ledger.exports.planning import Database
 from ledger.exports.scope import FORMAT, Plan
@@ -22,10 +23,15 @@ from ledger.exports.tally import Tally
 from ledger.transparency.checkpoints import Checkpoint
 
 _KEYS_AT_ONCE: Final = 500
+_ARTIFACTS_AT_ONCE: Final = 20
+_BODIES: Final = "SELECT digest, body FROM ledger_artifact WHERE digest = ANY(%s)"
 _EPOCHS: Final = """
     SELECT number, origin, public_key, opened_at, reason FROM ledger_epoch ORDER BY number
 """
-_STATES: Final = "SELECT dek_id, state FROM ledger_datakey WHERE dek_id = ANY(%s)"
+_STATES: Final = """
+    SELECT dek_id, state, to_jsonb(k) ->> 'shredded_by' FROM ledger_datakey k
+    WHERE dek_id = ANY(%s)
+"""
 _CHECKPOINTS: Final = """
     SELECT c.size, c.root, e.origin,
            array_agg(s.line ORDER BY s.is_witness, s.signer COLLATE "C")
@@ -35,41 +41,11 @@ _CHECKPOINTS: Final = """
 """
 
 
-class Artifacts(Protocol):
-    """Where what entries name by digest is kept."""
-
-    def kept(self, database: Database, kind: str, digests: Sequence[str]) -> Mapping[str, bytes]:
-        """Return those that are kept."""
-
-
-class NothingKept:
-    """No artifact is kept: their digests are stated, their bytes are not."""
-
-    def kept(self, database: Database, kind: str, digests: Sequence[str]) -> Mapping[str, bytes]:
-        return {}
-
-
-class Tombstones(Protocol):
-    """Which entry records that a data key was destroyed."""
-
-    def of(self, database: Database, deks: Sequence[str]) -> Mapping[str, str]:
-        """Return the entry's id by the data key's."""
-
-
-class NoTombstones:
-    """Nobody destroys keys yet."""
-
-    def of(self, database: Database, deks: Sequence[str]) -> Mapping[str, str]:
-        return {}
-
-
 def export(
     database: Database,
     plan: Plan,
     signer: ExportSigner,
     *,
-    artifacts: Artifacts | None = None,
-    tombstones: Tombstones | None = None,
     tally: Tally | None = None,
 ) -> Iterator[bytes]:
     """Yield a whole file, line by line, from the snapshot that the connection reads."""
@@ -83,7 +59,7 @@ def export(
             counted.entry(found.header, has_payload=found.payload is not None)
             counted.take(line)
             yield line
-        yield from ending(database, plan, signer, counted, artifacts, tombstones)
+        yield from ending(database, plan, signer, counted)
 
 
 def beginning(database: Database, plan: Plan) -> Iterator[bytes]:
@@ -118,14 +94,12 @@ def ending(
     plan: Plan,
     signer: ExportSigner,
     tally: Tally,
-    artifacts: Artifacts | None = None,
-    tombstones: Tombstones | None = None,
 ) -> Iterator[bytes]:
     """Yield what stands behind the entries, once the tally knows all of them."""
     parts = {
         "tiles": _tiles(database, plan),
-        "keys": _keys(database, tally, tombstones or NoTombstones()),
-        "artifacts": _artifacts(database, tally, artifacts or NothingKept()),
+        "keys": _keys(database, tally),
+        "artifacts": _artifacts(database, tally),
         "checkpoints": _checkpoints(database, plan),
     }
     for name, documents in parts.items():
@@ -181,25 +155,26 @@ def _tiles(database: Database, plan: Plan) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _keys(database: Database, tally: Tally, tombstones: Tombstones) -> Iterator[dict[str, Any]]:
+def _keys(database: Database, tally: Tally) -> Iterator[dict[str, Any]]:
     named = tally.named("key")
     while batch := list(islice(named, _KEYS_AT_ONCE)):
-        states = dict(database.execute(_STATES, [batch]).fetchall())
-        destroyed = tombstones.of(database, [dek for dek in batch if states.get(dek) != "active"])
+        rows = database.execute(_STATES, [batch]).fetchall()
+        states = {dek: (state, entry or None) for dek, state, entry in rows}
         for dek in batch:
-            state = states.get(dek, "missing")
-            yield {"key": {"dek": dek, "state": state, "shredded_by": destroyed.get(dek)}}
+            state, entry = states.get(dek, ("missing", None))
+            yield {"key": {"dek": dek, "state": state, "shredded_by": entry}}
 
 
-def _artifacts(database: Database, tally: Tally, kept: Artifacts) -> Iterator[dict[str, Any]]:
-    named = tally.named("policy_bundle")
-    while batch := list(islice(named, _KEYS_AT_ONCE)):
-        found = kept.kept(database, "policy_bundle", batch)
-        for digest in batch:
-            document: dict[str, Any] = {"kind": "policy_bundle", "digest": digest}
-            if digest in found:
-                document["bytes"] = b64(found[digest])
-            yield {"artifact": document}
+def _artifacts(database: Database, tally: Tally) -> Iterator[dict[str, Any]]:
+    for kind in sorted(NAMED_BY.values()):
+        named = tally.named(kind)
+        while batch := list(islice(named, _ARTIFACTS_AT_ONCE)):
+            kept = dict(database.execute(_BODIES, [batch]).fetchall())
+            for digest in batch:
+                document: dict[str, Any] = {"kind": kind, "digest": digest}
+                if digest in kept:
+                    document["bytes"] = b64(bytes(kept[digest]))
+                yield {"artifact": document}
 
 
 def _checkpoints(database: Database, plan: Plan) -> Iterator[dict[str, Any]]:

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
 from typing import Any, Final
 
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
 from django.db.models import F, Q, QuerySet
-from django.http import StreamingHttpResponse
 from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -16,7 +12,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from kernel.api import Listing, page_of
-from ledger.export import export_stream
 from registry.actors import Actor
 from registry.authentication import actor_of
 from routing.api.bodies import CallsQuery, EntriesQuery, RunsQuery
@@ -104,28 +99,6 @@ class Entries(APIView):
         )
 
 
-class Export(APIView):
-    """A run as a file that anybody can check: JSON lines, payloads encrypted."""
-
-    @extend_schema(responses={(200, "application/jsonl"): bytes})
-    def get(self, request: Request, run: str) -> StreamingHttpResponse:
-        found = run_for(actor_of(request), run)
-        lines = export_stream(found.run_id)
-        is_async = isinstance(request._request, ASGIRequest)
-        return StreamingHttpResponse(
-            _in_thread(lines) if is_async else lines,
-            content_type="application/jsonl",
-            headers={"Content-Disposition": f'attachment; filename="{found.run_id}.jsonl"'},
-        )
-
-
-async def _in_thread(lines: Iterator[bytes]) -> AsyncIterator[bytes]:
-    """Read the database in the request's own thread while the server's loop sends."""
-    following = sync_to_async(lambda: next(lines, None))
-    while (line := await following()) is not None:
-        yield line
-
-
 class Calls(APIView):
     """The calls this viewer may see, the newest first."""
 
@@ -162,7 +135,6 @@ urlpatterns = [
     path("runs", Runs.as_view(), name="runs"),
     path("runs/<path:run>/entries", Entries.as_view(), name="run-entries"),
     path("runs/<path:run>/diff/<str:other>", Diff.as_view(), name="run-diff"),
-    path("runs/<path:run>/export", Export.as_view(), name="run-export"),
     path("runs/<path:run>", OneRun.as_view(), name="run"),
     path("calls", Calls.as_view(), name="calls"),
 ]

@@ -18,6 +18,7 @@ from credentials.models import RingRotation, Secret
 from kernel import clock
 from kernel.db import constraint_of
 from kernel.refs import new_id
+from outlets.models import Export, Feed, Schedule, Target
 from registry.models import SignInLink
 from routing.models import (
     BudgetNotice,
@@ -54,6 +55,18 @@ from tests.factories import (
 
 # Constraint, table, what differs in the copy of a row (SQL by column).
 BROKEN: list[tuple[str, str, dict[str, str]]] = [
+    ("outlets_export_finished_iff_stamped", "outlets_export", {"state": "'failed'"}),
+    ("outlets_export_has_reason", "outlets_export", {"reason": "''"}),
+    (
+        "outlets_export_ready_has_hash",
+        "outlets_export",
+        {"state": "'ready'", "finished_at": "asked_at"},
+    ),
+    ("outlets_export_one_under_way_per_schedule", "outlets_export", {}),
+    ("outlets_target_s3_has_bucket", "outlets_target", {"kind": "'s3'"}),
+    ("outlets_schedule_has_reason", "outlets_schedule", {"reason": "''"}),
+    ("outlets_feed_hec_is_http", "outlets_feed", {"format": "'hec'"}),
+    ("outlets_feed_severity_to_ten", "outlets_feed", {"min_severity": "11"}),
     ("registry_person_one_per_email", "registry_person", {"email": "upper(email)"}),
     ("registry_person_known_roles", "registry_person", {"email": "'x@y.z'", "roles": "'{king}'"}),
     ("registry_persontoken_expires_later", "registry_persontoken", {"expires_at": "created_at"}),
@@ -249,6 +262,21 @@ def world(db: None) -> None:
         type="tool", name="jira", status="ok", recorded_at=now,
     )  # fmt: skip
     RunWord.objects.create(run_id="run_x", word="resp_1")
+    target = Target.objects.create(
+        public_id="tgt_x", name="vault", kind="directory", added_by="x:y", added_at=now
+    )
+    schedule = Schedule.objects.create(
+        public_id="sch_x", target=target, every="day", with_payloads=True, reason="r",
+        next_at=now, added_by="x:y", added_at=now,
+    )  # fmt: skip
+    Export.objects.create(
+        public_id="exp_x", scope={}, title="t", with_payloads=True, reason="r", asked_by="x:y",
+        asked_at=now, schedule=schedule,
+    )  # fmt: skip
+    Feed.objects.create(
+        public_id="fed_x", name="siem", kind="syslog+tcp", format="json", address="h:1",
+        added_by="x:y", added_at=now,
+    )  # fmt: skip
     LifecycleRow.objects.create(platform="p", model_id="m", loaded_at=now)
     Price.objects.create(platform="p", model_id="m", source="s", loaded_at=now)
 

@@ -12,7 +12,7 @@ from config.places import BASE_DIR
 from kernel.errors import DomainError
 
 PACKAGES = (
-    "config", "fleet", "routing", "approvals", "registry",
+    "config", "fleet", "outlets", "routing", "approvals", "registry",
     "credentials", "ledger", "policy", "kernel",
 )  # fmt: skip
 CODE = re.compile(r"[a-z]+\.[a-z][a-z0-9_]*")

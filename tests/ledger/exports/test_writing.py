@@ -11,12 +11,13 @@ from django.db import connection, transaction
 
 from kernel import clock
 from kernel.refs import Ref
+from ledger.artifacts import digest_of
 from ledger.entries import Fields
 from ledger.exports.planning import make_plan, newest, period_after, period_between
 from ledger.exports.scope import OneAgent, OneRun, Period, Plan, Range, Scope
 from ledger.exports.signing import ExportSigner, ensure_export_key
 from ledger.exports.writing import export
-from ledger.models import DataKey, Entry, Payload
+from ledger.models import Artifact, DataKey, Entry, Payload
 from ledger.record import record
 from ledger.verbs import Verb
 from tests.ledger.conftest import Tamperer
@@ -246,14 +247,23 @@ def test_a_destroyed_key_is_said_to_be(signer: ExportSigner) -> None:
     assert [key["state"] for key in exported(OneRun("run_a"), signer).keys] == ["shredded"]
 
 
-def test_bundles_that_decisions_name_are_listed(signer: ExportSigner) -> None:
+def test_what_entries_name_by_digest_is_there_where_it_is_kept(signer: ExportSigner) -> None:
     bundle = "sha256:" + "ab" * 32
     with transaction.atomic():
         for value in (bundle, bundle, "none", "sha256:zz"):
             record(Verb.CALL_DENIED, Ref("agent", "a"), actor=Ref("agent", "a"), stream="run_a",
                    kind="decision", facts={"bundle": value})  # fmt: skip
+    body = b"what policy was asked"
+    digest = digest_of(body)
+    Artifact.objects.create(digest=digest, kind="decision_input", body=body, kept_at=clock.now())
+    with transaction.atomic():
+        record(Verb.CALL_DENIED, Ref("agent", "a"), actor=Ref("agent", "a"), stream="run_a",
+               kind="decision", facts={"bundle": bundle, "input": digest})  # fmt: skip
     found = exported(OneRun("run_a"), signer)
-    assert found.artifacts == [{"kind": "policy_bundle", "digest": bundle}]
+    assert found.artifacts == [
+        {"kind": "decision_input", "digest": digest, "bytes": base64.b64encode(body).decode()},
+        {"kind": "policy_bundle", "digest": bundle},
+    ]
 
 
 def test_a_header_that_is_none_is_exported_as_it_lies(

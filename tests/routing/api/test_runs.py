@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from datetime import timedelta
-from io import BytesIO
-from typing import Any
 from urllib.parse import quote
 
 import pytest
-from asgiref.sync import async_to_sync
-from django.core.handlers.asgi import ASGIRequest
 from django.db import transaction
 
 from kernel import clock
 from kernel.refs import Ref
 from ledger.record import record
 from ledger.verbs import Verb
-from routing.api.runs import Export
 from routing.models import UsageDay, UsageTotal
-from tests.factories import Cast, actor, client_of, make_agent, make_call, make_cast, make_run
+from tests.factories import Cast, client_of, make_agent, make_call, make_cast, make_run
 
 pytestmark = pytest.mark.django_db
 
@@ -142,30 +136,6 @@ def test_a_label_with_slashes_finds_its_run(cast, label):
     client = client_of(cast.alice)
     assert client.get(address).json()["id"] == made.run_id
     assert client.get(f"{address}/entries").json()["results"] == []
-
-
-def test_a_run_is_exported_line_by_line(cast, run):
-    answer = client_of(cast.alice).get(f"/api/v1/runs/{run.run_id}/export")
-    assert answer["Content-Type"] == "application/jsonl"
-    assert run.run_id in answer["Content-Disposition"]
-    lines = b"".join(answer).splitlines()
-    assert len(lines) == 4
-    assert json.loads(lines[-1])["end"]["entries"] == 2
-
-
-def test_the_web_server_streams_the_same_export(cast, run):
-    whole = b"".join(client_of(cast.alice).get(f"/api/v1/runs/{run.run_id}/export"))
-    request = ASGIRequest({"type": "http", "method": "GET", "path": "/", "headers": []}, BytesIO())
-    setattr(request, "actor", actor(cast.alice))  # noqa: B010  what authentication does
-    answer: Any = Export.as_view(authentication_classes=[], permission_classes=[])(
-        request, run=run.run_id
-    )
-
-    async def read() -> bytes:
-        return b"".join([line async for line in answer])
-
-    # The first line says when it was exported.
-    assert async_to_sync(read)().splitlines()[1:] == whole.splitlines()[1:]
 
 
 def test_calls_are_filtered(cast, run, agent):

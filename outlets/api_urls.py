@@ -1,0 +1,7 @@
+"""The REST addresses of the outlets, under /api/v1/."""
+
+from __future__ import annotations
+
+from outlets.api import exports
+
+urlpatterns = [*exports.urlpatterns]

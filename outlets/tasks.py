@@ -1,0 +1,20 @@
+"""Sweeps of the outlets; the beat rings them, and each may run twice at once."""
+
+from __future__ import annotations
+
+from celery import shared_task
+
+from outlets.actions import making
+from registry.actors import Actor
+
+
+@shared_task(name="outlets.make_exports", ignore_result=True)  # type: ignore[untyped-decorator]
+def make_exports() -> None:
+    """Go on with exports that wait."""
+    making.make_exports(actor=Actor.system("exports"))
+
+
+@shared_task(name="outlets.expire_exports", ignore_result=True)  # type: ignore[untyped-decorator]
+def expire_exports() -> None:
+    """Remove the files of exports whose time is over."""
+    making.expire_exports(actor=Actor.system("exports"))
