@@ -12,7 +12,7 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 # Commands that change the schema or read past the application's grants.
-OWNER_COMMANDS: Final = frozenset({"prepare", "migrate", "sqlflush", "flush", "test"})
+OWNER_COMMANDS: Final = frozenset({"prepare", "migrate", "sqlflush", "flush", "test", "epoch"})
 
 
 def database_from(address: str, *, pool: int = 0, statement_timeout_ms: int = 0) -> dict[str, Any]:

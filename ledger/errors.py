@@ -1,8 +1,8 @@
 """What the ledger refuses, as facts.
 
 NotFound      EntryNotFound · EpochNotFound · TileNotFound · PayloadAbsent · PayloadShredded
-Conflict      EvidenceAltered · MonthKept
-Invalid       ReasonMissing · AgeTooShort
+Conflict      EvidenceAltered · MonthKept · NoEpochToLeave
+Invalid       ReasonMissing · AgeTooShort · EpochNeedsReason
 Unavailable   PayloadsClosed · LedgerUnreadable · ShredJournalUnusable
               JournalDown (LedgerSuspended; JournalFull, NotRecordable of `ledger.journal`)
 """
@@ -108,3 +108,17 @@ class MonthKept(Conflict):
 
     code = "ledger.month_kept"
     title = "The payloads of this month are kept"
+
+
+class NoEpochToLeave(Conflict):
+    """Raised when nothing calls for a further epoch, or there is not even a first."""
+
+    code = "ledger.no_epoch_to_leave"
+    title = "Nothing calls for a further epoch"
+
+
+class EpochNeedsReason(Invalid):
+    """Raised when an epoch is opened and nobody says why; an auditor will ask."""
+
+    code = "ledger.epoch_needs_reason"
+    title = "Say why the log is left, in one line"

@@ -110,5 +110,6 @@ class Verb(StrEnum):
     ERASURE_REQUESTED = "erasure.requested"
     ERASURE_COMPLETED = "erasure.completed"
     ERASURE_ENDED = "erasure.ended"
+    EPOCH_OPENED = "epoch.opened"
     DEMO_LOADED = "demo.loaded"
     DEMO_REMOVED = "demo.removed"

@@ -46,6 +46,11 @@ class SigningKey:
         """Wrap a key."""
         return cls(private.public_key().public_bytes_raw(), private)
 
+    @property
+    def spelt(self) -> str:
+        """Return the public half in base64, as ``.pub`` files and witnesses have it."""
+        return base64.b64encode(self.public).decode()
+
     def vkey(self, origin: str) -> VerifierKey:
         """Return the public key under the name of a log."""
         return VerifierKey(origin, ED25519, self.public)
@@ -68,6 +73,15 @@ def ensure_signing_key(directory: Path, name: str = NAME) -> bool:
     if not half.exists() or half.read_text(encoding="ascii").strip() != public:
         _write(half, public, 0o444)
     return is_new
+
+
+def install_key(directory: Path, made: str, *, kept_as: str, name: str = NAME) -> None:
+    """Put a key that was made beside the log's in its place, and keep the one that it follows."""
+    if (directory / f"{name}.key").exists():
+        (directory / f"{name}.key").replace(directory / f"{kept_as}.key")
+        (directory / f"{name}.pub").replace(directory / f"{kept_as}.pub")
+    (directory / f"{made}.key").replace(directory / f"{name}.key")
+    (directory / f"{made}.pub").replace(directory / f"{name}.pub")
 
 
 def _write(file: Path, text: str, mode: int) -> None:

@@ -49,7 +49,7 @@ class Command(BaseCommand):
             ("admin token", first_steps.bootstrap_token),
         ):
             self._run(title, step)
-            if step is _compare and self._is_suspended():
+            if step is _destroy_again and self._is_suspended():
                 return
         if path := first_steps.first_sign_in():
             # On its own line, for whoever reads our output: the supervisor, or a person.
