@@ -25,6 +25,7 @@ import structlog
 from credentials.broker import SecretOpener
 from kernel.keys import PepperRing
 from kernel.sealing import RingFile
+from ledger.awaiting import AwaitedReceipts
 from ledger.datakeys import DataKeySource
 from ledger.holds import Book
 from ledger.journal import Journal
@@ -148,6 +149,7 @@ class GatewayProcess:
         self._speeds = Speeds()
         self._shadows = ShadowRunner(told=metrics.note_shadow)
         self._stored = StoredResponseIndex(settings.database_url)
+        self._receipts = AwaitedReceipts(settings.database_url)
         self._reported = ReportedSteps(settings.database_url)
         self._judge: Judge | RemoteJudge | None = None
         self._decider: Decider | None = None
@@ -217,6 +219,7 @@ class GatewayProcess:
             speeds=self._speeds,
             shadows=self._shadows,
             stored=self._stored,
+            receipts=self._receipts,
             tag_of=SubjectTags(self._settings.keys_dir).tag,
             relays=Relays(
                 screens=(ToolScreen(self._decider), screen),
@@ -259,6 +262,7 @@ class GatewayProcess:
             await self._door.close()
         await self._snapshots.close()
         await self._stored.close()
+        await self._receipts.close()
         await self._reported.close()
         if self._upstream is not None:
             await self._upstream.close()

@@ -19,6 +19,7 @@ from kernel.errors import DomainError, NotFound
 from ledger.entries import Fact
 from ledger.holds import NoRoom
 from routing.gateway.candidates import Candidates
+from routing.gateway.demanded import awaited
 from routing.gateway.dialects import wire_code
 from routing.gateway.errand import Chosen, Errand, Means, Ready, Trace, reserved_for
 from routing.gateway.errors import (
@@ -159,9 +160,7 @@ class Attempts:
             if ready.chosen.route.shadow is not None and attempt.number == 1:
                 means.shadows.offer(means, errand, ready.chosen, attempt)
             open_call.watch_with(partial(_watch, errand.receive, open_call))
-            exchange = errand.exchange(
-                ready, attempt, open_call, self._patience(ready), self.goes_on_after
-            )
+            exchange = self._exchange(ready, attempt, open_call)
             outcome = await exchange.carry_out(ready.outgoing, means.upstream, means.recorder)
             trace.outcome, failure = outcome, exchange.failure
             trace.vendor_seconds += outcome.vendor_seconds
@@ -172,6 +171,15 @@ class Attempts:
             else:
                 means.breakers.let_go(target.breaker)  # it never left
         return exchange
+
+    def _exchange(self, ready: Ready, attempt: Attempt, open_call: OpenCall) -> Exchange:
+        made = self._errand.exchange(
+            ready, attempt, open_call, self._patience(ready), self.goes_on_after
+        )
+        made.before_sending = awaited(
+            self._means.receipts, ready.decision, attempt.entry_id, made.mark
+        )
+        return made
 
     def _open(self, ready: Ready) -> OpenCall:
         return self._means.open_calls.add(

@@ -22,7 +22,7 @@ from routing.gateway.decide import Decider
 from routing.gateway.exchange import Exchange
 from routing.gateway.failure import Failure
 from routing.gateway.open_calls import OpenCall, OpenCalls, Patience
-from routing.gateway.ports import Headers, Outgoing, Upstream
+from routing.gateway.ports import Headers, Outgoing, Receipts, Upstream
 from routing.gateway.recording.attempt import Attempt, Outcome, Subject
 from routing.gateway.recording.recorder import Recorder
 from routing.gateway.relay import Passage
@@ -160,6 +160,8 @@ class Means(Protocol):
     def upstream(self) -> Upstream: ...
     @property
     def open_calls(self) -> OpenCalls: ...
+    @property
+    def receipts(self) -> Receipts: ...
     @property
     def breakers(self) -> Breakers: ...
     @property

@@ -14,7 +14,8 @@
     ├── MethodNotTaken   405
     ├── Throttled        429  LimitReached
     ├── InternalFault    500
-    ├── Unavailable      503  NotGoverned, Undecided, RouteUnserved, VendorNotReady, ShuttingDown
+    ├── Unavailable      503  NotGoverned, Undecided, RouteUnserved, VendorNotReady,
+    │                         ReceiptNotReached, ShuttingDown
     └── VendorFault      502  VendorUnreachable, VendorCut, VendorGarbage, VendorRedirected,
                          504  VendorSlow
 
@@ -270,6 +271,13 @@ class NotGoverned(Unavailable):
 
     code = "routing.not_governed"
     title = "Calls cannot be governed right now, so none are made. Try again shortly."
+
+
+class ReceiptNotReached(Unavailable):
+    """Raised when the record of a call does not come as far as policy demands: it never left."""
+
+    code = "routing.receipt_not_reached"
+    title = "The record of this call did not come far enough in time"
 
 
 class Undecided(Unavailable):

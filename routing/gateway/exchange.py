@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 import structlog
@@ -22,6 +22,7 @@ from ledger.entries import Fact
 from routing.gateway.body import CallBody
 from routing.gateway.errors import (
     InternalFault,
+    ReceiptNotReached,
     ShuttingDown,
     VendorCut,
     VendorFault,
@@ -90,6 +91,7 @@ class Exchange:
         self._goes_on_after = goes_on_after
         self._came = Progress()
         self._error: DomainError | None = None
+        self.before_sending: Callable[[], Awaitable[None]] | None = None
         self.failure: Failure | None = None
         self.gave_way = False
         self._head: Headers = []
@@ -141,6 +143,10 @@ class Exchange:
         headers = self._reply.headers if self._reply is not None else []
         return failure_of(error, self._came.http_status, self._came.report.error_code, headers)
 
+    def mark(self, name: bytes, value: bytes) -> None:
+        """Add a header of ours to an answer that has not begun."""
+        self._marks.append((name, value))
+
     # --- forward
 
     async def _forward(
@@ -168,7 +174,7 @@ class Exchange:
         match error:
             case VendorSlow() | VendorCut():
                 return "incomplete" if self._came.http_status else "error"
-            case VendorFault():
+            case VendorFault() | ReceiptNotReached():
                 return "error"
             case _ if self._came.was_withheld:
                 return "error"
@@ -177,6 +183,8 @@ class Exchange:
 
     async def _exchange(self, outgoing: Outgoing, upstream: Upstream) -> None:
         came = self._came
+        if self.before_sending is not None:
+            await self.before_sending()
         self._open_call.expect(self._patience.first_byte, VendorSlow())
         came.was_sent = True
         self._secret = secret_in(outgoing.headers)

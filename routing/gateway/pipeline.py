@@ -31,6 +31,7 @@ from routing.gateway.choice import Speeds, rule_for
 from routing.gateway.decide import Decider
 from routing.gateway.delegation.acting import acting_in, says_for_whom
 from routing.gateway.delegation.token import DelegationKeys
+from routing.gateway.demanded import NO_RECEIPTS
 from routing.gateway.eligible import eligible_targets
 from routing.gateway.errand import Chosen, Ready, Shadows, Trace
 from routing.gateway.errors import (
@@ -53,6 +54,7 @@ from routing.gateway.passages import marks, noting_headers
 from routing.gateway.ports import (
     Headers,
     Outgoing,
+    Receipts,
     Snapshots,
     StoredResponse,
     StoredResponses,
@@ -105,6 +107,7 @@ class Pipeline:
     shadows: Shadows
     stored: StoredResponses
     relays: Relays = STRAIGHT
+    receipts: Receipts = NO_RECEIPTS
     tag_of: Callable[[str], str] = no_tags  # what stands for a data subject's id
 
     async def carry(

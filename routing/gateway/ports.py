@@ -17,6 +17,7 @@ from ledger.datakeys import DataKeyRow
 from ledger.entries import DataKeyInUse, Fields
 from ledger.holds import Levels, Move
 from ledger.journal import Row
+from ledger.levels import Level
 from policy.decision import Decision
 from routing.gateway.snapshot import Snapshot
 
@@ -80,6 +81,13 @@ class Ledger(Protocol):
         is_first: bool = False,
         moves: Sequence[Move] = (),
     ) -> None: ...
+
+
+class Receipts(Protocol):
+    """How far entries have come on their way into the tree."""
+
+    async def reached(self, entry_id: str, level: Level, seconds: float) -> bool:
+        """Return True once a durable entry has reached a level; False when the time is over."""
 
 
 class DataKeys(Protocol):

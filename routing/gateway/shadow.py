@@ -20,6 +20,7 @@ import structlog
 from kernel.errors import DomainError
 from ledger.entries import Fact
 from ledger.holds import NoRoom
+from routing.gateway.demanded import awaited
 from routing.gateway.errand import Chosen, Errand, Means, Ready, reserved_for
 from routing.gateway.errors import VendorNotReady
 from routing.gateway.failure import Failure
@@ -125,6 +126,7 @@ async def _carry_out(
             raise open_call.cause  # stopped, or taken back: a shadow least of all goes there
         await means.recorder.intend(attempt, errand.raw)
         exchange = errand.exchange(ready, attempt, open_call, means.open_calls.patience, _never)
+        exchange.before_sending = awaited(means.receipts, decision, attempt.entry_id, exchange.mark)
         outcome = await exchange.carry_out(outgoing, means.upstream, means.recorder)
         failure = exchange.failure
     finally:
