@@ -216,7 +216,10 @@ def _observed(step: Step, known: Known) -> Call | None:
     """Return the call of ours that a step is a report of."""
     if step.type != "model":
         return None
-    for name in (step.response_id, *step.callers):
-        if name and (found := known.calls.get(name)):
-            return found
-    return None
+    # Of several calls under one span the last is the one that was not tried again; the id of
+    # the answer tells it, where the agent says one.
+    around = [known.calls[caller] for caller in step.callers if caller in known.calls]
+    answered = known.calls.get(step.response_id)
+    if answered is not None and (not around or answered in around):
+        return answered
+    return around[-1] if around else None

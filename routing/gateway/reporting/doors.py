@@ -171,7 +171,7 @@ class _Batch:
             if step is None:
                 continue
             inner = self._children.get(f"{span.trace_id}-{span.span_id}", [])
-            step.callers = (*inner, f"{span.trace_id}-{span.span_id}")
+            step.callers = (f"{span.trace_id}-{span.span_id}", *inner)
             if step.label:
                 self._sessions.setdefault(step.trace_id, step.label)
             steps.append(step)

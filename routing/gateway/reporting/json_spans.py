@@ -212,7 +212,10 @@ def _number(said: Any) -> int:
 
 def _double(said: Any) -> float | str | None:
     if isinstance(said, int | float) and not isinstance(said, bool):
-        return float(said) if abs(said) < 1e308 else str(said)[:40]
+        try:
+            return float(said)
+        except OverflowError:
+            return None
     return said if said in {"NaN", "Infinity", "-Infinity"} else None
 
 
