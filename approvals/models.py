@@ -18,6 +18,8 @@ class Review(models.Model):
         VERSION = "version"
         PROMOTION = "promotion"
         STOP_LIFT = "stop_lift", "Lifting a stop"
+        HOLD_END = "hold_end", "Ending a legal hold"
+        ERASURE = "erasure", "Erasing payloads"
 
     class State(models.TextChoices):
         OPEN = "open"

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import logging
+
 from celery import shared_task
 
+from ledger.retention import months
 from registry.actors import Actor
 from routing.actions import budget_notices, lost_calls, run_sums, usage
+from routing.keeping import deciding, erasing
+
+logger = logging.getLogger("unsprawl.retention")
 
 
 @shared_task(name="routing.count_usage", ignore_result=True)  # type: ignore[untyped-decorator]
@@ -31,3 +37,17 @@ def notice_budgets() -> None:
     """Tell people which budgets come near their caps, and drop minutes long past."""
     budget_notices.notice_budgets(actor=Actor.system("budget-notices"))
     budget_notices.drop_old_minutes(actor=Actor.system("budget-notices"))
+
+
+@shared_task(name="routing.carry_out_erasures", ignore_result=True)  # type: ignore[untyped-decorator]
+def carry_out_erasures() -> None:
+    """Destroy what people agreed to have destroyed, as far as no hold is in the way."""
+    erasing.carry_out_erasures(actor=Actor.system("erasure"))
+
+
+@shared_task(name="routing.keep_retention", ignore_result=True)  # type: ignore[untyped-decorator]
+def keep_retention() -> None:
+    """Make months ahead, destroy what is old enough, drop what nothing readable is left of."""
+    deciding.keep_retention(actor=Actor.system("retention"))
+    for sentence in months.trouble().sentences:
+        logger.error(sentence)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from routing.models.budget import Budget, BudgetNotice, BudgetWindow
 from routing.models.catalogue import CatalogueLoad, LifecycleRow, Price
 from routing.models.delegation import Delegation, DelegationEnd, RunLink, ToolUse
+from routing.models.erasure import Erasure
 from routing.models.reported import ReportedStep
 from routing.models.route import Route, RouteTarget
 from routing.models.run_summary import RunSummary, RunWord
@@ -32,6 +33,7 @@ __all__ = [
     "CatalogueLoad",
     "Delegation",
     "DelegationEnd",
+    "Erasure",
     "LifecycleRow",
     "LiveGateway",
     "Model",

@@ -24,6 +24,7 @@ from routing.models import (
     BudgetNotice,
     BudgetWindow,
     Delegation,
+    Erasure,
     LifecycleRow,
     ModelUse,
     Price,
@@ -171,6 +172,10 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("routing_stop_lifted_iff_signed", "routing_stop", {"lifted_by": "'person:per_x'"}),
     ("routing_stop_has_reason", "routing_stop", {"subject": "'x'", "reason": "''"}),
     ("routing_stop_fleet_is_all", "routing_stop", {"scope": "'fleet'"}),
+    ("routing_erasure_one_under_way", "routing_erasure", {}),
+    ("routing_erasure_says_why", "routing_erasure", {"subject": "'x'", "reason": "''"}),
+    ("routing_erasure_closed_iff_stamped", "routing_erasure", {"state": "'ended'"}),
+    ("routing_erasure_until_a_moment", "routing_erasure", {"state": "'approved'"}),
     ("routing_runword_once", "routing_runword", {}),
     ("routing_usageday_one_per_key", "routing_usageday", {}),
     ("routing_usagemonth_one_per_agent", "routing_usagemonth", {}),
@@ -219,6 +224,10 @@ def world(db: None) -> None:
     StoredResponse.objects.create(
         response_id="resp_1", agent_id=agent.public_id, vendor_id="ven_x", model="m",
         route="sandbox", intent_id="ent_x", created_at=now,
+    )  # fmt: skip
+    Erasure.objects.create(
+        public_id="ers_1", scope="agent", subject="agt_1", reason="x", requested_by="person:per_x",
+        requested_at=now,
     )  # fmt: skip
     Stop.objects.create(
         public_id=new_id("stp"), scope="agent", subject=agent.public_id, subject_name="a",
