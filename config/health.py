@@ -15,6 +15,7 @@ from ledger.durability import QUERY as DURABILITY
 from ledger.durability import judged
 from ledger.suspended import QUERY as SUSPENSION
 from ledger.suspended import Suspended, require_unsuspended
+from ledger.tree_state import tree_state
 
 _seen_migrated = False
 
@@ -30,6 +31,8 @@ def readyz(request: HttpRequest) -> JsonResponse:
     said = {"status": "not ready", "missing": missing} if missing else {"status": "ready"}
     if not missing and _is_suspended():
         said["ledger"] = "suspended"  # the portal is readable all the same, and says what to do
+    if not missing:
+        said |= tree_state().degraded  # recording goes on; what demands a receipt waits
     return JsonResponse(said, status=503 if missing else 200, headers={"Cache-Control": "no-store"})
 
 

@@ -16,6 +16,7 @@ from django.views.decorators.http import require_GET
 from fleet.queries.attention import Concern
 from fleet.queries.home import PERIODS, Home, home_for
 from fleet.queries.inventory import Figures, figures_of
+from fleet.queries.record import record_notices
 from fleet.queries.retiring import Retiring
 from fleet.queries.trends import Change, Trend, dearest_teams, never_called, team_days, trend_for
 from fleet.templatetags.calendars import tone_of
@@ -54,6 +55,7 @@ def home(request: HttpRequest, actor: Actor) -> HttpResponse:
     context = {
         "home": shown,
         "owned": _owned(actor),
+        "record": record_notices(actor),
         "stops": list(in_force()[:SHOWN_STOPS]),
         "nearing": [(each, words(each.budget)) for each in nearing_for(actor)],
         "concerns": _concerns([*shown.concerns, never_called(actor)]),

@@ -82,12 +82,15 @@ def open_first_epoch(
         hold_epochs(connection)
         if newest_epoch(connection) is not None:
             return False
-        _refuse_foreign_rows(connection)
         connection.execute(
             "INSERT INTO ledger_epoch (number, origin, public_key, system_identifier,"
             " first_entry, opened_at, reason) VALUES (1, %s, %s,"
-            " (SELECT system_identifier FROM pg_control_system()), 1, now(), '')",
-            [origin_of(host, log_id or new_id("log"), 1), key.public],
+            " (SELECT system_identifier FROM pg_control_system()), %s, now(), '')",
+            [
+                origin_of(host, log_id or new_id("log"), 1),
+                key.public,
+                _first_by_commit(connection),
+            ],
         )
     return True
 
@@ -103,15 +106,25 @@ def suspend(connection: psycopg.Connection[Any], epoch: int, found: str) -> None
         )
 
 
-def _refuse_foreign_rows(connection: psycopg.Connection[Any]) -> None:
-    """Refuse rows of another cluster: their transaction ids say nothing about order here."""
+def _first_by_commit(connection: psycopg.Connection[Any]) -> int:
+    """Return from which entry on the order of commits can be told, which is the first as a rule.
+
+    Rows that were loaded from another cluster carry its transaction ids, which say nothing
+    about order here: they come by id, with every writer kept out while the line is drawn.
+    """
     row = connection.execute(
         "SELECT EXISTS (SELECT FROM ledger_entry"
         " WHERE xid >= pg_snapshot_xmax(pg_current_snapshot())"
         " AND xid <> coalesce(pg_current_xact_id_if_assigned(), '0'::xid8))"
     ).fetchone()
-    if row == (True,):
+    if row != (True,):
+        return 1
+    try:
+        connection.execute("LOCK TABLE ledger_entry IN SHARE ROW EXCLUSIVE MODE")
+    except psycopg.errors.InsufficientPrivilege:
         raise CannotSequence(
-            "the database was loaded from another one: its transaction ids lie in this one's"
-            " future. Open an epoch by hand: manage.py open_epoch"
-        )
+            "the entries were loaded from another database cluster, and the log begins only now."
+            " Start the sequencer once with DATABASE_SEQUENCER_URL of the owner's role"
+        ) from None
+    last = connection.execute("SELECT max(id) FROM ledger_entry").fetchone()
+    return 1 + (last[0] if last is not None else 0)

@@ -16,7 +16,7 @@ def test_ready_means_reachable_and_migrated(client: Client) -> None:
     answer = client.get("/readyz")
 
     assert answer.status_code == 200
-    assert answer.json() == {"status": "ready"}
+    assert answer.json() == {"status": "ready", "sequencer": "stopped"}
 
 
 @pytest.mark.django_db

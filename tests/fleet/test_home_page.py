@@ -9,6 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from kernel import clock
+from ledger.models import SequencerReport, Suspension
 from routing.models import UsageDay, UsageMonth, UsageTotal
 from tests.factories import (
     Cast,
@@ -19,6 +20,7 @@ from tests.factories import (
     make_person,
     make_route,
 )
+from tests.ledger.sequenced import sequence_now
 
 pytestmark = pytest.mark.django_db
 
@@ -157,3 +159,31 @@ def test_the_number_of_queries_does_not_grow(cast, who):
         browser.get("/")
     assert len(many) == len(few)
     assert len(many) <= 40
+
+
+def test_those_who_govern_are_told_that_nothing_is_sequenced_and_others_are_not(cast):
+    text = "No sequencer is active"
+    browser = browser_of(cast.ann)
+    assert text in browser.get("/").content.decode()
+    browser = browser_of(cast.alice)
+    assert text not in browser.get("/").content.decode()
+
+
+def test_why_the_sequencer_halted_is_on_the_home_page(cast):
+    SequencerReport.objects.create(
+        about="sequencer", state="halted", found="the tree was altered", reported_at=clock.now()
+    )
+    browser = browser_of(cast.sam)
+    page = browser.get("/").content.decode()
+    assert "The sequencer has halted" in page
+    assert "The tree was altered." in page
+
+
+def test_a_suspended_ledger_is_said_first(cast):
+    sequence_now()
+    Suspension.objects.create(epoch_id=1, found="a witness saw more", suspended_at=clock.now())
+    browser = browser_of(cast.pat)
+    page = browser.get("/").content.decode()
+    assert "The ledger is suspended" in page
+    assert "A witness saw more." in page
+    assert "No sequencer is active" not in page

@@ -183,3 +183,14 @@ def test_the_tree_commits_to_the_header_and_not_to_a_column_beside_it(tamperer):
     tamperer.execute("UPDATE ledger_entry SET leaf_hash = sha256('x')")
     sequence_now()
     assert bytes(Checkpoint.objects.get().root) == root_of(leaves)
+
+
+def test_entries_loaded_from_another_cluster_come_first_and_by_id(tamperer):
+    fill(3)
+    tamperer.execute("UPDATE ledger_entry SET xid = (1000000000000 - id)::text::xid8")
+    leaves = fill(0)
+    sequence_now()
+    assert Epoch.objects.get().first_entry > 1
+    leaves = fill(2)
+    sequence_now()
+    assert bytes(Checkpoint.objects.latest("size").root) == root_of(leaves)
