@@ -17,6 +17,7 @@ from ledger.entries import GENESIS, PayloadDigest, leaf_hash
 from ledger.headers import Header, HeaderInvalid, read_header
 
 FINDINGS_KEPT: Final = 100
+MISFITS: Final = "its prev is not the leaf hash of the entry before it"
 
 
 class StoredEntry(NamedTuple):
@@ -111,7 +112,7 @@ class _Chain:
             place = "begins" if begins else f"goes on after seq {expected - 1}"
             return f"its chain {place} with seq {row.seq}: entries before it are missing"
         if row.prev_hash != before:
-            return "its prev is not the leaf hash of the entry before it"
+            return MISFITS
         return ""
 
 

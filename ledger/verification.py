@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from django.db import Error, OperationalError, connection, transaction
 
 from ledger.checking import Checker, Finding, StoredEntry, StoredPayload, Verdict
@@ -67,26 +68,32 @@ def verify_stream(stream: str) -> Verdict:
 
 def _verify(stream: str | None, progress: Progress) -> Verdict:
     checker = Checker()
+    with reading(lambda: checker.entries):
+        for batch in _batches(stream):
+            _check(checker, batch)
+            progress(checker.entries)
+        for finding in _beyond_the_entries(stream):
+            checker.note(finding)
+    return checker.verdict()
+
+
+@contextmanager
+def reading(reached: Callable[[], int]) -> Iterator[None]:
+    """Read one snapshot; what ends it early says how far it came. Raises: LedgerUnreadable."""
     try:
         with _snapshot():
-            for batch in _batches(stream):
-                _check(checker, batch)
-                progress(checker.entries)
-            for finding in _beyond_the_entries(stream):
-                checker.note(finding)
+            yield
     except OperationalError as error:
         raise LedgerUnreadable(
-            f"The database does not answer (after {checker.entries} entries). "
+            f"The database does not answer (after {reached()} entries). "
             "Start the service with `make run`, or set DATABASE_URL.",
-            entries=checker.entries,
+            entries=reached(),
         ) from error
-    except Error as error:
+    except (Error, psycopg.Error) as error:
         raise LedgerUnreadable(
-            f"The ledger could not be read after {checker.entries} entries "
-            f"({type(error).__name__}).",
-            entries=checker.entries,
+            f"The ledger could not be read after {reached()} entries ({type(error).__name__}).",
+            entries=reached(),
         ) from error
-    return checker.verdict()
 
 
 def _batches(stream: str | None) -> Iterator[list[StoredEntry]]:

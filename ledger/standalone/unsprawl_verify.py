@@ -119,12 +119,16 @@ def read_canonical(raw: bytes) -> Any:
 
 
 def _unbase64(text: Any, what: str, length: int | None = None) -> bytes:
+    spelt = text if isinstance(text, bytes) else str(text).encode("utf-8", "replace")
     try:
-        raw = binascii.a2b_base64(text)
-    except (TypeError, ValueError):
+        raw = binascii.a2b_base64(spelt)
+    except ValueError:
         raise Malformed(f"{what} is not base64") from None
-    spelt = text if isinstance(text, bytes) else text.encode()
-    if binascii.b2a_base64(raw, newline=False) != spelt:
+    # What is no base64 was passed over, so that the length tells; so do the last bits.
+    rest = len(raw) % 3
+    if len(raw) // 3 * 4 + (4 if rest else 0) != len(spelt) or (
+        rest and binascii.b2a_base64(raw[-rest:], newline=False) != spelt[-4:]
+    ):
         raise Malformed(f"{what} is not base64 in its one spelling")
     if length is not None and len(raw) != length:
         raise Malformed(f"{what} has {len(raw)} bytes, not {length}")
@@ -549,10 +553,10 @@ def _check_rest(header: dict[str, Any]) -> None:
     types = set(map(type, facts.values()))
     if not types <= _PLAIN:
         _check_lists(facts, types)
-    if int in types and not all(
-        -LARGEST <= value <= LARGEST for value in facts.values() if type(value) is int
-    ):
-        raise Malformed("a fact is a number out of range")
+    if int in types:
+        for value in facts.values():
+            if type(value) is int and not -LARGEST <= value <= LARGEST:
+                raise Malformed("a fact is a number out of range")
     if "payload" in header:
         _check_payload(header["payload"])
 
@@ -576,28 +580,41 @@ def _check_payload(payload: dict[str, Any]) -> None:
         raise Malformed("its header's payload has a size that is none")
 
 
+def _is_sorted(header: dict[str, Any]) -> bool:
+    """Say whether the names within are in order; those of the header itself were looked at."""
+    facts = list(header["facts"])
+    if facts != sorted(facts):
+        return False
+    payload = header.get("payload")
+    return payload is None or list(payload) == list(_PAYLOAD)
+
+
 def read_headers(raws: Sequence[bytes]) -> list[dict[str, Any]] | None:
     """Read many headers at once; None when one of them needs the careful way.
 
     They are read as one array with a newline between two: no header has a newline, and none
     holds an object within an array, so that a border between two cannot be anything else.
     """
-    if any(raw[:2] != b'{"' or raw[-1:] != b"}" or len(raw) > 65535 for raw in raws):
-        return None
     joined = b",\n".join(raws)
-    if joined.count(b"\n") != len(raws) - 1:
+    if joined.count(b"\n") != len(raws) - 1 or any(
+        raw[:2] != b'{"' or raw[-1:] != b"}" or len(raw) > 65535 for raw in raws
+    ):
         return None
     try:
         text = joined.decode("utf-8")
         headers = _BULK.decode(f"[{text}]")
-        if len(headers) != len(raws) or _SPELL(headers) != f"[{text}]".replace("\n", ""):
+        if len(headers) != len(raws) or _SPELL_AS_IS(headers) != f"[{text}]".replace("\n", ""):
             return None
         for header in headers:
             check_header(header)
     except (Malformed, ValueError, RecursionError, TypeError):
         return None
-    if not text.isascii() and not all("".join(header["facts"]).isascii() for header in headers):
-        return None  # names beyond ASCII have an order of their own
+    is_plain = text.isascii()  # names beyond ASCII have an order of their own
+    if not all(
+        _is_sorted(header) and (is_plain or "".join(header["facts"]).isascii())
+        for header in headers
+    ):
+        return None
     return list(headers)
 
 
@@ -788,9 +805,21 @@ class BlockCheck:
         block, last = self.block, self.block.last
         if last is None:
             block.first = place
-        else:
+        elif not self._is_next(last, place):
             block.found.extend(out_of_order(last, place, self.layout.ranges, self._number))
         block.last = place
+
+    def _is_next(self, last: Place, place: Place) -> bool:
+        if self.layout.ranges is None:
+            return (
+                last.stream == place.stream and last.writer == place.writer and last.seq < place.seq
+            )
+        return (
+            place.index is not None
+            and last.index is not None
+            and place.epoch == last.epoch
+            and place.index == last.index + 1
+        )
 
     def _in_tree(self, place: Place, leaf: bytes) -> bool:
         epoch, index = place.epoch, place.index
@@ -1345,8 +1374,7 @@ class Verification:
         end = self._read_tail(file, start)
         self._read_checkpoints(file)
         hashing = Hashing(self.path, self.tail)
-        hashing.start()
-        self._entries(file, start, end)
+        self._entries(file, start, end, hashing)
         hashing.join()
         self._finish(hashing)
         self.report.seconds = time.monotonic() - started
@@ -1523,10 +1551,10 @@ class Verification:
         }
         return Layout(self.path, self.scope.ranges, self.trees, bounds, self.witnessed, opened)
 
-    def _entries(self, file: BinaryIO, start: int, end: int) -> None:
+    def _entries(self, file: BinaryIO, start: int, end: int, hashing: Hashing) -> None:
         layout = self._layout()
         merge = Merge(self, 2 + len(self.epochs))
-        for result in self._results(layout, file, start, end):
+        for result in self._results(layout, file, start, end, hashing):
             if isinstance(result, Block):
                 merge.add(result)
                 self.progress(merge.entries)
@@ -1538,19 +1566,24 @@ class Verification:
                     self.findings.add(f"tile/{level}/{at}: {what}", place, until=first + width)
         merge.end()
 
-    def _results(self, layout: Layout, file: BinaryIO, start: int, end: int) -> Iterator[Any]:
-        tasks = self._tasks(file, start, end)
-        if self.processes < 2 or end - start < ALONE_BELOW:
+    def _results(
+        self, layout: Layout, file: BinaryIO, start: int, end: int, hashing: Hashing
+    ) -> Iterator[Any]:
+        tasks = self._tasks(start, end)
+        context = _context() if self.processes > 1 and end - start >= ALONE_BELOW else None
+        if context is None:
+            hashing.start()
             _begin_worker(layout)
             try:
                 yield from map(_check_part, tasks)
             finally:
                 _file.close()
             return
-        with _context().Pool(self.processes, _begin_worker, (layout,)) as pool:
+        with context.Pool(self.processes, _begin_worker, (layout,)) as pool:
+            hashing.start()
             yield from pool.imap(_check_part, tasks)
 
-    def _tasks(self, file: BinaryIO, start: int, end: int) -> Iterator[tuple[str, Any]]:
+    def _tasks(self, start: int, end: int) -> Iterator[tuple[str, Any]]:
         for number, tree in self.trees.items():
             names = sorted(tree.tiles)
             for at in range(0, len(names), WIDTH):
@@ -1916,10 +1949,11 @@ def _end_of_entries(file: BinaryIO, start: int) -> int:
 
 
 def _context() -> Any:
-    # A fork is the fastest start, and safe only where nothing else runs in this process.
+    """Return how to start further processes; None where this process goes on alone."""
     methods = multiprocessing.get_all_start_methods()
-    wanted = "fork" if "fork" in methods and threading.active_count() == 1 else "spawn"
-    return multiprocessing.get_context(wanted)
+    if "fork" in methods:  # the fastest start, and safe only where nothing else runs in here
+        return multiprocessing.get_context("fork") if threading.active_count() == 1 else None
+    return multiprocessing.get_context("spawn") if __name__ == "__main__" else None
 
 
 def verify(
@@ -2029,21 +2063,23 @@ def say(report: Report, write: Callable[[str], Any]) -> None:
         write("The export holds.\n")
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(
+    arguments: Sequence[str] | None = None, write: Callable[[str], Any] = sys.stdout.write
+) -> int:
     """Run the command; return its exit code."""
     asked = _arguments().parse_args(arguments)
     try:
         trust = _trust(asked)
     except (Malformed, OSError) as error:
-        sys.stderr.write(f"{error}\n")
+        write(f"INCOMPLETE: {error}\n")
         return INCOMPLETE
     report = verify(asked.export, trust, processes=asked.processes, progress=_progress)
     if sys.stderr.isatty():
         sys.stderr.write("\r")
     if asked.json:
-        sys.stdout.write(json.dumps(report.document()) + "\n")
+        write(json.dumps(report.document()) + "\n")
     else:
-        say(report, sys.stdout.write)
+        say(report, write)
     return report.code
 
 
