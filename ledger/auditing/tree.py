@@ -170,7 +170,7 @@ class TreeAudit:
             self._earliest = self._bounds.pop(0)[1] - timedelta(seconds=LATE_SECONDS)
         if self._bounds and at > self._bounds[0][1] + timedelta(seconds=EARLY_SECONDS):
             self._note("it says a time after the one at which a witness saw it", row)
-        opened = self._epoch.opened_at + timedelta(seconds=EARLY_SECONDS)
+        opened = self._epoch.opened_at  # what lay there before came first, however old
         if at < self._earliest and (at >= opened or self._is_backlog_over):
             self._note("it says a time long before its place in the tree", row)
         self._is_backlog_over = self._is_backlog_over or at > opened
@@ -208,19 +208,31 @@ class TreeAudit:
         seen.checkpoints += 1
         if self._is_broken:
             return
-        wrong = checkpoint.wrong
-        if not wrong and size == self._frontier.size and checkpoint.root != self._frontier.root():
-            wrong = f"the tree does not lead to the root of the checkpoint at {size}"
-        if wrong:
-            self._stretch(wrong, seen.proven, max(size, seen.proven + 1))
-            return
-        if not checkpoint.is_signed:
+        if size == self._frontier.size and checkpoint.root != self._frontier.root():
+            if not self._has_left:  # once the root is another, so is every later one
+                wrong = f"the tree does not lead to the root of the checkpoint at {size}"
+                self._stretch(wrong, seen.proven, max(size, seen.proven + 1))
+            self._has_left = True
+        elif checkpoint.wrong:
+            self._unbelieved = self._unbelieved or (seen.proven, checkpoint.wrong)
+        elif not checkpoint.is_signed:
             seen.unsigned += 1
-            return
-        seen.proven = size
-        if checkpoint.cosigned:
-            seen.witnessed = size
-            seen.witnesses = tuple(sorted({*seen.witnesses, *checkpoint.cosigned}))
+        else:
+            self._say_unbelieved(size)
+            seen.proven = size
+            if checkpoint.cosigned:
+                seen.witnessed = size
+                seen.witnesses = tuple(sorted({*seen.witnesses, *checkpoint.cosigned}))
+
+    def _say_unbelieved(self, until: int) -> None:
+        """A signature that does not hold says nothing of the entries: it is one finding."""
+        if self._unbelieved is not None:
+            start, wrong = self._unbelieved
+            self._stretch(wrong, start, max(until, start + 1))
+            self._unbelieved = None
+
+    _has_left = False
+    _unbelieved: tuple[int, str] | None = None
 
     def _lost(self, checkpoint: Stored) -> None:
         self.seen.checkpoints += 1
@@ -229,6 +241,7 @@ class TreeAudit:
 
     def _end(self) -> None:
         size, number = self.seen.size, self._epoch.number
+        self._say_unbelieved(size)
         newest = self._connection.execute(_CURSOR, [number]).fetchone()
         counted = newest[2] if newest else 0
         if counted < size:

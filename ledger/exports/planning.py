@@ -26,6 +26,19 @@ _NEWEST: Final = """
                 WHERE s.epoch = w.epoch AND s.size = w.size AND NOT s.is_witness))
     FROM ledger_epoch e ORDER BY e.number
 """
+SEEN_AT_MOST: Final = 1_000
+_SEEN: Final = """
+    SELECT size FROM (
+        SELECT size, row_number() OVER (ORDER BY size) AS number, count(*) OVER () AS among
+        FROM (
+            SELECT DISTINCT w.size FROM ledger_checkpointsignature w
+            JOIN ledger_checkpointsignature s
+              ON s.epoch = w.epoch AND s.size = w.size AND NOT s.is_witness
+            WHERE w.epoch = %s AND w.size > %s AND w.size < %s AND w.is_witness
+        ) AS seen
+    ) AS numbered
+    WHERE number %% (among / %s + 1) = 0 ORDER BY size
+"""
 # Checkpoints come in the order of their sizes, so a size is found by halving: no index on time.
 _AT_OR_AFTER: Final = """
     SELECT size, sequenced_at FROM ledger_checkpoint
@@ -45,7 +58,14 @@ def make_plan(
     if isinstance(scope, Period):
         sizes += [(each.epoch, each.end) for each in scope.ranges]
         sizes += [(each.epoch, each.start) for each in scope.ranges if each.start]
+        sizes += [(each.epoch, size) for each in scope.ranges for size in _seen(database, each)]
     return Plan(scope, payloads, at or clock.now(), joined(sizes))
+
+
+def _seen(database: Database, held: Range) -> list[int]:
+    """Sizes within a range at which a witness looked: when an entry was recorded lies between."""
+    named = [held.epoch, held.start, held.end, SEEN_AT_MOST]
+    return [row[0] for row in database.execute(_SEEN, named).fetchall()]
 
 
 def newest(database: Database) -> list[tuple[int, int | None, int | None]]:

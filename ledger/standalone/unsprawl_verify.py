@@ -166,11 +166,6 @@ def _moment(seconds: int) -> str:
     return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
-def _shifted(moment: str, seconds: int) -> str:
-    stamp = datetime.fromisoformat(moment[:-1]).replace(tzinfo=UTC).timestamp()
-    return _moment(int(stamp) + seconds)
-
-
 def _is_moment(text: Any) -> bool:
     try:
         if len(text) != 27 or text[26] != "Z" or text[10] != "T":
@@ -1494,6 +1489,37 @@ class Verification:
 
     def _tree(self, file: BinaryIO, epoch: Epoch) -> None:
         tree, number = self.trees[epoch.number], epoch.number
+        self._widths(number, tree)
+        good = 0
+        contradicted: list[int] = []
+        unbelieved: list[tuple[int, int]] = []
+        for checkpoint in self.checkpoints[number]:
+            size = checkpoint.head.size
+            if not checkpoint.is_signed:
+                unbelieved.append((good, size))
+                continue
+            wrong = self._wrong_with(file, tree, checkpoint)
+            if wrong:
+                contradicted.append(size)
+                self.findings.add(wrong, Place(number, good), until=max(size, good + 1))
+                continue
+            good = size
+            if contradicted:
+                self.report.diverged.append(
+                    f"epoch {number}: the log signed a tree of {size} entries, and before it a"
+                    f" tree of {contradicted[-1]} that does not begin it"
+                )
+            if len(checkpoint.cosigned) >= max(1, self.trust.quorum):
+                self.witnessed[number] = size
+        if unbelieved:  # says nothing of the entries: it is one finding
+            self.findings.add(
+                f"the checkpoint at {unbelieved[0][1]} is not signed with the key of its epoch",
+                Place(number, unbelieved[0][0]),
+                until=max(unbelieved[-1][1], unbelieved[0][0] + 1),
+            )
+        self.proven[number] = good
+
+    def _widths(self, number: int, tree: Tree) -> None:
         for (level, at), placed in tree.tiles.items():
             if placed.width != width_at(level, at, tree.size):
                 self.findings.add(
@@ -1501,30 +1527,9 @@ class Verification:
                     Place(number, (at * WIDTH) << (8 * level)),
                     until=tree.size,
                 )
-        good = 0
-        contradicted: list[int] = []
-        for checkpoint in self.checkpoints[number]:
-            size = checkpoint.head.size
-            wrong = self._wrong_with(file, tree, checkpoint)
-            if not wrong:
-                good = max(good, size)
-                if contradicted:
-                    self.report.diverged.append(
-                        f"epoch {number}: the log signed a tree of {size} entries, and before it a"
-                        f" tree of {contradicted[-1]} that does not begin it"
-                    )
-            else:
-                self.findings.add(wrong, Place(number, good), until=max(size, good + 1))
-                if checkpoint.is_signed:
-                    contradicted.append(size)
-            if len(checkpoint.cosigned) >= max(1, self.trust.quorum) and not wrong:
-                self.witnessed[number] = max(self.witnessed.get(number, 0), size)
-        self.proven[number] = good
 
     def _wrong_with(self, file: BinaryIO, tree: Tree, checkpoint: Checkpoint) -> str:
         head = checkpoint.head
-        if not checkpoint.is_signed:
-            return f"the checkpoint at {head.size} is not signed with the key of its epoch"
         try:
             if tree.root_at(file, head.size) == head.root:
                 return ""
@@ -1545,10 +1550,7 @@ class Verification:
                     bounds.setdefault(number, []).append(
                         Bounds(checkpoint.head.size, latest, earliest)
                     )
-        opened = {
-            number: _shifted(epoch.opened_at, self.trust.early_seconds)
-            for number, epoch in self.epochs.items()
-        }
+        opened = {number: epoch.opened_at for number, epoch in self.epochs.items()}
         return Layout(self.path, self.scope.ranges, self.trees, bounds, self.witnessed, opened)
 
     def _entries(self, file: BinaryIO, start: int, end: int, hashing: Hashing) -> None:
@@ -1692,11 +1694,6 @@ class Verification:
         if root == head.root:
             self.report.notes.append(f"the earlier checkpoint, size {head.size}, begins this tree")
         else:
-            good = max(
-                (one.head.size for one in self.checkpoints[number] if one.head.size < head.size),
-                default=0,
-            )
-            del good
             self.report.diverged.append(
                 f"the earlier checkpoint does not begin this tree: an entry before index"
                 f" {head.size} is another than it was"

@@ -82,14 +82,12 @@ class Exporter:
         vkey = self.signer.vkey
         return Key(vkey.name, vkey.public)
 
-    def lines(
-        self, scope: Scope | str | None = None, *, payloads: bool = True, kept: Any = None
-    ) -> Lines:
+    def lines(self, scope: Scope | str | None = None, *, payloads: bool = True) -> Lines:
         """Return the lines of a run, an agent, or the whole log."""
         if isinstance(scope, str):
             scope = OneRun(scope) if scope.startswith("run_") else OneAgent(scope)
         plan = make_plan(database(), scope or whole_log(), payloads=payloads)
-        return list(export(database(), plan, self.signer, artifacts=kept, tombstones=kept))
+        return list(export(database(), plan, self.signer))
 
     def check(self, lines: Lines, **over: Any) -> Report:
         """Write a file of these lines, and verify it."""
