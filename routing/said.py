@@ -7,21 +7,18 @@ a bounded length, and nothing in them is acted upon.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-LONGEST: Final = 200_000
+from routing.spoken import LONGEST, Message, Part, offered_in, settings_in, turns_of
+from routing.streamed import turns_in
+
+__all__ = ["LONGEST", "Message", "Part", "Said", "read_said"]
+
 MOST_EVENTS: Final = 500
-_TEXT_KEYS: Final = ("content", "refusal", "text", "arguments")
-
-
-@dataclass(frozen=True, slots=True)
-class Message:
-    """One turn of a conversation."""
-
-    role: str
-    text: str
+# What nobody reads: long runs of base64, as pictures and files are sent.
+_BULK: Final = re.compile(r"[A-Za-z0-9+/_-]{1000,}={0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +30,8 @@ class Said:
     text: str
     is_cut: bool = False
     messages: list[Message] = field(default_factory=list)
+    tools: list[str] = field(default_factory=list)  # that a request offers
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 def read_said(raw: bytes) -> Said:
@@ -45,66 +44,23 @@ def read_said(raw: bytes) -> Said:
     if text.lstrip().startswith(("data:", "event:", ":", "id:", "retry:")):
         return _events(text, len(raw))
     try:
-        document = json.loads(text)
+        document: Any = json.loads(text)
+        pretty = _without_bulk(json.dumps(document, indent=2, ensure_ascii=False))
+        turns = turns_of(document)
     except (ValueError, RecursionError):
         return Said("text", len(raw), text[:LONGEST], is_cut=len(text) > LONGEST)
-    pretty = json.dumps(document, indent=2, ensure_ascii=False)
-    messages = list(_messages(document))
-    return Said("json", len(raw), pretty[:LONGEST], len(pretty) > LONGEST, messages)
-
-
-def _messages(document: Any) -> Iterator[Message]:
-    if not isinstance(document, dict):
-        return
-    for turn in _dicts(document.get("messages")):
-        yield Message(str(turn.get("role", "?"))[:40], _words(turn))
-    for choice in _dicts(document.get("choices")):
-        answer = choice.get("message")
-        if isinstance(answer, dict):
-            yield Message(str(answer.get("role", "assistant"))[:40], _words(answer))
-
-
-def _words(turn: dict[str, Any]) -> str:
-    content = turn.get("content")
-    if isinstance(content, list):
-        parts = [str(part.get("text") or f"[{part.get('type', '?')}]") for part in _dicts(content)]
-        content = "\n".join(parts)
-    said = content if isinstance(content, str) else ""
-    for each in _dicts(turn.get("tool_calls")):
-        function = each.get("function")
-        if isinstance(function, dict):
-            said += f"\n→ {function.get('name', '?')}({function.get('arguments', '')})"
-    return said.strip()[:LONGEST]
+    return Said(
+        "json", len(raw), pretty[:LONGEST], len(pretty) > LONGEST, turns,
+        offered_in(document), settings_in(document),
+    )  # fmt: skip
 
 
 def _events(text: str, size: int) -> Said:
-    pieces, lines = [], []
-    for number, line in enumerate(text.splitlines()):
-        if number < MOST_EVENTS:
-            lines.append(line)
-        if line.startswith("data:"):
-            pieces.append(_piece(line[5:].strip()))
-    said = "".join(pieces)
-    shown = "\n".join(lines)
-    messages = [Message("assistant", said[:LONGEST])] if said else []
-    is_cut = len(text.splitlines()) > MOST_EVENTS or len(shown) > LONGEST
-    return Said("events", size, shown[:LONGEST], is_cut, messages)
+    lines = text.splitlines()
+    shown = _without_bulk("\n".join(lines[:MOST_EVENTS]))
+    is_cut = len(lines) > MOST_EVENTS or len(shown) > LONGEST
+    return Said("events", size, shown[:LONGEST], is_cut, turns_in(lines))
 
 
-def _piece(text: str) -> str:
-    try:
-        document = json.loads(text)
-    except (ValueError, RecursionError):
-        return ""
-    if not isinstance(document, dict):
-        return ""
-    said = ""
-    for choice in _dicts(document.get("choices")):
-        delta = choice.get("delta")
-        if isinstance(delta, dict):
-            said += "".join(value for key in _TEXT_KEYS if isinstance(value := delta.get(key), str))
-    return said
-
-
-def _dicts(value: Any) -> list[dict[str, Any]]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+def _without_bulk(text: str) -> str:
+    return _BULK.sub(lambda found: f"[{len(found[0])} characters of base64 left out]", text)

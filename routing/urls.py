@@ -33,6 +33,7 @@ urlpatterns = [
     path("runs/<str:run>/diff/", comparing.choose, name="run-compare"),
     path("runs/<str:run>/diff/<str:other>/", comparing.compare, name="run-diff"),
     path("runs/<str:run>/calls/<str:call>/", payloads.payloads, name="run-payloads"),
+    path("runs/<str:run>/calls/<str:call>/<str:side>/bytes/", payloads.raw, name="run-payload-raw"),
     path("budgets/", budgets.budgets, name="budgets"),
     path("budgets/new/", budgets.new, name="budget-new"),
     path("budgets/<str:budget>/", budgets.budget, name="budget"),

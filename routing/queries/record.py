@@ -140,14 +140,17 @@ def under_way(run: Run) -> list[SeenEntry]:
 
 
 def exchange_of(run: Run, entry_id: str) -> Exchange:
-    """Return both sides of a call by its intent's id. Raises: RunNotFound, EvidenceAltered."""
+    """Return both sides of a call by its intent's id; of any other step, the one there is.
+
+    Raises: RunNotFound, EvidenceAltered.
+    """
     said = "" if "\x00" in entry_id else entry_id
-    rows = Entry.objects.filter(stream=run.run_id, kind__in=_TALKED)
-    intent = rows.filter(entry_id=said, kind=Entry.Kind.INTENT).first()
-    if intent is None:
-        raise RunNotFound(f"This run holds no call {entry_id[:80]!r} with a payload.")
-    result = rows.filter(kind=Entry.Kind.RESULT, intent_id=intent.entry_id).first()
-    return Exchange(seen(intent), None if result is None else seen(result))
+    rows = Entry.objects.filter(stream=run.run_id)
+    first = rows.filter(entry_id=said).exclude(kind=Entry.Kind.RESULT).first()
+    if first is None:
+        raise RunNotFound(f"This run holds no step {entry_id[:80]!r} with a payload.")
+    result = rows.filter(kind=Entry.Kind.RESULT, intent_id=first.entry_id).first()
+    return Exchange(seen(first), None if result is None else seen(result))
 
 
 def facts_of(run: Run, intents: Iterable[str]) -> dict[str, dict[str, Fact]]:

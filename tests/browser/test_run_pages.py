@@ -172,7 +172,7 @@ def test_runs_are_searched_while_one_types_and_the_search_is_in_the_address(
     page = opened(browser, live_server, story.cast.alice)
     page.goto("/runs/")
     page.get_by_placeholder("Search by label").fill("two thousand")
-    page.wait_for_url("**search=two+thousand**")
+    page.wait_for_url("**search=two%20thousand**")
     results = page.locator("#results")
     results.get_by_role("link", name="Two thousand steps").wait_for()
     assert results.get_by_role("link", name="One step").count() == 0
@@ -212,3 +212,25 @@ def test_a_run_under_way_is_shown_as_it_goes_on_and_keeps_what_is_open(browser, 
         )  # fmt: skip
     page.get_by_text("just_now").wait_for()
     assert page.locator("details.step[open]").count() == 1
+
+
+@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])
+def test_what_was_said_is_read_after_a_reason(browser, live_server, story, theme, width):
+    page = opened(browser, live_server, story.cast.alice, theme=theme, width=width)
+    page.goto(f"/runs/{story.single.run_id}/")
+    page.locator("details.step > summary").first.focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("link", name="Read what was said").click()
+    page.get_by_label("Reason").fill("Support case 7")
+    page.get_by_role("button", name="Record my reading").click()
+    page.get_by_text("Your reading is on record").wait_for()
+    page.get_by_text("Which supplier is this?").first.wait_for()
+    page.get_by_text("[picture: image/png, 3 KB]").first.wait_for()
+    page.get_by_text("calls", exact=True).first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page).response["violations"]
+    assert [rule["id"] for rule in found if rule["impact"] in {"serious", "critical"}] == []
+    kept(page, f"runs-payload-{theme}-{width}")
+    with page.expect_download() as downloading:
+        page.get_by_role("button", name="Download the bytes").first.click()
+    assert json.loads(downloading.value.path().read_text()) == _ASKED

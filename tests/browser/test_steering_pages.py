@@ -180,6 +180,7 @@ class Company:
             "runs": "/runs/",
             "tools": f"/agents/{self.agent.name}/tools/",
             "run": f"/runs/{self.run.run_id}/",
+            "calls": f"/runs/{self.run.run_id}/calls/",
             "record": f"/runs/{self.run.run_id}/record/",
             "vendors": "/vendors/",
             "vendor": "/vendors/openai/",
@@ -261,6 +262,8 @@ def test_a_run_is_verified_and_read_with_the_keyboard_alone(browser, live_server
     page.get_by_role("button", name="Verify this run").focus()
     page.keyboard.press("Enter")
     page.get_by_text("The record of this run holds").wait_for()
+    page.get_by_role("link", name="Calls", exact=True).focus()
+    page.keyboard.press("Enter")
     page.get_by_role("link", name="Read what was said").first.focus()
     page.keyboard.press("Enter")
     page.get_by_label("Reason").fill("Support case 7")
