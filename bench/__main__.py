@@ -8,15 +8,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
 from bench import machine, report
-from bench.effort import EFFORTS, Effort
+from bench.effort import EFFORTS, TEN_MILLION, Effort
 from bench.ledger.appends import measure as measure_appends
 from bench.ledger.measure import measure as measure_ledger
 from bench.portal.measure import measure as measure_portal
 from bench.revocation.measure import measure as measure_revocation
+from bench.runs.measure import measure as measure_runs
 from bench.startup.measure import measure as measure_startup
 from config.places import BASE_DIR
 from kernel import clock
@@ -40,6 +42,7 @@ PARTS: Final[dict[str, Callable[[Effort], dict[str, Any]]]] = {
     "ledger": measure_ledger,
     "appends": measure_appends,
     "portal": measure_portal,
+    "runs": measure_runs,
     "gateway": measure_gateway,
     "revocation": measure_revocation,
 }
@@ -55,6 +58,8 @@ def main() -> None:
         report.document(latest)
         return
     effort: Effort = given.effort
+    if given.ten_million:
+        effort = replace(effort, run_entries=(*effort.run_entries, TEN_MILLION))
     measured: report.Report = {
         "measured_at": clock.stamp(clock.now()),
         "effort": effort.name,
@@ -80,6 +85,10 @@ def _arguments() -> argparse.Namespace:
             f"--{name}", dest="effort", action="store_const", const=EFFORTS[name],
             help="smaller sizes; the figures are not for publication",
         )  # fmt: skip
+    parser.add_argument(
+        "--ten-million", action="store_true",
+        help="list runs of ten million entries too: needs 25 GB of disk and half an hour",
+    )  # fmt: skip
     parser.add_argument("--out", type=Path, help="where the JSON goes (bench/results)")
     parser.add_argument(
         "--document", action="store_true", help="put latest.json's figures into docs/benchmarks.md"

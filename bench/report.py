@@ -253,10 +253,50 @@ def _appends(part: Report) -> Tables:
     yield "Ledger: bytes an entry, indexes included", ("where", "bytes"), sizes
 
 
+# Of a small table, reading all of it is the right plan.
+_LARGE: Final = 90_000
+
+
+def _runs(part: Report) -> Tables:
+    sizes = part["sizes"]
+    rows = []
+    for number, first in enumerate(sizes[-1]["rows"]):
+        cells = [size["rows"][number] for size in sizes]
+        marks = ["over the limit"] if first["p95_ms"] > part["limit_ms"] else []
+        if first["read_whole"] and sizes[-1]["entries"] >= _LARGE:
+            marks.append(f"reads all of {', '.join(first['read_whole'])}")
+        rows.append(
+            [
+                f"{first['name']} ({first['viewer']})",
+                str(first["queries"]),
+                *(f"{cell['p95_ms']:.0f}" for cell in cells),
+                ", ".join(marks),
+            ]
+        )
+    entries = [f"{size['entries']:,}" for size in sizes]
+    title = (
+        f"Runs: server time p95 in ms as the ledger grows, {part['behind']} calls not summed yet;"
+        f" {' and '.join(format(size['runs'], ',') for size in sizes)} runs"
+    )
+    yield title, ("list", "queries", *entries, ""), rows
+    held = [
+        [
+            f"{size['entries']:,}",
+            f"{size['runs']:,}",
+            f"{size['entries_mib']:,}",
+            f"{size['summary_mib']:,}",
+        ]
+        for size in sizes
+    ]
+    head = ("entries", "runs", "entries MiB", "summaries MiB")
+    yield "Runs: what is stored for them, with indexes", head, held
+
+
 _TABLES: Final = {
     "gateway": _gateway,
     "revocation": _revocation,
     "portal": _portal,
+    "runs": _runs,
     "startup": _startup,
     "ledger": _ledger,
     "appends": _appends,

@@ -6,6 +6,7 @@ instead of the page, and the plan of the slowest. Never part of an installation.
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from typing import Any, Final
 from django.db import connection
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 
+_SCANNED: Final = re.compile(r"Seq Scan on (\w+)")
 WANTS_STATEMENTS: Final = "x-bench-statements"
 
 
@@ -75,4 +77,16 @@ def _told(tally: Tally) -> dict[str, Any]:
         "slowest_ms": round(slowest[2], 2) if slowest else 0.0,
         "slowest": slowest[0] if slowest else "",
         "plan": plan,
+        "read_whole": sorted(_read_whole(tally)),
     }
+
+
+def _read_whole(tally: Tally) -> set[str]:
+    """Return the tables that a statement's plan reads from end to end."""
+    found: set[str] = set()
+    with connection.cursor() as cursor:
+        for statement, values, _ in tally.said:
+            if statement.lstrip().upper().startswith(("SELECT", "WITH")):
+                cursor.execute(f"EXPLAIN {statement}", values)
+                found.update(name for row in cursor.fetchall() for name in _SCANNED.findall(row[0]))
+    return found

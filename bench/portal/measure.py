@@ -19,6 +19,7 @@ from bench.portal.population import Population
 from bench.portal.site import Site
 from bench.portal.traffic import Traffic
 from bench.portal.visits import Visit, Visitor, in_turn, together
+from bench.runs.summaries import sum_all
 
 LIMIT_MS: Final = 100.0
 
@@ -72,6 +73,7 @@ def _load(
     population.add_agents(agents)
     traffic.add_usage(effort.usage_days, after=after)
     traffic.add_calls(calls)
+    sum_all(population.bulk)
     population.bulk.run("VACUUM ANALYZE")
 
 

@@ -67,8 +67,9 @@ VALUES ('usage', 0, 0, now(), current_date) ON CONFLICT DO NOTHING;
 class Traffic:
     """Calls of a population; the same seed gives the same calls."""
 
-    def __init__(self, population: Population) -> None:
+    def __init__(self, population: Population, long_run: int = LONG_RUN) -> None:
         self.population = population
+        self.longest = long_run
         self.chance = random.Random(20261121)  # noqa: S311  a believable spread, no secret
         self.long_run = ""
 
@@ -106,7 +107,7 @@ class Traffic:
     def _runs(self, number: int) -> Iterator[list[Made]]:
         able = [n for n in range(len(self.population.agents)) if Shape(n).is_callable]
         if not self.long_run:
-            self.long_run, length = new_id("run"), min(LONG_RUN, number)
+            self.long_run, length = new_id("run"), min(self.longest, number)
             number -= length
             yield [self._call(able[0], self.long_run, (length - n) / 10) for n in range(length)]
         for index in range(number // CALLS_A_RUN):

@@ -38,7 +38,7 @@ class Visitor:
 
     def __init__(self, port: int, cookie: str) -> None:
         self.connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
-        self.headers = {"cookie": cookie, "accept": "text/html"}
+        self.headers = {"cookie": cookie, "accept": "text/html, application/json;q=0.9"}
 
     def visit(self, address: str) -> Visit:
         started = time.perf_counter()

@@ -76,3 +76,10 @@ def test_revocation_is_measured_in_every_gateway(tmp_path: Path) -> None:
     assert measured["gateways"] == 4
     assert (measured["never_refused"], measured["never_cut"]) == (0, 0)
     assert set(measured["cut_ms"]) == {"p50", "p95", "p99", "max"}
+
+
+def test_lists_of_runs_are_measured_as_the_ledger_grows(tmp_path: Path) -> None:
+    (size,) = _measured("runs", tmp_path)["sizes"]
+    assert size["entries"] >= 1200
+    assert {tuple(row["statuses"]) for row in size["rows"]} == {(200,)}
+    assert {row["name"] for row in size["rows"]} >= {"the last 100 of one agent", "denied"}
