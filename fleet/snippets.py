@@ -33,6 +33,12 @@ def snippets(gateway: str, route: str, key: str = PLACEHOLDER) -> list[Snippet]:
             _environment(base, key),
             "For anything that reads the usual variables: no line of code changes.",
         ),
+        Snippet(
+            "Tracing",
+            _tracing(gateway.rstrip("/"), key),
+            "Already tracing with OpenTelemetry, OpenInference or OpenLLMetry? Set these variables:"
+            " tools and steps outside the gateway are on record, too.",
+        ),
     ]
 
 
@@ -76,3 +82,9 @@ print(model.invoke("Hello").content)"""
 def _environment(base: str, key: str) -> str:
     return f"""export OPENAI_BASE_URL="{base}"
 export OPENAI_API_KEY="{key}\""""
+
+
+def _tracing(gateway: str, key: str) -> str:
+    return f"""export OTEL_EXPORTER_OTLP_ENDPOINT="{gateway}"
+export OTEL_EXPORTER_OTLP_HEADERS="authorization=Bearer%20{key}"
+export OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf\""""

@@ -13,6 +13,7 @@ from registry.actors import Actor
 from registry.portal import signed_in
 from registry.queries import agent_for, sees_inside
 from routing.queries.calls import calls_for
+from routing.queries.reported import reports_since
 
 
 @signed_in
@@ -21,12 +22,14 @@ def connect(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     """Show the code for one of the agent's routes."""
     agent = agent_for(actor, name)
     route = chosen(request, "route", agent.routes) or (agent.routes or ["sandbox"])[0]
-    last = calls_for(actor, agent).first() if sees_inside(actor, agent) else None
+    sees = sees_inside(actor, agent)
+    last = calls_for(actor, agent).first() if sees else None
     context = {
         "gateway": f"{settings.GATEWAY_URL}/v1",
         "route": route,
         "snippets": snippets(settings.GATEWAY_URL, route),
         "last_call": last,
+        "reports": reports_since(agent) if sees else {},
         "is_waiting": request.htmx and last is None,  # type: ignore[attr-defined]
     }
     return agent_page(request, actor, agent, "connect", context)

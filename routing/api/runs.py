@@ -16,6 +16,7 @@ from registry.actors import Actor
 from registry.authentication import actor_of
 from routing.api.bodies import CallsQuery, EntriesQuery, RunsQuery
 from routing.api.compared import Diff
+from routing.api.reporting import Reporting
 from routing.api.shapes import CallOutput, OneRunOutput, RunEntryOutput, RunOutput
 from routing.queries.calls import (
     agent_of_runs,
@@ -25,6 +26,7 @@ from routing.queries.calls import (
     run_shown_to,
     seen_agent,
 )
+from routing.queries.reported import reported_use
 from routing.queries.run_lists import Wanted, found_runs
 from routing.queries.run_sums import summary_of
 from routing.queries.tools import children_of, parents_of
@@ -73,11 +75,12 @@ class OneRun(APIView):
         found: Any = summary_of(shown)
         found.agent_name = getattr(shown, "agent_name", None)
         found.parents, found.children = parents_of(actor, found), children_of(actor, found)
+        found.reported_use = reported_use(found.run_id)
         found.parent_run = found.parents[0].run.run_id if found.parents else None
         return Response(OneRunOutput(found).data)
 
 
-class Entries(APIView):
+class Entries(Reporting):
     """What the ledger holds of a run, in the order it was recorded."""
 
     @extend_schema(

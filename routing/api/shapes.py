@@ -220,12 +220,24 @@ class LinkedRunOutput(serializers.Serializer[Any]):
     delegation = serializers.CharField(source="delegation_id")
 
 
+class ReportedUseOutput(serializers.Serializer[Any]):
+    """What its agent reported of a run; in no sum of the gateway's own."""
+
+    steps = serializers.IntegerField()
+    failed = serializers.IntegerField()
+    observed = serializers.IntegerField(help_text="Of calls that the gateway saw, and counts.")
+    input_tokens = serializers.IntegerField()
+    output_tokens = serializers.IntegerField()
+    cost_micros = serializers.DictField(child=serializers.IntegerField())
+
+
 class OneRunOutput(RunOutput):
     """A run, the run it works for, and those that work for it."""
 
     parent_run = serializers.CharField(allow_null=True)
     parents = LinkedRunOutput(many=True)
     children = LinkedRunOutput(many=True)
+    reported_use = ReportedUseOutput()
 
 
 class CallOutput(serializers.Serializer[Any]):
