@@ -13,12 +13,14 @@ from functools import cache
 from typing import Any
 
 from django.conf import settings
+from django.db import DatabaseError
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
 from approvals.models import Review
 from kernel import clock
+from ledger.standing import suspension_now
 from registry.models import Person, Role
 
 
@@ -49,6 +51,7 @@ SECTIONS = (
     Section("Vendors", "routing:vendors", "plug", "v", roles=_STEERING),
     Section("Emergency stop", "routing:stops", "octagon-x", "e", roles=_STEERING),
     Section("People", "registry:people", "users", "p", group="Company"),
+    Section("Ledger", "fleet:ledger", "shield-check", "l", roles=_STEERING),
     Section("Account", "registry:account", "circle-user-round", "c"),
 )
 
@@ -60,16 +63,34 @@ DEMO_BANNER = {
     "link": "",
 }
 
+SUSPENDED_BANNER = {
+    "text": "The ledger is suspended: nothing is recorded, so no call is made and nothing changes.",
+    "link": "What was found, and what to do",
+    "icon": "octagon-x",
+}
+
 
 def portal(request: HttpRequest) -> dict[str, Any]:
     """Give a page its navigation; the context processor of the settings."""
     return {
         "nav": SimpleLazyObject(lambda: nav(request)),
-        "banner": DEMO_BANNER if settings.DEMO else None,
+        "banner": SimpleLazyObject(lambda: banner(request)),
         "app_version": _version(),
         "admin_url": _address("admin:index"),
         "schema_url": _address("docs") or _address("schema"),
     }
+
+
+def banner(request: HttpRequest) -> dict[str, str] | None:
+    """Return what stands above every page: that nothing is recorded, or that all is a demo."""
+    person = getattr(request, "user", None)
+    if isinstance(person, Person) and person.has_role(Role.SECURITY, Role.PLATFORM):
+        try:
+            if suspension_now() is not None:
+                return SUSPENDED_BANNER | {"url": _address("fleet:ledger")}
+        except DatabaseError:  # what is broken may be the database, and this is not the page's
+            return None
+    return DEMO_BANNER if settings.DEMO else None
 
 
 def nav(request: HttpRequest) -> list[Section]:

@@ -113,7 +113,10 @@ GATEWAY: Final = Process(
     opens="vendor",
 )
 WEB: Final = Process(
-    "web", ("-m", "config.web"), (*_DJANGO, "DATABASE_URL", "BROKER_URL"), opens="payload"
+    "web",
+    ("-m", "config.web"),
+    (*_DJANGO, "DATABASE_URL", "BROKER_URL", "UNSPRAWL_WITNESS_KEY"),
+    opens="payload",
 )
 WORKER: Final = Process(
     "worker",

@@ -18,6 +18,7 @@ from config.database import OWNER_COMMANDS, database_from
 from config.env import Env, Misconfigured
 from config.logs import logging_settings
 from config.places import BASE_DIR, Places
+from config.watching import witness_keys
 
 env = Env()
 places = Places.from_environ()
@@ -26,6 +27,7 @@ runtime = places.read_runtime()
 # --- this installation
 DATA_DIR = places.data
 KEYS_DIR = env.path("UNSPRAWL_KEYS_DIR", places.keys)
+WITNESS_KEYS = witness_keys(env, KEYS_DIR)
 SHREDS_DIR = env.path("UNSPRAWL_SHREDS_DIR", places.shreds)
 RETENTION_FLOOR_DAYS = env.integer(
     "UNSPRAWL_RETENTION_FLOOR_DAYS", 184, minimum=184, maximum=36_500

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from django.urls import path
 
-from fleet.views import home
+from fleet.views import home, ledger
 
 app_name = "fleet"
 urlpatterns = [
     path("", home.home, name="home"),
     path("home/use/", home.use, name="home-use"),
+    path("ledger/", ledger.ledger, name="ledger"),
 ]

@@ -1,0 +1,83 @@
+"""The page of the log in a real browser: watched, and suspended."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.db import connection, transaction
+
+from kernel.refs import Ref
+from ledger.models import Checkpoint
+from ledger.record import record
+from ledger.transparency.notes import COSIGNATURE_V1, VerifierKey
+from ledger.verbs import Verb
+from tests.browser.test_steering_pages import opened
+from tests.factories import make_cast
+from tests.ledger.sequenced import sequence_now
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.xdist_group("browser"),
+]
+SHOTS = os.environ.get("SCREENSHOTS_DIR", "")
+LOOKS = [("light", 1280), ("dark", 390), ("light", 390), ("dark", 1280)]
+WITNESS = VerifierKey("witness.example.com/ledger", COSIGNATURE_V1, bytes(range(32)))
+
+
+@pytest.fixture
+def cast(transactional_db, settings):
+    settings.WITNESS_KEYS = [str(WITNESS), str(VerifierKey("second", COSIGNATURE_V1, bytes(32)))]
+    made = make_cast()
+    for number in range(30):
+        with transaction.atomic():
+            record(Verb.AGENT_CHANGED, Ref("agent", f"agt_{number}"), actor=made.pat.ref)
+    sequence_now()
+    size = Checkpoint.objects.order_by("-size").values_list("size", flat=True)[0]
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ledger_checkpointsignature (epoch, size, signer, is_witness, line,"
+            " signed_at) VALUES (1, %s, %s, true, 'x', now())",
+            [size, WITNESS.name],
+        )
+    return made
+
+
+def looked_at(page, name):
+    problems = []
+    page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+    page.reload()
+    assert page.evaluate(
+        "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
+    ), f"{name} scrolls sideways"
+    found = [
+        (rule["id"], [node["html"][:200] for node in rule["nodes"]])
+        for rule in Axe().run(page).response["violations"]
+        if rule["impact"] in {"serious", "critical"}
+    ]
+    assert found == []
+    assert problems == []
+    if SHOTS:
+        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
+
+
+@pytest.mark.parametrize(("theme", "width"), LOOKS)
+def test_the_page_is_sound_in_this_look(browser, live_server, cast, theme, width):
+    page = opened(browser, live_server, cast.pat, theme=theme, width=width)
+    page.goto(f"{live_server.url}/ledger/")
+    looked_at(page, f"ledger-{theme}-{width}")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO ledger_suspension (epoch_id, found, suspended_at) VALUES (1, %s, now())",
+            [
+                "Witness witness.example.com/ledger has seen 1204 entries of"
+                " ledger.example.com/ledger/log_01ky2nkr9fz6/1 at 2026-11-22 04:10:11 UTC;"
+                " the tree here has 1130."
+            ],
+        )
+    page.goto(f"{live_server.url}/ledger/")
+    looked_at(page, f"ledger-suspended-{theme}-{width}")
+    page.context.close()
