@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from outlets.api import exports
+from outlets.api import exports, feeds
 
-urlpatterns = [*exports.urlpatterns]
+urlpatterns = [*exports.urlpatterns, *feeds.urlpatterns]

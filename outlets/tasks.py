@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from outlets.actions import making
+from outlets.actions import feeding, making
 from registry.actors import Actor
 
 
@@ -18,3 +18,9 @@ def make_exports() -> None:
 def expire_exports() -> None:
     """Remove the files of exports whose time is over."""
     making.expire_exports(actor=Actor.system("exports"))
+
+
+@shared_task(name="outlets.send_feeds", ignore_result=True)  # type: ignore[untyped-decorator]
+def send_feeds() -> None:
+    """Send what was sequenced to the receivers that want it."""
+    feeding.send_feeds(actor=Actor.system("feeds"))
