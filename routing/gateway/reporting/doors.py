@@ -74,7 +74,7 @@ class Reporting:
         run = _own_run(caller.agent.public_id, label)
         trace.run_id = run.run_id
         steps = read_steps(raw, request.header("idempotency-key"))
-        async with self._room.entered():
+        async with self._room.entered(caller.agent.public_id):
             reporter = await self._reporter(caller, request)
             taken = await self._desk.take(reporter, steps, lambda step, known: run)
         told = [
@@ -98,7 +98,7 @@ class Reporting:
             raise TypeNotTaken("Send traces as they are, or packed by gzip.")
         raw = await read_body(request, receive, limit=LIMIT, encodings=("identity", "gzip"))
         named = request.header(RUN_HEADER)
-        async with self._room.entered():
+        async with self._room.entered(caller.agent.public_id):
             reporter = await self._reporter(caller, request)
             if encoding == "gzip":
                 raw = await _unzipped(raw)

@@ -12,6 +12,7 @@ from collections import OrderedDict
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
+from weakref import WeakValueDictionary
 
 from routing.gateway.reporting.errors import ReportsBusy, ReportsThrottled
 
@@ -50,23 +51,34 @@ class Pace:
 
 
 class Room:
-    """So many requests are worked on at once; the others wait for a moment, or come back."""
+    """So many requests are worked on at once, of one agent half as many; the others wait."""
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
         self._free = asyncio.Semaphore(at_once)
+        self._each = max(1, at_once // 2)
+        self._agents: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def entered(self) -> AsyncIterator[None]:
+    async def entered(self, agent_id: str) -> AsyncIterator[None]:
         """Be one of them. Raises: ReportsBusy."""
-        try:
-            async with asyncio.timeout(_PATIENCE_SECONDS):
-                await self._free.acquire()
-        except TimeoutError:
-            raise ReportsBusy from None
-        try:
+        own = self._agents.get(agent_id)
+        if own is None:
+            own = self._agents[agent_id] = asyncio.Semaphore(self._each)
+        async with _one_of(own), _one_of(self._free):
             yield
-        finally:
-            self._free.release()
+
+
+@asynccontextmanager
+async def _one_of(places: asyncio.Semaphore) -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(_PATIENCE_SECONDS):
+            await places.acquire()
+    except TimeoutError:
+        raise ReportsBusy from None
+    try:
+        yield
+    finally:
+        places.release()
 
 
 class Turns:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from pytest_httpserver import HTTPServer
@@ -104,10 +105,11 @@ def test_a_body_beyond_the_limit_is_refused_here(agent, gateway) -> None:
 
 def test_a_run_says_what_was_reported_in_it_apart(agent, cast) -> None:
     run = make_run(agent, "mixed")
-    for number, more in enumerate([
+    further: list[dict[str, Any]] = [
         {"input_tokens": 100, "cost_micros": 5}, {"input_tokens": 900, "observed": "ent_x"},
         {"status": "error", "cost_micros": 7, "currency": "EUR"},
-    ]):  # fmt: skip
+    ]  # fmt: skip
+    for number, more in enumerate(further):
         ReportedStep.objects.create(
             **{"entry_id": f"ent_{number}", "agent_id": agent.public_id, "run_id": run.run_id,
                "report_key": f"k{number}", "source": "otlp", "type": "model", "name": "n",
