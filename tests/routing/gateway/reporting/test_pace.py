@@ -14,7 +14,7 @@ from routing.gateway.reporting.pace import Pace, Room
 
 def test_an_agent_has_a_minutes_worth_and_gets_it_back_as_time_goes_by(monkeypatch) -> None:
     now = [100.0]
-    monkeypatch.setattr(pace.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr("routing.gateway.reporting.pace.time.monotonic", lambda: now[0])
     paced = Pace(60)
     assert [paced.take("one", 50), paced.take("one", 50), paced.take("other", 60)] == [50, 10, 60]
     with pytest.raises(ReportsThrottled) as refused:
