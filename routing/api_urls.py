@@ -5,6 +5,7 @@ from __future__ import annotations
 from routing.api import (
     budgets,
     detectors,
+    keeping,
     log,
     models,
     receipts,
@@ -21,6 +22,7 @@ urlpatterns = [
     *routes.urlpatterns,
     *budgets.urlpatterns,
     *detectors.urlpatterns,
+    *keeping.urlpatterns,
     *receipts.urlpatterns,
     *log.urlpatterns,
     *runs.urlpatterns,
