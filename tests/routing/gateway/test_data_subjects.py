@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+import psycopg
 import pytest
 
+from bench.gateway.rig import GatewayChild
+from kernel import clock
 from kernel.opening import PrivateRing
+from kernel.refs import Ref
 from ledger import datakeys
 from ledger.datakeys import DataKeySource, identity
-from ledger.entries import DataKeyInUse, PayloadDigest, open_payload
+from ledger.entries import (
+    GENESIS,
+    DataKeyInUse,
+    Fields,
+    PayloadDigest,
+    link,
+    open_payload,
+)
 from ledger.subjects import SubjectTags
-from tests.routing.gateway.conftest import eventually
+from tests.routing.gateway.conftest import Client, eventually
 from tests.routing.gateway.scripted import answer
 
 PERSON = "pseudonym-31337"
@@ -149,3 +164,106 @@ def test_a_source_admits_whom_it_knows(rig):
     source = DataKeySource(lambda: pytest.fail("no key is made"))
     assert source.admits("agt_1", "internal")
     assert source.admits("agt_1/sub_1", "internal")
+
+
+def test_destruction_against_two_writing_gateways_loses_nothing_silently(
+    rig, agent, vendor, tmp_path
+):
+    """Calls go on in two processes while their keys are destroyed again and again."""
+    vendor.script = answer()
+    child = GatewayChild(rig, _free_port(), tmp_path / "gateway.log")
+    acknowledged: list[str] = []
+    over = threading.Event()
+
+    def call_on(port: int) -> None:
+        client = Client(port, agent.key)
+        body = {"model": agent.route, "messages": []}
+        while not over.is_set():
+            got = client.chat(body, x_unsprawl_subject=PERSON)
+            assert got.status == 200, got.body
+            acknowledged.append(got.headers["x-unsprawl-entry"])
+
+    try:
+        child.wait_ready()
+        counted = {}
+        with ThreadPoolExecutor(4) as callers:
+            calling = [callers.submit(call_on, port) for port in (child.port, agent.port) * 2]
+            try:
+                for n in range(8):
+                    time.sleep(0.15)
+                    counted |= _destroy(rig, agent, n)
+            finally:
+                over.set()
+            for each in calling:
+                each.result()
+    finally:
+        child.kill()
+    assert len(acknowledged) > 20
+    assert len(counted) >= 8
+    # No payload came under a key after it was destroyed, and each call has both of its own.
+    now = dict(
+        agent.world.query(
+            "SELECT dek_id, count(*) FROM ledger_payload GROUP BY 1",
+        )
+    )
+    assert {dek: now[dek] for dek in counted} == counted
+    whole = agent.world.query(
+        "SELECT count(*) FROM ledger_entry i JOIN ledger_entry r ON r.intent_id = i.entry_id"
+        " JOIN ledger_payload p ON p.entry_id = i.entry_id"
+        " JOIN ledger_payload q ON q.entry_id = r.entry_id WHERE i.entry_id = ANY(%s)",
+        acknowledged,
+    )
+    assert whole == [(len(acknowledged),)]
+    assert len(readable(agent, rig)) < 2 * len(acknowledged)
+
+
+def _destroy(rig: Any, agent: Any, n: int) -> dict[str, int]:
+    """Destroy the agent's keys as the application's role may; return what lay under them."""
+    with psycopg.connect(rig.login) as line:
+        keys = [
+            row[0]
+            for row in line.execute(
+                "SELECT dek_id FROM ledger_datakey WHERE state = 'active' AND scope LIKE %s",
+                [f"{agent.row.public_id}%"],
+            )
+        ]
+        found = line.execute("SELECT ledger_shreddable(%s, 'request')", [keys]).fetchall()
+        keys = [row[0] for row in found]
+        if not keys:
+            return {}
+        name = f"{agent.row.public_id}_{n}"
+        line.execute(
+            "SELECT ledger_shred(%s, %s, 'request', %s, %s, 'x')",
+            [f"shr_{name}", f"ent_{name}", keys, n + 1],
+        )
+        tombstone = link(
+            Fields(
+                "change", "datakey.shredded", Ref("system", "test"), Ref("erasure", name),
+                clock.now(), facts={"deks": sorted(keys)}, entry_id=f"ent_{name}",
+            ),
+            stream=f"erasure:{name}", writer="app", seq=1, prev_hash=GENESIS,
+        )  # fmt: skip
+        line.execute(
+            "INSERT INTO ledger_entry (entry_id, stream, writer, seq, prev_hash, header, leaf_hash,"
+            " kind, verb, actor, subject, agent_id, recorded_at) VALUES (%s, %s, 'app', 1, %s, %s,"
+            " %s, 'change', 'datakey.shredded', 'system:test', %s, '', %s)",
+            [
+                tombstone.entry_id, tombstone.stream, GENESIS, tombstone.header,
+                tombstone.leaf_hash, f"erasure:{name}", tombstone.fields.recorded_at,
+            ],
+        )  # fmt: skip
+        line.execute(
+            "INSERT INTO ledger_chainhead (stream, writer, seq, leaf_hash)"
+            " VALUES (%s, 'app', 1, %s)",
+            [tombstone.stream, tombstone.leaf_hash],
+        )
+        rows = line.execute(
+            "SELECT dek_id, count(*) FROM ledger_payload WHERE dek_id = ANY(%s) GROUP BY 1", [keys]
+        ).fetchall()
+    return dict(rows)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
