@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from ledger.errors import EpochNotFound, TileNotFound
 from ledger.models import Checkpoint, CheckpointSignature, Entry, Epoch, Leaf
-from ledger.receipts import note_of
-from ledger.sequencing.stored import StoredTiles
+from ledger.receipts import note_of, tiles_of
 from ledger.transparency.notes import SignedNote
 from ledger.transparency.tiles import (
     WIDTH,
@@ -98,8 +96,7 @@ def _is_number(text: str, largest: int) -> bool:
 
 
 def _hashes(epoch: Epoch, tile: Tile) -> bytes:
-    connection.ensure_connection()
-    return StoredTiles(connection.connection, epoch.number).read(tile)
+    return tiles_of(epoch).read(tile)
 
 
 def _entries(epoch: Epoch, tile: Tile) -> bytes:

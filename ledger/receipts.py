@@ -16,7 +16,7 @@ from ledger.entries import leaf_hash
 from ledger.errors import EntryNotFound, EvidenceAltered
 from ledger.levels import Level
 from ledger.models import Checkpoint, CheckpointSignature, Entry, Epoch, Leaf
-from ledger.sequencing.stored import StoredTiles
+from ledger.sequencing.stored import Roots, StoredTiles
 from ledger.transparency import checkpoints
 from ledger.transparency.merkle import (
     ProofInvalid,
@@ -27,6 +27,7 @@ from ledger.transparency.notes import ED25519, SignatureLine, SignedNote, Verifi
 from ledger.transparency.tiles import TileInvalid
 
 LONGEST_WAIT_MS: Final = 5_000
+_roots: dict[str, Roots] = {}  # by origin, which names one tree for ever
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +116,7 @@ def _reached(leaf: Leaf) -> tuple[Level, int]:
 def _proof(leaf: Leaf, size: int) -> Proof:
     epoch = Epoch.objects.get(number=leaf.epoch)
     root = bytes(Checkpoint.objects.get(epoch=leaf.epoch, size=size).root)
-    connection.ensure_connection()
-    nodes = StoredTiles(connection.connection, leaf.epoch).nodes(size)
+    nodes = tiles_of(epoch).nodes(size)
     try:
         hashes = inclusion_proof(leaf.index, size, nodes)
     except TileInvalid as error:
@@ -131,6 +131,15 @@ def _proof(leaf: Leaf, size: int) -> Proof:
         hashes,
         note_of(epoch, size, root),
     )
+
+
+def tiles_of(epoch: Epoch) -> StoredTiles:
+    """Return the tiles of an epoch; what was made of whole ones once is kept."""
+    if epoch.origin not in _roots:
+        _roots.clear()  # one epoch is asked about, hardly ever two
+        _roots[epoch.origin] = {}
+    connection.ensure_connection()
+    return StoredTiles(connection.connection, epoch.number, _roots[epoch.origin])
 
 
 def vkey_of(epoch: Epoch) -> VerifierKey:

@@ -20,8 +20,9 @@ from ledger.sequencing.comparing import confirmed
 from ledger.sequencing.crashing import CrashPoint, crash
 from ledger.sequencing.epochs import suspend
 from ledger.sequencing.signing import Signed, keep_line
-from ledger.sequencing.stored import StoredTiles
+from ledger.sequencing.stored import Roots, StoredTiles
 from ledger.sequencing.witnesses import Diverged, NoWitnesses, Offer, Unreachable, Witnesses
+from ledger.transparency.tiles import TileInvalid
 
 ALARM_SECONDS: Final = 60.0
 _FIRST_PAUSE: Final = 0.5
@@ -45,6 +46,7 @@ class Cosigning:
         self._is_stopping = False
         self._pause = _FIRST_PAUSE
         self._failing_since: float | None = None
+        self._roots_of, self._roots = 0, Roots()
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
@@ -79,6 +81,9 @@ class Cosigning:
                     return
             except Unreachable as error:
                 self._say_unreachable(str(error))
+            except TileInvalid as error:
+                # The sequencer itself looks at the edge only; proofs look further in.
+                self._say_unreachable(f"the tree was altered: {error}")
             except psycopg.Error as error:
                 logger.error("cosigning.lost", kind=type(error).__name__)
             self._rest()
@@ -98,7 +103,10 @@ class Cosigning:
 
     def _cosign(self, connection: psycopg.Connection[Any], signed: Signed) -> None:
         checkpoint = signed.checkpoint
-        nodes = StoredTiles(connection, signed.epoch).nodes(checkpoint.size)
+        if self._roots_of != signed.epoch:
+            self._roots_of, self._roots = signed.epoch, {}
+        tiles = StoredTiles(connection, signed.epoch, self._roots)
+        nodes = tiles.nodes(checkpoint.size)
         offer = Offer(
             signed.epoch, checkpoint.origin, checkpoint.size, checkpoint.root, nodes, signed.note
         )

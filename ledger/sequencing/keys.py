@@ -88,6 +88,7 @@ def _write(file: Path, text: str, mode: int) -> None:
     temporary = file.with_name(f".{file.name}.{os.getpid()}")
     temporary.unlink(missing_ok=True)
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    os.fchmod(descriptor, mode)  # whatever the umask: the public half is for everybody
     with os.fdopen(descriptor, "w", encoding="ascii") as stream:
         stream.write(text + "\n")
         stream.flush()

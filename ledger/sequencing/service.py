@@ -21,10 +21,11 @@ from ledger.sequencing import reports
 from ledger.sequencing.cosigning import Cosigning
 from ledger.sequencing.crashing import CrashPoint, crash
 from ledger.sequencing.epochs import SEQUENCER_LOCK, CannotSequence, suspend
-from ledger.sequencing.keys import SigningKey
+from ledger.sequencing.keys import KeyUnreadable, SigningKey
 from ledger.sequencing.sequencer import BATCH, Sequencer
 from ledger.sequencing.waiting import ALARM_SECONDS, Waiting, who_holds
 from ledger.sequencing.witnesses import Diverged, NoWitnesses, Unreachable, Witnesses
+from ledger.transparency.tiles import TileInvalid
 
 INTERVAL: Final = 0.2
 CATCH_UP: Final = 10_000
@@ -115,6 +116,11 @@ class Service:
             try:
                 with connect(self._settings.address) as connection:
                     self._serve(connection)
+            except psycopg.errors.InsufficientPrivilege:
+                raise CannotSequence(
+                    "this database role may not add to the tree. Set DATABASE_SEQUENCER_URL, and"
+                    " run manage.py prepare, which gives the role its rights"
+                ) from None
             except psycopg.Error as error:
                 logger.error("sequencer.lost", kind=type(error).__name__)
                 pause = INTERVAL if time.monotonic() - begun > _LONGEST_PAUSE else pause
@@ -125,9 +131,9 @@ class Service:
         if not self._stand_by(connection):
             return
         crash(CrashPoint.LOCKED)
-        key = self._load_key()
         cosigning = Cosigning(self._settings.address, connect, self._witnesses)
         try:
+            key = self._load_key()
             sequencer = Sequencer(connection, key, host=self._settings.host)
             if not self._compare(connection, sequencer):
                 return
@@ -135,7 +141,7 @@ class Service:
             logger.info("sequencer.active", epoch=sequencer.epoch and sequencer.epoch.number)
             cosigning.start()
             self._sequence(connection, sequencer, cosigning)
-        except CannotSequence as error:
+        except (CannotSequence, KeyUnreadable) as error:
             logger.critical("sequencer.halted", found=str(error))
             reports.report(connection, reports.HALTED, str(error))
             raise
@@ -161,12 +167,17 @@ class Service:
         After a restore the first new checkpoint could have the size of one that was signed
         before, and another root: so until they have answered, nothing is sequenced.
         """
+        pause = STANDBY_INTERVAL
         while not self.stopping.is_asked:
             offer = sequencer.offer()
             if offer is None:
                 return True
             try:
                 self._witnesses.compare(offer)
+            except TileInvalid as error:
+                raise CannotSequence(
+                    f"{error}: the tree was altered. Run manage.py verify"
+                ) from None
             except Diverged as found:
                 suspend(connection, offer.epoch, str(found))
                 reports.report(connection, reports.HALTED, str(found), about=reports.WITNESS)
@@ -176,7 +187,8 @@ class Service:
                 said = f"not compared with the witness yet: {error}"
                 reports.report(connection, reports.BEHIND, said)
                 logger.error("sequencer.not_compared", found=str(error))
-                self.stopping.wait(STANDBY_INTERVAL)
+                self.stopping.wait(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
             else:
                 return True
         return False

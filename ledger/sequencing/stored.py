@@ -6,7 +6,7 @@ right to read these two tables.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import psycopg
 
@@ -23,12 +23,24 @@ _LEAVES = (
 )
 
 
-class StoredTiles:
-    """The tiles of one epoch. Keeps the partial ones it made, so not for a tree that grows."""
+# The roots of whole tiles, by level and index: they never change within an epoch.
+Roots = dict[tuple[int, int], bytes]
+_ROOTS_KEPT: Final = 8_192
 
-    def __init__(self, connection: psycopg.Connection[Any], epoch: int) -> None:
+
+class StoredTiles:
+    """The tiles of one epoch. Keeps the partial ones it made, so not for a tree that grows.
+
+    Whoever asks again and again about one epoch keeps ``roots`` for it: a partial tile of an
+    upper level is else made of up to 255 whole ones each time.
+    """
+
+    def __init__(
+        self, connection: psycopg.Connection[Any], epoch: int, roots: Roots | None = None
+    ) -> None:
         self._connection = connection
         self.epoch = epoch
+        self._roots = {} if roots is None else roots
         self._made: dict[Tile, bytes] = {}
 
     def nodes(self, size: int) -> Nodes:
@@ -48,8 +60,19 @@ class StoredTiles:
         first = tile.number * WIDTH
         if tile.level == 0:
             return b"".join(row[1] for row in self._rows(_LEAVES, tile, None, first, tile.width))
-        below = self._rows(_WHOLE, tile, tile.level - 1, first, tile.width)
-        return b"".join(subtree_root(_cut(hashes)) for _, hashes in below)
+        return b"".join(self._roots_below(tile, first))
+
+    def _roots_below(self, tile: Tile, first: int) -> list[bytes]:
+        names = [(tile.level - 1, index) for index in range(first, first + tile.width)]
+        missing = [index for level, index in names if (level, index) not in self._roots]
+        if missing:
+            if len(self._roots) > _ROOTS_KEPT:
+                self._roots.clear()
+                missing = list(range(first, first + tile.width))
+            count = missing[-1] + 1 - missing[0]
+            for index, hashes in self._rows(_WHOLE, tile, tile.level - 1, missing[0], count):
+                self._roots[tile.level - 1, index] = subtree_root(_cut(hashes))
+        return [self._roots[name] for name in names]
 
     def _rows(
         self, query: str, tile: Tile, level: int | None, first: int, count: int
