@@ -20,6 +20,10 @@ def schedule() -> dict[str, dict[str, Any]]:
         "routing.count_usage": {"task": "routing.count_usage", "schedule": 15.0},
         "routing.sum_runs": {"task": "routing.sum_runs", "schedule": 5.0},
         "routing.reap_lost_calls": {"task": "routing.reap_lost_calls", "schedule": 10.0},
+        "routing.carry_out_reevaluations": {
+            "task": "routing.carry_out_reevaluations",
+            "schedule": 5.0,
+        },
         "routing.notice_budgets": {"task": "routing.notice_budgets", "schedule": 30.0},
         "outlets.make_exports": {"task": "outlets.make_exports", "schedule": 10.0},
         "outlets.send_feeds": {"task": "outlets.send_feeds", "schedule": 2.0},

@@ -85,6 +85,8 @@ class Verb(StrEnum):
     DECISION_REPORTED = "decision.reported"
     STEP_REPORTED = "step.reported"
     NOTE_REPORTED = "note.reported"
+    RUN_REEVALUATED = "run.reevaluated"
+    REEVALUATION_CANCELLED = "run.reevaluation_cancelled"
     PAYLOAD_READ = "payload.read"
     EXPORT_ASKED = "export.asked"
     EXPORT_MADE = "export.made"

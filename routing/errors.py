@@ -212,6 +212,27 @@ class RunTooLong(TooLarge):
     title = "The run is too long for this"
 
 
+class TargetNotFound(NotFound):
+    """Raised when a re-evaluation names neither a route nor a model that is there."""
+
+    code = "routing.target_not_found"
+    title = "There is no such route or model"
+
+
+class NothingToReevaluate(Invalid):
+    """Raised for a run that holds no call which could be asked again."""
+
+    code = "routing.nothing_to_reevaluate"
+    title = "The run holds no call that can be asked again"
+
+
+class ReevaluationNotFound(NotFound):
+    """Raised when there is no such re-evaluation, or the viewer may not see it."""
+
+    code = "routing.reevaluation_not_found"
+    title = "There is no such re-evaluation"
+
+
 class GatewayUnreachable(Unavailable):
     """Raised when the gateway, which alone calls vendors, did not answer the internal request."""
 

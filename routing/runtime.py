@@ -63,6 +63,7 @@ from routing.gateway.snapshot import Snapshot
 from routing.gateway.tools.judging import ToolScreen
 from routing.gateway.tools.stage import tool_stage
 from routing.gateway.tracing import Tracer
+from routing.gateway.trial import Trials
 from routing.gateway.upstream import HttpUpstream
 from routing.internal import InternalKeys
 from routing.otlp import OtlpExporter, OtlpSettings
@@ -242,7 +243,9 @@ class GatewayProcess:
             Pace(self._settings.reports_a_minute),
             self._metrics.note_report,
         )
-        self._parts = Parts(pipeline, probe, Reporting(pipeline, desk, screen.protection))
+        trials = Trials(pipeline, probe.internal_keys, Breakers(), Speeds())
+        reporting = Reporting(pipeline, desk, screen.protection)
+        self._parts = Parts(pipeline, probe, reporting, trials)
         self._sweeper = asyncio.create_task(self._keep_sweeping(), name="sweeper")
         gc.collect()
         gc.freeze()

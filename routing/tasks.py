@@ -8,7 +8,7 @@ from celery import shared_task
 
 from ledger.retention import months
 from registry.actors import Actor
-from routing.actions import budget_notices, lost_calls, run_sums, usage
+from routing.actions import budget_notices, lost_calls, reevaluating, run_sums, usage
 from routing.keeping import deciding, erasing
 
 logger = logging.getLogger("unsprawl.retention")
@@ -51,3 +51,9 @@ def keep_retention() -> None:
     deciding.keep_retention(actor=Actor.system("retention"))
     for sentence in months.trouble().sentences:
         logger.error(sentence)
+
+
+@shared_task(name="routing.carry_out_reevaluations", ignore_result=True)  # type: ignore[untyped-decorator]
+def carry_out_reevaluations() -> None:
+    """Ask the calls of re-evaluated runs that were not asked yet."""
+    reevaluating.carry_out_waiting(actor=Actor.system("re-evaluation"))

@@ -15,6 +15,7 @@ from routing.views import (
     editing,
     models,
     payloads,
+    reevaluating,
     routes,
     run_list,
     runs,
@@ -27,6 +28,10 @@ urlpatterns = [
     path("runs/", run_list.runs, name="runs"),
     path("runs.<str:form>", run_list.download, name="runs-download"),
     path("runs/<str:run>/", runs.run, name="run"),
+    path("runs/<str:run>/re-evaluate/", reevaluating.reevaluations, name="run-reevaluate"),
+    path(
+        "re-evaluations/<str:reevaluation>/cancel/", reevaluating.cancel, name="reevaluation-cancel"
+    ),
     path("runs/<str:run>/calls/", runs.calls, name="run-calls"),
     path("runs/<str:run>/record/", runs.record, name="run-record"),
     path("runs/<str:run>/verify/", runs.verify, name="run-verify"),

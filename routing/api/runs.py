@@ -16,6 +16,7 @@ from registry.actors import Actor
 from registry.authentication import actor_of
 from routing.api.bodies import CallsQuery, EntriesQuery, RunsQuery
 from routing.api.compared import Diff
+from routing.api.reevaluations import OneReevaluation, Reevaluations
 from routing.api.reporting import Reporting
 from routing.api.shapes import CallOutput, OneRunOutput, RunEntryOutput, RunOutput
 from routing.queries.calls import (
@@ -137,6 +138,8 @@ def _filtered(rows: QuerySet[Any], asked: dict[str, Any]) -> QuerySet[Any]:
 urlpatterns = [
     path("runs", Runs.as_view(), name="runs"),
     path("runs/<path:run>/entries", Entries.as_view(), name="run-entries"),
+    path("runs/<path:run>/re-evaluations", Reevaluations.as_view(), name="run-reevaluations"),
+    path("re-evaluations/<str:reevaluation>", OneReevaluation.as_view(), name="reevaluation"),
     path("runs/<path:run>/diff/<str:other>", Diff.as_view(), name="run-diff"),
     path("runs/<path:run>", OneRun.as_view(), name="run"),
     path("calls", Calls.as_view(), name="calls"),

@@ -46,6 +46,8 @@ from routing.gateway.reporting.doors import Reporting, is_json
 from routing.gateway.requests import Answer, ClientGone, Receive, Request, Send, read_body
 from routing.gateway.successors import successor
 from routing.gateway.tracing import Tracer
+from routing.gateway.trial import PATH as TRIALS
+from routing.gateway.trial import Trials
 from routing.gateway.wires.chat import Chat
 from routing.gateway.wires.embeddings import Embeddings
 from routing.gateway.wires.messages import CountTokens, Messages
@@ -80,6 +82,7 @@ class Parts:
     pipeline: Pipeline
     probe: VendorProbe
     reporting: Reporting
+    trials: Trials
 
 
 class Gateway:
@@ -242,6 +245,11 @@ class Gateway:
         vendor_id = request.path[len(_INTERNAL) : -len(_TEST)]
         await _give_json(answer, await self._parts().probe.test(vendor_id, request, receive))
 
+    async def _carry_out_trial(
+        self, request: Request, receive: Receive, answer: Answer, trace: Trace
+    ) -> None:
+        await _give_json(answer, await self._parts().trials.carry_out(request, receive))
+
     async def _healthz(
         self, request: Request, receive: Receive, answer: Answer, trace: Trace
     ) -> None:
@@ -311,6 +319,7 @@ _REPORTED: Final = re.compile(r"/api/v1/runs/(.+)/entries").fullmatch
 _TRACES: Final = "/v1/traces"
 _TABLE: Final = {
     _TRACES: ("traces", "POST", "_take_traces"),
+    TRIALS: ("trial", "POST", "_carry_out_trial"),
     "/v1/models": ("models", "GET HEAD", "_models"),
     "/v1/delegations": ("delegation", "POST DELETE", "_delegate"),
     "/healthz": ("healthz", "GET HEAD", "_healthz"),

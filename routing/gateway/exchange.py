@@ -158,7 +158,7 @@ class Exchange:
         except ClientLeft:
             return "cancelled", None
         except DomainError as error:
-            if error is self._open_call.cause:
+            if error is self._open_call.cause or not self._came.was_sent:
                 self._came.broke = error
             return self._status_of(error), error
         except asyncio.CancelledError:

@@ -124,7 +124,7 @@ class Pipeline:
         tag = self.tag(caller, request)
         kept = await self._find_kept(wire, body, caller) if body.refers_to else None
         # Reading may have taken a while: everything below is decided on what is known now.
-        call = _Call(self, wire, caller, run, body, kept, raw, request, receive, answer, trace)
+        call = Call(self, wire, caller, run, body, kept, raw, request, receive, answer, trace)
         call.step = step_of(request.header)
         call.tag = tag
         try:
@@ -172,7 +172,7 @@ class Pipeline:
 
 
 @dataclass(slots=True)
-class _Call:
+class Call:
     """What an agent wants, read and not yet decided: the loop's errand, by way of its wire.
 
     ``body`` and ``came`` are the call as it came; ``asked`` is what of it may leave.

@@ -66,6 +66,8 @@ class Progress:
             head["stream"] = self.is_stream
         if self.broke is not None:
             head["broke"] = [self.broke.code, self.broke.detail]
+            if not self.was_sent:
+                head["unsent"] = True
         if begins_with_error := self.is_stream and bool(self.body):
             head["gave_way"] = True
         unkept = ""

@@ -6,6 +6,7 @@ from routing.models.budget import Budget, BudgetNotice, BudgetWindow
 from routing.models.catalogue import CatalogueLoad, LifecycleRow, Price
 from routing.models.delegation import Delegation, DelegationEnd, RunLink, ToolUse
 from routing.models.erasure import Erasure
+from routing.models.reevaluation import Reevaluation
 from routing.models.reported import ReportedStep
 from routing.models.route import Route, RouteTarget
 from routing.models.run_summary import RunSummary, RunWord
@@ -39,6 +40,7 @@ __all__ = [
     "Model",
     "ModelUse",
     "Price",
+    "Reevaluation",
     "ReportedStep",
     "Route",
     "RouteTarget",

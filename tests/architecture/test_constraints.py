@@ -28,6 +28,7 @@ from routing.models import (
     LifecycleRow,
     ModelUse,
     Price,
+    Reevaluation,
     ReportedStep,
     RunLink,
     RunWord,
@@ -193,6 +194,9 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         "routing_reportedstep",
         {"report_key": "'x'", "type": "'call'"},
     ),
+    ("routing_reevaluation_ended_iff_over", "routing_reevaluation", {
+        "public_id": "'ree_y'", "new_run_id": "'run_w'", "state": "'done'",
+    }),
     (
         "routing_reportedstep_known_source",
         "routing_reportedstep",
@@ -266,6 +270,10 @@ def world(db: None) -> None:
         linked_at=now,
     )  # fmt: skip
     ToolUse.objects.create(agent_id=agent.public_id, tool="jira", use="called", day=now)
+    Reevaluation.objects.create(
+        public_id=new_id("ree"), run_id="run_x", new_run_id="run_z", agent_id=agent.public_id,
+        target="sandbox", steps=1, requested_by="system:test", requested_at=now,
+    )  # fmt: skip
     ReportedStep.objects.create(
         entry_id="ent_x", agent_id=agent.public_id, run_id="run_x", report_key="k", source="api",
         type="tool", name="jira", status="ok", recorded_at=now,

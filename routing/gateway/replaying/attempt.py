@@ -13,6 +13,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 import orjson
@@ -238,6 +239,8 @@ async def _answered(
         elapsed_ms=lambda: 0,
         goes_on_after=lambda failure: bool(annex.head.get("gave_way")),
     )
+    if annex.head.get("unsent"):
+        exchange.before_sending = partial(_kept_back, ending("", annex.head.get("broke")))
     outgoing = Outgoing("POST", target.vendor.address("/"), {}, passage.body)
     await exchange.carry_out(outgoing, _vendor(result, annex, attempt), noted)
     outcome = noted.outcome
@@ -292,6 +295,11 @@ def _vendor(result: RecordedEntry, annex: Annex, attempt: Attempt) -> RecordedVe
     is_stream = annex.head.get("stream", attempt.streamed and 200 <= status < 300)
     chunks = received_in(annex, result.payload)
     return RecordedVendor(RecordedReply(status, chunks, end, is_stream=bool(is_stream)))
+
+
+async def _kept_back(cause: Exception | None) -> None:
+    if cause is not None:
+        raise cause
 
 
 class _Noted:
