@@ -6,7 +6,8 @@ where a link is broken the neighbours say which of the two entries was altered.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -16,15 +17,23 @@ from django.db import connection as django_connection
 from ledger.auditing import loose
 from ledger.auditing.checkpoints import EpochRow
 from ledger.auditing.findings import Findings, Found
+from ledger.auditing.openings import check_epochs
 from ledger.auditing.tree import TreeAudit, TreeSeen
 from ledger.auditing.trust import Trust
 from ledger.checking import MISFITS, Finding, Verdict
+from ledger.entries import Fact
+from ledger.headers import HeaderInvalid, read_header
 from ledger.transparency.checkpoints import Checkpoint
 from ledger.transparency.notes import NoteInvalid, SignedNote
+from ledger.verbs import Verb
 from ledger.verification import reading, verify_all
 
 _EPOCHS: Final = """
     SELECT number, origin, public_key, first_entry, opened_at FROM ledger_epoch ORDER BY number
+"""
+_OPENINGS: Final = """
+    SELECT l.epoch, e.header FROM ledger_leaf l JOIN ledger_entry e ON e.id = l.entry
+    WHERE l.epoch = ANY(%s) AND l.index = 0
 """
 _SUSPENDED: Final = """
     SELECT epoch_id, found FROM ledger_suspension
@@ -95,8 +104,7 @@ def audit(trust: Trust, progress: Progress = lambda what, count: None) -> Audit:
             )
             for epoch in epochs
         )
-        for epoch, tree in zip(epochs, trees, strict=True):
-            _check_key(epoch, tree, trust, findings)
+        check_epochs(epochs, trees, trust, findings, _openings(connection, epochs))
         unsequenced = loose.count_unsequenced(connection, findings)
         loose.check_keys(connection, findings)
         loose.check_artifacts(connection, findings)
@@ -142,10 +150,18 @@ def _placed(connection: psycopg.Connection[Any], found: Finding, number: int) ->
     return named if row is None else replace(named, epoch=row[0], index=row[1])
 
 
-def _check_key(epoch: EpochRow, tree: TreeSeen, trust: Trust, findings: Findings) -> None:
-    if trust.keys and epoch.public_key not in trust.keys:
-        wrong = f"epoch {epoch.number} names a key of the log that is not the one kept outside"
-        findings.add(Found(wrong, epoch.number, 0, max(1, tree.size)))
+def _openings(
+    connection: psycopg.Connection[Any], epochs: list[EpochRow]
+) -> dict[int, Mapping[str, Fact]]:
+    """Return what the first leaf of each further epoch says of its opening."""
+    found: dict[int, Mapping[str, Fact]] = {}
+    numbers = [epoch.number for epoch in epochs[1:]]
+    for number, header in connection.execute(_OPENINGS, [numbers]).fetchall():
+        with suppress(HeaderInvalid):
+            read = read_header(bytes(header))
+            if read.verb == Verb.EPOCH_OPENED:
+                found[number] = read.facts
+    return found
 
 
 def _since(note: SignedNote, trust: Trust, trees: tuple[TreeSeen, ...]) -> str:

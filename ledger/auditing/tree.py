@@ -63,8 +63,8 @@ class TreeSeen:
     witnesses: tuple[str, ...] = ()
     checkpoints: int = 0
     unsigned: int = 0
-    diverged: list[str] = field(default_factory=list)
     roots: dict[int, bytes] = field(default_factory=dict)
+    root: str = ""
 
 
 class TreeAudit:
@@ -242,6 +242,7 @@ class TreeAudit:
     def _end(self) -> None:
         size, number = self.seen.size, self._epoch.number
         self._say_unbelieved(size)
+        self.seen.root = self._frontier.root().hex()
         newest = self._connection.execute(_CURSOR, [number]).fetchone()
         counted = newest[2] if newest else 0
         if counted < size:

@@ -135,6 +135,10 @@ def _unbase64(text: Any, what: str, length: int | None = None) -> bytes:
     return raw
 
 
+def _spelt(raw: bytes) -> str:
+    return binascii.b2a_base64(raw, newline=False).decode()
+
+
 def _members(document: Any, names: str, what: str) -> dict[str, Any]:
     if not isinstance(document, dict) or sorted(document) != names.split():
         raise Malformed(f"{what} does not have exactly the members {names}")
@@ -676,6 +680,7 @@ class Layout(NamedTuple):
     bounds: dict[int, list[Bounds]]
     witnessed: dict[int, int]
     opened_at: dict[int, str]
+    is_cut: bool
 
 
 _ENTRY_PARTS = [b"{", b"entry", b":{", b"epoch"]
@@ -822,8 +827,10 @@ class BlockCheck:
             self.block.loose += 1
             return False
         if index >= self.layout.witnessed.get(epoch, 0):
-            self.block.unwitnessed += 1
+            self.block.unwitnessed += 1  # counted, whatever else is wrong with it
         tree = self.layout.trees.get(epoch)
+        if self.layout.is_cut:
+            return False
         if tree is None or index >= tree.size:
             self._note("it claims a place beyond every checkpoint in the file", place)
             return False
@@ -1363,11 +1370,12 @@ class Verification:
                 f"the file is not an export of the form {FORMAT}: {error}"
             )
             return self.report
-        except Cut:
+        except (Cut, EOFError):
             self.report.incomplete.append("the file was cut off before its first entry")
             return self.report
         end = self._read_tail(file, start)
-        self._read_checkpoints(file)
+        if not self.is_cut:  # what is left of a tree proves nothing
+            self._read_checkpoints(file)
         hashing = Hashing(self.path, self.tail)
         self._entries(file, start, end, hashing)
         hashing.join()
@@ -1388,7 +1396,7 @@ class Verification:
         while True:
             try:
                 raw = _read_line(file)
-            except Cut:
+            except (Cut, EOFError):
                 return start
             if not raw.startswith(b'{"epoch":{'):
                 return start
@@ -1399,8 +1407,8 @@ class Verification:
         value = _members(document, "epoch", "an epoch")["epoch"]
         said = _members(value, "number opened_at origin public_key reason", "an epoch")
         number = _count(said["number"], "number")
-        if number != len(self.epochs) + 1:
-            raise Malformed("the epochs are not 1, 2, 3 in their order")
+        if number <= max(self.epochs, default=0):
+            raise Malformed("the epochs are not in their order")
         if not _is_moment(said["opened_at"]):
             raise Malformed("an epoch was opened at no moment")
         self.epochs[number] = Epoch(
@@ -1498,9 +1506,9 @@ class Verification:
             if not checkpoint.is_signed:
                 unbelieved.append((good, size))
                 continue
-            wrong = self._wrong_with(file, tree, checkpoint)
+            wrong, contradicts = self._wrong_with(file, tree, checkpoint)
             if wrong:
-                contradicted.append(size)
+                contradicted += [size] if contradicts else []
                 self.findings.add(wrong, Place(number, good), until=max(size, good + 1))
                 continue
             good = size
@@ -1528,14 +1536,15 @@ class Verification:
                     until=tree.size,
                 )
 
-    def _wrong_with(self, file: BinaryIO, tree: Tree, checkpoint: Checkpoint) -> str:
+    def _wrong_with(self, file: BinaryIO, tree: Tree, checkpoint: Checkpoint) -> tuple[str, bool]:
+        """Say what is wrong with a signed checkpoint, and whether the tree is another."""
         head = checkpoint.head
         try:
             if tree.root_at(file, head.size) == head.root:
-                return ""
+                return "", False
         except Absent as error:
-            return f"the tree cannot be led to the checkpoint at {head.size}: {error}"
-        return f"the tree does not lead to the root of the checkpoint at {head.size}"
+            return f"the tree cannot be led to the checkpoint at {head.size}: {error}", False
+        return f"the tree does not lead to the root of the checkpoint at {head.size}", True
 
     # the entries
 
@@ -1551,7 +1560,9 @@ class Verification:
                         Bounds(checkpoint.head.size, latest, earliest)
                     )
         opened = {number: epoch.opened_at for number, epoch in self.epochs.items()}
-        return Layout(self.path, self.scope.ranges, self.trees, bounds, self.witnessed, opened)
+        return Layout(
+            self.path, self.scope.ranges, self.trees, bounds, self.witnessed, opened, self.is_cut
+        )
 
     def _entries(self, file: BinaryIO, start: int, end: int, hashing: Hashing) -> None:
         layout = self._layout()
@@ -1610,6 +1621,8 @@ class Verification:
             )
         if not self.checkpoints and not self.is_cut:
             self.report.incomplete.append("the file has no checkpoint: nothing of it is proven")
+        if not self.is_cut:
+            self._check_openings()
         self._check_quorum()
         for note in self.trust.since:
             self._check_since(note)
@@ -1639,8 +1652,55 @@ class Verification:
                 }
             )
 
+    def _check_openings(self) -> None:
+        """See that every further epoch begins with the record of what it left."""
+        found = {place.epoch: facts for place, facts in self.openings if place.index == 0}
+        ranges = self.scope.ranges or {}
+        for number, epoch in self.epochs.items():
+            if number == min(self.epochs):
+                continue
+            if number not in self.trees and number == max(self.epochs):
+                self.report.incomplete.append(
+                    f"epoch {number} is open, and nothing in it is signed"
+                )
+            if number not in ranges or ranges[number][0] != 0:
+                continue
+            facts = found.get(number)
+            if facts is None:
+                wrong = f"epoch {number} was opened, and its first entry does not record it"
+                self.findings.add(wrong, Place(number, 0))
+            elif not self._agrees(epoch, facts):
+                wrong = f"the record of epoch {number} says something else than the file"
+                self.findings.add(wrong, Place(number, 0))
+
+    def _agrees(self, epoch: Epoch, facts: dict[str, Any]) -> bool:
+        """Say whether an opening is of this epoch, and of the end of one before it."""
+        said = facts.get("origin"), facts.get("public_key"), facts.get("reason")
+        if said != (epoch.origin, _spelt(epoch.public), epoch.reason):
+            return False
+        for number, left in self.epochs.items():
+            if left.origin == facts.get("left_origin") and number < epoch.number:
+                tree = self.trees.get(number)
+                size, root = facts.get("left_size"), facts.get("left_root")
+                if tree is None:
+                    return size == 0
+                if size != tree.size:
+                    return False
+                return any(
+                    one.head.size == size and one.head.root.hex() == root
+                    for one in self.checkpoints[number]
+                )
+        return False
+
     def _is_vouched(self, epoch: Epoch) -> bool:
-        """Say whether a later epoch, signed with a trusted key, names this one's end."""
+        """Say whether a later epoch, under a trusted key, names this one's end."""
+        trusted = {key.public for key in self.trust.keys}
+        for place, facts in self.openings:
+            later = self.epochs.get(place.epoch or 0)
+            if later is None or place.index is None or later.public not in trusted:
+                continue
+            if place.index < self.proven.get(later.number, 0) and self._agrees(later, facts):
+                return facts.get("left_origin") == epoch.origin
         return False
 
     def _check_quorum(self) -> None:

@@ -9,31 +9,35 @@ from pathlib import Path
 
 import pytest
 import zstandard
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 
-from ledger.export import export_stream
 from ledger.models import DataKey
+from tests.ledger.standalone.exported import Exporter, grow
 from tests.ledger.test_verification import call
 
 
 @pytest.mark.django_db
-def test_an_export_is_what_the_document_says(key_directory: Path) -> None:
+def test_an_export_is_what_the_document_says(key_directory: Path, tmp_path: Path) -> None:
     for _ in range(2):
         call("run_a")
-    first, *entries, last = [json.loads(line) for line in export_stream("run_a")]
-    assert first["format"] == "unsprawl.run-export/1"
+    grow()
+    lines = [json.loads(line) for line in Exporter(tmp_path / "exports").lines("run_a")]
+    assert lines[0]["format"] == "unsprawl.export/2"
+    assert lines[0]["scope"] == {"run": "run_a"}
 
-    previous, intents, opened = "00" * 32, set(), []
-    for seq, line in enumerate(entries, 1):
+    previous, intents, opened, leaves = "00" * 32, set(), [], []
+    for seq, line in enumerate((line["entry"] for line in lines if "entry" in line), 1):
         raw = base64.b64decode(line["header"])
         header = json.loads(raw)
         spelt = json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
         assert spelt.encode() == raw
         assert (header["v"], header["seq"], header["prev"]) == (1, seq, previous)
         previous = hashlib.sha256(b"\x00" + raw).hexdigest()
-        assert line["leaf_hash"] == previous
+        assert (line["epoch"], line["index"]) == (1, seq - 1)
+        leaves.append(bytes.fromhex(previous))
         if header["kind"] == "intent":
             intents.add(header["id"])
         else:
@@ -42,7 +46,21 @@ def test_an_export_is_what_the_document_says(key_directory: Path) -> None:
             opened.append(open_by_hand(header, line["payload"], key_directory))
     assert intents == set()
     assert opened == [b"a question"] * 2
-    assert last["end"] == {"chains": {"app": {"leaf_hash": previous, "seq": 4}}, "entries": 4}
+
+    (tile,) = [line["tile"] for line in lines if "tile" in line]
+    assert base64.b64decode(tile["hashes"]) == b"".join(leaves)
+    pairs = [hashlib.sha256(b"\x01" + leaves[at] + leaves[at + 1]).digest() for at in (0, 2)]
+    root = hashlib.sha256(b"\x01" + b"".join(pairs)).digest()
+    (note,) = [line["checkpoint"]["note"] for line in lines if "checkpoint" in line]
+    text, _, under = note.partition("\n\n")
+    origin, size, stated = text.split("\n")
+    assert (size, stated) == ("4", base64.b64encode(root).decode())
+    signature = base64.b64decode(under.split("\n")[0].split(" ")[2])
+    (epoch,) = [line["epoch"] for line in lines if "epoch" in line]
+    public = base64.b64decode(epoch["public_key"])
+    named = hashlib.sha256(f"{origin}\n\x01".encode() + public).digest()
+    assert signature[:4] == named[:4]
+    Ed25519PublicKey.from_public_bytes(public).verify(signature[4:], f"{text}\n".encode())
 
 
 def open_by_hand(header: dict[str, dict[str, object]], stored: dict[str, str], keys: Path) -> bytes:

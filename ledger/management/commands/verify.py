@@ -119,7 +119,7 @@ def _document(found: Audit) -> dict[str, Any]:
     del chains["findings"], chains["bad"]
     trees = [asdict(tree) for tree in found.trees]
     for tree in trees:
-        del tree["roots"], tree["diverged"]
+        del tree["roots"]
     return {
         "verdict": found.word,
         **chains,
