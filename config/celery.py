@@ -27,6 +27,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "routing.notice_budgets": {"task": "routing.notice_budgets", "schedule": 30.0},
         "outlets.make_exports": {"task": "outlets.make_exports", "schedule": 10.0},
         "outlets.send_feeds": {"task": "outlets.send_feeds", "schedule": 2.0},
+        "outlets.follow_schedules": {"task": "outlets.follow_schedules", "schedule": 60.0},
         "outlets.expire_exports": {"task": "outlets.expire_exports", "schedule": 300.0},
         "routing.carry_out_erasures": {"task": "routing.carry_out_erasures", "schedule": 5.0},
         "routing.keep_retention": {"task": "routing.keep_retention", "schedule": 1800.0},

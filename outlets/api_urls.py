@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from outlets.api import exports, feeds
+from outlets.api import exports, feeds, targets
 
-urlpatterns = [*exports.urlpatterns, *feeds.urlpatterns]
+urlpatterns = [*exports.urlpatterns, *feeds.urlpatterns, *targets.urlpatterns]

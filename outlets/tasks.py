@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from outlets.actions import feeding, making
+from outlets.actions import feeding, making, targets
 from registry.actors import Actor
 
 
@@ -24,3 +24,9 @@ def expire_exports() -> None:
 def send_feeds() -> None:
     """Send what was sequenced to the receivers that want it."""
     feeding.send_feeds(actor=Actor.system("feeds"))
+
+
+@shared_task(name="outlets.follow_schedules", ignore_result=True)  # type: ignore[untyped-decorator]
+def follow_schedules() -> None:
+    """Ask for the copies that are due."""
+    targets.follow_schedules(actor=Actor.system("schedules"))
