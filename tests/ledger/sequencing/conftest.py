@@ -90,9 +90,15 @@ class Log:
         return connection, Sequencer(connection, self.key, host=HOST)
 
     def start(
-        self, *, crash_at: str = "", program: tuple[str, ...] = ("-m", "config.sequencer")
+        self,
+        *,
+        crash_at: str = "",
+        program: tuple[str, ...] = ("-m", "config.sequencer"),
+        database: str = "",
+        keys: Path | None = None,
     ) -> subprocess.Popen[bytes]:
-        environment = self.rig.environment(DATABASE_SEQUENCER_URL=self.rig.sequencer)
+        environment = self.rig.environment(DATABASE_SEQUENCER_URL=database or self.rig.sequencer)
+        environment["UNSPRAWL_KEYS_DIR"] = str(keys or self.rig.keys_dir)
         environment |= {"UNSPRAWL_CRASH_AT": crash_at, "UNSPRAWL_PUBLIC_URL": f"http://{HOST}"}
         with self.said.open("ab") as said:
             process = subprocess.Popen(

@@ -14,17 +14,18 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from ledger.sequencing.keys import SigningKey
 from ledger.sequencing.service import Service, Settings
-from ledger.sequencing.witnesses import Offer
+from ledger.sequencing.witnesses import Offer, Unreachable
 from ledger.transparency.notes import SignatureLine, cosign
 
 WITNESS = Ed25519PrivateKey.from_private_bytes(bytes(32))
 
 
 class Willing:
-    """Cosigns whatever it is offered."""
+    """Cosigns whatever it is offered, once it answers at all."""
 
     def compare(self, offer: Offer) -> None:
-        return None
+        if "silent" in sys.argv and not Path(sys.argv[-1]).exists():
+            raise Unreachable("it does not answer")
 
     def cosign(self, offer: Offer) -> Sequence[SignatureLine]:
         assert offer.note is not None
