@@ -1,0 +1,44 @@
+"""How an agent connects and reports, in a real browser: both themes, wide and on a phone."""
+
+from __future__ import annotations
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+
+from kernel import clock
+from routing.models import ReportedStep
+from tests.browser.test_steering_pages import kept, opened
+from tests.factories import make_agent, make_call, make_cast
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.xdist_group("browser"),
+]
+
+
+@pytest.mark.parametrize(
+    ("theme", "width"), [("light", 1280), ("dark", 390), ("dark", 1280), ("light", 390)]
+)
+def test_the_page_says_how_to_trace_and_since_when(browser, live_server, db, theme, width):
+    cast = make_cast()
+    agent = make_agent("sorter", owner=cast.alice, backup_owner=cast.bob, stage="live")
+    make_call(agent)
+    for source in ("otlp", "api"):
+        ReportedStep.objects.create(
+            entry_id=f"ent_{source}", agent_id=agent.public_id, run_id="run_x", report_key=source,
+            source=source, type="tool", name="crm", status="ok", recorded_at=clock.now(),
+        )  # fmt: skip
+    page = opened(browser, live_server, cast.alice, theme=theme, width=width)
+    answer = page.goto("/agents/sorter/connect/")
+    assert answer is not None
+    assert answer.status == 200
+    page.get_by_role("tab", name="Tracing").click()
+    assert (
+        "OTEL_EXPORTER_OTLP_ENDPOINT" in page.get_by_role("tabpanel", name="Tracing").inner_text()
+    )
+    assert page.get_by_text("Reports its own steps through its traces since").is_visible()
+    kept(page, f"connect-{theme}-{width}")
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+    found = Axe().run(page).response["violations"]
+    assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == []
