@@ -79,6 +79,7 @@ class Verb(StrEnum):
     BUDGET_NEARED = "budget.neared"
     DELEGATION_GIVEN = "delegation.given"
     DELEGATION_ENDED = "delegation.ended"
+    RUN_ENDED = "run.ended"
     TOOL_REPORTED = "tool.reported"
     RETRIEVAL_REPORTED = "retrieval.reported"
     MODEL_CALL_REPORTED = "model_call.reported"

@@ -105,6 +105,19 @@ class AgentKeyAuthentication(authentication.BaseAuthentication):
         return 'Bearer realm="unsprawl"'
 
 
+class TokenOrKeyAuthentication(authentication.BaseAuthentication):
+    """A person's token, or an agent's own key: where both read the same address."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any] | None:
+        text = bearer_of(request)
+        is_agent = text is not None and text.startswith(AGENT_KEY_START)
+        by = AgentKeyAuthentication() if is_agent else TokenAuthentication()
+        return by.authenticate(request)
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="unsprawl"'
+
+
 class PasswordBackend(BaseBackend):
     """Django's door for passwords (the admin's form uses it), behind the same brake as ours."""
 
@@ -132,6 +145,14 @@ class _TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-c
 
     def get_security_definition(self, auto_schema: object) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "description": "A person's API token."}
+
+
+class _TokenOrKeyScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
+    target_class = "registry.authentication.TokenOrKeyAuthentication"
+    name = "tokenOrAgentKey"
+
+    def get_security_definition(self, auto_schema: object) -> dict[str, str]:
+        return {"type": "http", "scheme": "bearer", "description": "A token, or an agent's key."}
 
 
 class _SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

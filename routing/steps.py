@@ -20,7 +20,7 @@ _KINDS: Final = {
 # What an agent says it did, by the type it gave; people and other agents are not counted here.
 _REPORTED: Final = {"tool": TOOL, "retrieval": TOOL, "model": MODEL, "decision": DECISION}
 _FAILED: Final = frozenset({"error", "incomplete", "unknown"})
-_ENDS: Final = frozenset({"run.ended"})
+_END: Final = "run.ended"
 # A row stays a row: what a run of a million calls names is not all repeated in it.
 MOST_FACETS: Final = 200
 _LONGEST: Final = 200
@@ -132,7 +132,7 @@ def add_entry(delta: Delta, told: Told) -> None:
     if is_reported:
         delta.has(model=facts.get("model"), error=facts.get("error"))
         delta.names |= set(_texts(facts.get("name")))
-    if told.verb in _ENDS:
+    if told.verb == _END:
         delta.ended_at = told.recorded_at
     for name in ("response_id", "trace_id"):
         delta.words |= set(_texts(facts.get(name)))

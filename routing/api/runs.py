@@ -13,7 +13,12 @@ from rest_framework.views import APIView
 
 from kernel.api import Listing, page_of
 from registry.actors import Actor
-from registry.authentication import actor_of
+from registry.authentication import (
+    SessionAuthentication,
+    TokenOrKeyAuthentication,
+    actor_of,
+)
+from routing.actions.runs import end_run
 from routing.api.bodies import CallsQuery, EntriesQuery, RunsQuery
 from routing.api.compared import Diff
 from routing.api.reevaluations import OneReevaluation, Reevaluations
@@ -33,6 +38,7 @@ from routing.queries.run_sums import summary_of
 from routing.queries.tools import children_of, parents_of
 
 # Words are looked for by the query itself, which knows where each has an index.
+_AGENTS_TOO: Final = (TokenOrKeyAuthentication, SessionAuthentication)
 _RUNS: Final = Listing(RunsQuery, search=(), ordering=("started_at", "cost_micros", "duration_ms"))
 _SAID: Final = ("owner", "team", "state", "outcome", "error", "model", "vendor", "route", "tool")
 _CALLS: Final = Listing(CallsQuery, search=("requested_model", "model"), ordering=("started_at",))
@@ -67,7 +73,9 @@ def _wanted(actor: Actor, asked: dict[str, Any]) -> Wanted:
 
 
 class OneRun(APIView):
-    """One run, by its id or by the label its agent gave it."""
+    """One run, by its id or by the label its agent gave it. An agent reads its own."""
+
+    authentication_classes = _AGENTS_TOO
 
     @extend_schema(responses=OneRunOutput)
     def get(self, request: Request, run: str) -> Response:
@@ -81,8 +89,22 @@ class OneRun(APIView):
         return Response(OneRunOutput(found).data)
 
 
+class RunEnd(APIView):
+    """An agent, or whoever answers for it, says that a run is over."""
+
+    authentication_classes = _AGENTS_TOO
+
+    @extend_schema(operation_id="run_end", request=None, responses=OneRunOutput)
+    def post(self, request: Request, run: str) -> Response:
+        actor = actor_of(request)
+        end_run(run_for(actor, run), actor=actor)
+        return OneRun().get(request, run)
+
+
 class Entries(Reporting):
-    """What the ledger holds of a run, in the order it was recorded."""
+    """What the ledger holds of a run, in the order it was recorded. An agent reads its own."""
+
+    authentication_classes = _AGENTS_TOO
 
     @extend_schema(
         operation_id="run_entries_list",
@@ -141,6 +163,7 @@ urlpatterns = [
     path("runs/<path:run>/re-evaluations", Reevaluations.as_view(), name="run-reevaluations"),
     path("re-evaluations/<str:reevaluation>", OneReevaluation.as_view(), name="reevaluation"),
     path("runs/<path:run>/diff/<str:other>", Diff.as_view(), name="run-diff"),
+    path("runs/<path:run>/end", RunEnd.as_view(), name="run-end"),
     path("runs/<path:run>", OneRun.as_view(), name="run"),
     path("calls", Calls.as_view(), name="calls"),
 ]

@@ -28,8 +28,10 @@ from django.db.models import DurationField as Length
 
 from ledger.entries import Fact
 from ledger.errors import EvidenceAltered
-from ledger.models import Entry
+from ledger.levels import Level
+from ledger.models import Entry, Leaf
 from ledger.queries import SeenEntry, seen
+from ledger.receipts import level_of
 from registry.actors import Actor
 from registry.models import Team
 from routing.errors import RunNotFound
@@ -86,6 +88,16 @@ class Chain:
 
 
 @dataclass(frozen=True, slots=True)
+class Evidence:
+    """What the newest entry of a run has reached, and its place in which tree."""
+
+    entry_id: str
+    level: Level
+    epoch: int | None = None
+    index: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Exchange:
     """What was sent to a model and what came back, as the ledger names them."""
 
@@ -130,6 +142,18 @@ def chains_of(run: Run) -> list[Chain]:
         .order_by("first_id")
     )
     return [Chain(row["writer"], row["entries"], row["last"]) for row in rows]
+
+
+def evidence_of(run: Run) -> Evidence | None:
+    """Return how far the newest entry of a run has come into the tree; None without one."""
+    newest = Entry.objects.filter(stream=run.run_id).order_by("-id").first()
+    if newest is None:
+        return None
+    leaf = Leaf.objects.filter(entry=newest.id).first()
+    level = level_of(newest.entry_id)
+    if leaf is None:
+        return Evidence(newest.entry_id, level)
+    return Evidence(newest.entry_id, level, leaf.epoch, leaf.index)
 
 
 def under_way(run: Run) -> list[SeenEntry]:

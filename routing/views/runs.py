@@ -12,16 +12,17 @@ from django.views.decorators.http import require_GET, require_POST
 
 from kernel import clock
 from kernel.pages import chosen, cut
+from ledger.entries import Fact
 from ledger.errors import EvidenceAltered
 from ledger.models import Entry
-from ledger.queries import SeenEntry, seen
+from ledger.queries import seen
 from ledger.verification import verify_stream
 from registry.actors import Actor
 from registry.portal import signed_in
 from registry.queries.directory import names_of
 from routing.models import Run
 from routing.queries.calls import calls_of, can_read, entries_of, run_shown_to
-from routing.queries.record import chains_of, under_way
+from routing.queries.record import chains_of, evidence_of, under_way
 from routing.queries.run_steps import NARROWER, children_between, read_steps, steps_of
 from routing.queries.run_sums import summary_of
 from routing.queries.tools import children_of, parents_of
@@ -124,6 +125,7 @@ def _run_page(
         "fallbacks": summary.attempt_count + summary.denied_count - summary.call_count,
         # Asked again while something may still come; a run that is over asks no more.
         "asks_again": _PAUSES.get(summary.state, ""),
+        "evidence": evidence_of(found),
         "can_read": can_read(actor, found),
         "parents": parents_of(actor, found),
         "children": children_of(actor, found),
@@ -141,7 +143,18 @@ def _run_page(
 
 def _read(row: Entry) -> dict[str, Any]:
     try:
-        told: SeenEntry | None = seen(row)
+        told = seen(row)
     except EvidenceAltered as error:
         return {"row": row, "seen": None, "wrong": error.detail}
-    return {"row": row, "seen": told, "wrong": ""}
+    facts = {name: _fact(value) for name, value in told.facts.items()}
+    return {"row": row, "seen": told, "facts": facts, "wrong": ""}
+
+
+def _fact(value: Fact) -> str:
+    if isinstance(value, list):
+        return ", ".join(value) or "none"
+    if value is None or value == "":
+        return "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

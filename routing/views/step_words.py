@@ -37,6 +37,7 @@ _VERBS: Final = {
     "call.over_budget": "Denied: over budget",
     "delegation.given": "Let another agent act for it",
     "delegation.ended": "Ended a delegation",
+    "run.ended": "Said that it is over",
 }
 _LONGEST: Final = 120
 

@@ -7,13 +7,24 @@ from urllib.parse import quote
 
 import pytest
 from django.db import transaction
+from rest_framework.test import APIClient
 
 from kernel import clock
 from kernel.refs import Ref
+from ledger.models import Entry
 from ledger.record import record
 from ledger.verbs import Verb
 from routing.models import UsageDay, UsageTotal
-from tests.factories import Cast, client_of, make_agent, make_call, make_cast, make_run
+from tests.factories import (
+    Cast,
+    client_of,
+    make_agent,
+    make_call,
+    make_cast,
+    make_exchange,
+    make_key,
+    make_run,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -254,3 +265,39 @@ def test_an_automations_calls_show_to_those_who_govern_only(cast, agent):
     make_call(agent, agent_id="", run_id=str(Ref("vendor", "ven_1")))
     assert len(client_of(cast.pat).get("/api/v1/calls").json()["results"]) == 1
     assert client_of(cast.alice).get("/api/v1/calls").json()["results"] == []
+
+
+def of_agent(agent) -> APIClient:
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {make_key(agent)[1]}")
+    return client
+
+
+def test_an_agent_reads_its_own_runs_with_its_key_and_nobody_elses(cast, agent, run):
+    theirs = make_run(make_agent("other", owner=cast.mallory, stage="live"), "theirs")
+    client = of_agent(agent)
+    assert client.get(f"/api/v1/runs/{run.run_id}").json()["label"] == run.label
+    entries = client.get(f"/api/v1/runs/{run.run_id}/entries").json()["results"]
+    assert len(entries) == 2
+    for end in ("", "/entries"):
+        answer = client.get(f"/api/v1/runs/{theirs.run_id}{end}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "routing.run_not_found")
+    assert client.get("/api/v1/runs").status_code == 401
+
+
+def test_a_run_is_ended_by_its_agent_and_opened_by_what_it_does_next(cast, agent):
+    run = make_run(agent, "short")
+    make_exchange(agent, run)
+    client = of_agent(agent)
+    assert client.get(f"/api/v1/runs/{run.run_id}").json()["state"] == "open"
+    for _ in range(2):
+        answer = client.post(f"/api/v1/runs/{run.run_id}/end")
+        assert (answer.status_code, answer.json()["state"]) == (200, "over")
+    assert Entry.objects.filter(verb="run.ended", stream=run.run_id).count() == 1
+    make_exchange(agent, run)
+    assert client.get(f"/api/v1/runs/{run.run_id}").json()["state"] == "open"
+
+
+def test_only_those_who_answer_for_a_run_end_it(cast, agent, run):
+    assert client_of(cast.mallory).post(f"/api/v1/runs/{run.run_id}/end").status_code == 404
+    assert client_of(cast.alice).post(f"/api/v1/runs/{run.run_id}/end").status_code == 200
