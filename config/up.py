@@ -85,6 +85,7 @@ class Supervisor:
         self.sockets: Path | None = None
         self.link = ""
         self.asked_to_stop = False
+        self.is_suspended = False
         self.make = Make()
 
     # --- talking
@@ -143,6 +144,8 @@ class Supervisor:
         self.say(f"  Gateway  {self.gateway_url}/v1")
         if self.link:
             self.say(f"  Sign in as administrator, once: {self.link}")
+        if self.is_suspended:
+            self.say("!! THE LEDGER IS SUSPENDED: calls are refused. manage.py epoch show")
         self.say("Stop with Ctrl-C. Logs are in " + str(self.places.logs))
 
     def _make_keys(self) -> Iterator[str]:
@@ -303,7 +306,8 @@ class Supervisor:
                 return bool(answer.status == 200)
         except urllib.error.HTTPError as error:
             # It serves, and says why it refuses: an operator must be able to do something.
-            return b"the ledger, suspended" in error.read(4096)
+            self.is_suspended = b"the ledger, suspended" in error.read(4096)
+            return self.is_suspended
         except (urllib.error.URLError, OSError):
             return False
 

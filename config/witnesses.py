@@ -14,7 +14,8 @@ def witnesses_from(env: Env) -> Witnesses:
 
     ``make run`` says where its own witness is, and has put its key beside the others.
     """
-    urls = env.listing("UNSPRAWL_WITNESS_URL")
+    running = Places.from_environ().read_runtime().witness_url
+    urls = env.listing("UNSPRAWL_WITNESS_URL") or ([running] if running else [])
     keys = _keys(env, needed=bool(urls))
     if len(urls) != len(keys):
         env.problems.append("UNSPRAWL_WITNESS_URL and UNSPRAWL_WITNESS_KEY must be as many.")

@@ -114,6 +114,8 @@ class RemoteWitness:
                 self._known[offer.origin] = offer.size
                 return line
             size = _size(answer.body, self.key.name)
+            if size < known:  # it was put back from an older copy, or is another one
+                logger.error("witness.forgot", name=self.key.name, cosigned=known, says=size)
             if size > offer.size or size == known:
                 raise Diverged(
                     f"Witness {self.key.name} has seen {size} entries of {offer.origin}, which"

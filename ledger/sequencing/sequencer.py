@@ -158,7 +158,7 @@ def _restored(
     if not epoch.is_of_this_cluster:
         raise CannotSequence(
             f"epoch {epoch.number} was opened in another database cluster, whose transaction ids"
-            " say nothing about order in this one. Open a further epoch"
+            " say nothing about order in this one. Open a further epoch: manage.py epoch open"
         )
     if epoch.public_key != key.public:
         raise CannotSequence(

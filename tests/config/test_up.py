@@ -137,7 +137,9 @@ def test_it_serves_stops_cleanly_and_keeps_the_data_for_the_second_run(service: 
     assert _status(service.gateway_port) == 200
     assert "/enter/" in said
     running = service.pids()
-    assert {"postgresql", "broker", "web", "gateway", "worker", "sandbox"} <= set(running)
+    assert {
+        "postgresql", "broker", "web", "gateway", "worker", "sandbox", "sequencer", "witness",
+    } <= set(running)  # fmt: skip
 
     first.send_signal(signal.SIGTERM)
     assert first.wait(40) == 0
@@ -276,6 +278,8 @@ def test_a_process_knows_only_what_its_row_names(running: Service) -> None:
     assert told["gateway"]["UNSPRAWL_OPENS"] == "vendor"
     assert told["web"]["UNSPRAWL_OPENS"] == "payload"
     assert "DATABASE_URL" not in told["sandbox"]
+    assert not {"UNSPRAWL_KEYS_DIR", "UNSPRAWL_DATA_DIR", "UNSPRAWL_OPENS"} & set(told["witness"])
+    assert not any(name.startswith(("DATABASE", "BROKER")) for name in told["witness"])
     assert "BROKER_URL" not in told["gateway"]
     for environment in told.values():
         assert "DATABASE_OWNER_URL" not in environment

@@ -37,10 +37,11 @@ def tamperer(db: None) -> Tamperer:
 
 @pytest.fixture(scope="session")
 def _granted(django_db_setup: None, django_db_blocker: Any) -> None:
-    from ledger.grants import apply_grants
+    from ledger.grants import apply_grants, apply_sequencer_grants
 
     with django_db_blocker.unblock():
         apply_grants()
+        apply_sequencer_grants()
 
 
 @pytest.fixture

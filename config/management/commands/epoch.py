@@ -30,7 +30,7 @@ from ledger.retention.shredding import shred_again
 from ledger.sequencing.comparing import compare
 from ledger.sequencing.keys import KeyUnreadable, SigningKey, ensure_signing_key, install_key
 from ledger.sequencing.remote import RemoteWitnesses
-from ledger.sequencing.witnesses import Unreachable, Witnesses
+from ledger.sequencing.witnesses import NoWitnesses, Unreachable, Witnesses
 from ledger.verbs import Verb
 from ledger.witness.store import FILE_NAME, Store
 
@@ -70,13 +70,16 @@ class Command(BaseCommand):
             if epoch.reason:
                 self.stdout.write(f"   because {epoch.reason}")
         connection.ensure_connection()
-        compared = compare(connection.connection, _witnesses())
+        witnesses = _witnesses()
+        compared = compare(connection.connection, witnesses)
         if compared.epoch is None:
             self.stdout.write("There is no epoch yet; the sequencer opens the first.")
         elif compared.found:
             self.stdout.write(f"SUSPENDED. {compared.found}")
         elif compared.silent:
             self.stdout.write(f"Not compared with a witness: {compared.silent}")
+        elif isinstance(witnesses, NoWitnesses):
+            self.stdout.write("No witness is configured, so nothing was compared.")
         else:
             self.stdout.write("What the witnesses saw is the beginning of what is here.")
 
