@@ -6,6 +6,7 @@ security alone. Without an epoch in the path the newest is meant, and nothing ma
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 from django.http import HttpResponse
@@ -26,6 +27,7 @@ from ledger.published import (
     signed_size,
 )
 from ledger.receipts import vkey_of
+from ledger.standalone import unsprawl_verify
 from registry.authentication import actor_of
 from registry.models import Role
 from registry.queries.agents import GOVERNING
@@ -83,6 +85,22 @@ class OneTile(APIView):
         )
 
 
+class Verifier(APIView):
+    """The verifier for exports, one Python file: for everybody who is given an export."""
+
+    @extend_schema(operation_id="ledger_verifier", responses={(200, "text/x-python"): str})
+    def get(self, request: Request) -> HttpResponse:
+        actor_of(request)
+        return HttpResponse(
+            Path(str(unsprawl_verify.__file__)).read_bytes(),
+            content_type="text/x-python; charset=utf-8",
+            headers={
+                "Cache-Control": _FOR_NOW,
+                "Content-Disposition": 'attachment; filename="unsprawl_verify.py"',
+            },
+        )
+
+
 def _shape(epoch: Epoch) -> dict[str, Any]:
     return {
         "number": epoch.number,
@@ -95,6 +113,7 @@ def _shape(epoch: Epoch) -> dict[str, Any]:
 
 
 urlpatterns = [
+    path("ledger/verifier", Verifier.as_view(), name="ledger-verifier"),
     path("ledger/epochs", Epochs.as_view(), name="ledger-epochs"),
     path("ledger/checkpoint", NewestCheckpoint.as_view(), name="ledger-checkpoint"),
     path("ledger/tile/<path:tile>", OneTile.as_view(), name="ledger-tile"),
