@@ -10,6 +10,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
 from kernel.errors import DomainError
+from ledger.custody import open_in_operators_shell
 from registry.actors import Actor
 from routing.actions.comparing import compare_said
 from routing.comparing.differences import Comparison, StepPair
@@ -27,6 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        open_in_operators_shell()
         actor, reason = Actor.system("operator"), "to compare two runs (manage.py diff)"
         try:
             found = compare_said(options["one"], options["other"], actor=actor, reason=reason)

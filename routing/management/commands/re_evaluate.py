@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
 from kernel.errors import DomainError
+from ledger.custody import open_in_operators_shell
 from registry.actors import Actor
 from routing.actions.comparing import compare_headers
 from routing.actions.reevaluating import cancel_reevaluation, carry_out, reevaluate
@@ -34,6 +35,7 @@ class Command(BaseCommand):
         parser.add_argument("--cancel", action="store_true", help="end one")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        open_in_operators_shell()
         try:
             self._handle(**options)
         except DomainError as error:

@@ -15,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, InterfaceError
 
 from kernel.errors import DomainError
+from ledger.custody import open_in_operators_shell
 from registry.actors import Actor
 from routing.actions.replaying import recorded_run
 from routing.code import code_version
@@ -35,6 +36,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
+        open_in_operators_shell()
         try:
             run = self._run(**options)
         except DomainError as error:
