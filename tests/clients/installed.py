@@ -16,12 +16,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 HERE: Final = Path(__file__).resolve().parent
 CACHE: Final = HERE.parents[1] / ".clients"
 PYTHONS: Final = ("openai2", "openai3", "tracing")
+MODULES: Final = ("tlog",)
 _SECONDS: Final = 900
 
 
@@ -41,6 +43,22 @@ def python_with(name: str) -> Path:
         _run([*pip, *options, "-r", str(lock)])
 
     return _installed(name, lock, install) / "bin" / "python"
+
+
+def modules_of(name: str) -> Path:
+    """Return a directory with the packages of one lock file, for this interpreter's path.
+
+    For a library of pure Python that needs nothing we lack, whatever version of Python it
+    says it was made for. Raises: NotInstallable.
+    """
+    lock = HERE / "python" / f"{name}.txt"
+
+    def install(place: Path) -> None:
+        pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-input", "--no-deps"]
+        options = ["--disable-pip-version-check", "--require-hashes", "--ignore-requires-python"]
+        _run([*pip, *options, "--target", str(place), "-r", str(lock)])
+
+    return _installed(name, lock, install)
 
 
 def node() -> Path:
@@ -103,9 +121,14 @@ def _say(text: str) -> None:
 
 def main() -> int:
     """Install everything; a failure is for the tests to judge, and is said here."""
-    for name in (*PYTHONS, "node"):
+    wanted: dict[str, Callable[[], Path]] = {
+        **{name: partial(python_with, name) for name in PYTHONS},
+        **{name: partial(modules_of, name) for name in MODULES},
+        "node": node,
+    }
+    for install in wanted.values():
         try:
-            node() if name == "node" else python_with(name)
+            install()
         except NotInstallable as reason:
             sys.stderr.write(f"!! {reason}: THE TESTS OF CLIENTS THAT NEED IT CANNOT RUN.\n")
     return 0
