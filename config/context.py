@@ -52,6 +52,8 @@ SECTIONS = (
     Section("Emergency stop", "routing:stops", "octagon-x", "e", roles=_STEERING),
     Section("People", "registry:people", "users", "p", group="Company"),
     Section("Ledger", "fleet:ledger", "shield-check", "l", roles=_STEERING),
+    Section("Exports", "outlets:exports", "download", "x"),
+    Section("Feeds", "outlets:feeds", "send", "f", roles=_STEERING),
     Section("Account", "registry:account", "circle-user-round", "c"),
 )
 

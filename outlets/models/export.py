@@ -98,5 +98,9 @@ class Export(models.Model):
         return min(99, self.entries * 99 // self.expected) if self.expected else 0
 
     @property
+    def ratio(self) -> float:
+        return self.percent / 100
+
+    @property
     def filename(self) -> str:
         return f"{self.public_id}.jsonl"

@@ -1,0 +1,45 @@
+"""The pages of exports and feeds in a real browser, in both looks and both widths."""
+
+from __future__ import annotations
+
+import pytest
+
+from kernel import clock
+from outlets.models import Export, Feed
+from tests.browser.test_ledger_page import LOOKS, looked_at
+from tests.browser.test_steering_pages import opened
+from tests.factories import make_cast
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.xdist_group("browser"),
+]
+
+
+@pytest.mark.parametrize(("theme", "width"), LOOKS)
+def test_the_pages_are_sound_in_this_look(browser, live_server, theme, width):
+    cast, now = make_cast(), clock.now()
+    given = {
+        "scope": {"run": "run_x"}, "with_payloads": True, "reason": "Audit of the year.",
+        "asked_by": str(cast.sam.ref), "asked_at": now,
+    }  # fmt: skip
+    Export.objects.create(
+        public_id="exp_a", title="The whole ledger", state="writing", entries=7300, expected=9000,
+        size=88_000_000, **given,
+    )  # fmt: skip
+    Export.objects.create(
+        public_id="exp_b", title="Agent invoice-sorter", state="ready", sha256="ab" * 32,
+        finished_at=now, expires_at=now, **given,
+    )  # fmt: skip
+    Feed.objects.create(
+        public_id="fed_a", name="splunk", kind="http", format="hec", added_at=now,
+        address="https://hec.example/services/collector/event", added_by="x:y", failures=3,
+        failure="It answered 503.", failing_since=now, again_at=now,
+    )  # fmt: skip
+    page = opened(browser, live_server, cast.sam, theme=theme, width=width)
+    for path in ("exports/", "exports/new/", "exports/exp_a/", "exports/exp_b/", "feeds/",
+                 "feeds/new/", "feeds/fed_a/"):  # fmt: skip
+        page.goto(f"{live_server.url}/{path}")
+        looked_at(page, f"outlets-{path.strip('/').replace('/', '-')}-{theme}-{width}")
+    page.context.close()

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from outlets.actions.feeds import Wanted, add_feed
+from outlets.actions.making import make_exports
+from outlets.models import Export, Feed
+from registry.actors import Actor
+from tests.factories import Cast, actor, browser_of
+from tests.ledger.trees import Tree
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_an_export_is_asked_for_watched_and_downloaded(cast: Cast, run: Any) -> None:
+    Tree().open().grow()
+    browser = browser_of(cast.alice)
+    assert "No exports yet" in browser.get("/exports/").content.decode()
+    answer = browser.post(
+        "/exports/new/", {"scope": "run", "named": "nightly", "payloads": "on", "reason": "Why?"}
+    )
+    export = Export.objects.get()
+    assert answer["Location"] == f"/exports/{export.public_id}/"
+    assert "every 2s" in browser.get(answer["Location"]).content.decode()
+    make_exports(actor=Actor.system("exports"))
+    page = browser.get(answer["Location"]).content.decode()
+    assert f"/api/v1/exports/{export.public_id}/file" in page
+    assert "every 2s" not in page
+    assert "unsprawl_verify.py" in page
+    assert "ready" in browser.get("/exports/").content.decode()
+    assert browser_of(cast.mallory).get(answer["Location"]).status_code == 404
+
+
+def test_what_a_person_may_not_export_is_said_on_the_form(cast: Cast, run: Any) -> None:
+    browser = browser_of(cast.mallory)
+    page = browser.get("/exports/new/").content.decode()
+    assert "Everything" not in page
+    for scope, named in (("run", "nightly"), ("whole", ""), ("agent", "sorter")):
+        answer = browser.post("/exports/new/", {"scope": scope, "named": named, "reason": "x"})
+        assert answer.status_code == 422
+    assert not Export.objects.exists()
+
+
+def test_an_export_is_cancelled_from_its_page(cast: Cast, run: Any) -> None:
+    browser = browser_of(cast.sam)
+    browser.post("/exports/new/", {"scope": "whole", "reason": "Audit."})
+    export = Export.objects.get()
+    assert browser_of(cast.ann).post(f"/exports/{export.public_id}/cancel/").status_code == 403
+    browser.post(f"/exports/{export.public_id}/cancel/")
+    export.refresh_from_db()
+    assert export.state == "cancelled"
+
+
+def test_feeds_are_added_paused_and_removed_from_their_pages(cast: Cast) -> None:
+    browser = browser_of(cast.pat)
+    given = {
+        "name": "siem", "kind": "http", "format": "json", "address": "http://127.0.0.1:9/",
+        "min_severity": "3", "auth_header": "X-Key", "secret": "canary-70f1d2ab",
+    }  # fmt: skip
+    bad = browser.post("/feeds/new/", {**given, "name": "Ü"})
+    assert bad.status_code == 422
+    assert "canary" not in bad.content.decode()
+    browser.post("/feeds/new/", given)
+    feed = Feed.objects.get()
+    page = browser.get(f"/feeds/{feed.public_id}/").content.decode()
+    assert "running" in page
+    assert "canary" not in page
+    browser.post(f"/feeds/{feed.public_id}/pause/", {"reason": "maintenance"})
+    assert "paused" in browser.get("/feeds/").content.decode()
+    browser.post(f"/feeds/{feed.public_id}/resume/")
+    browser.post(f"/feeds/{feed.public_id}/test/")
+    browser.post(f"/feeds/{feed.public_id}/remove/", {"reason": "moved"})
+    assert "No feeds yet" in browser.get("/feeds/").content.decode()
+
+
+def test_feeds_are_hidden_from_those_who_do_not_oversee(cast: Cast) -> None:
+    wanted = Wanted("siem", "http", "json", "https://siem.example/")
+    feed = add_feed(wanted, actor=actor(cast.sam))
+    for path in ("/feeds/", "/feeds/new/", f"/feeds/{feed.public_id}/"):
+        assert browser_of(cast.alice).get(path).status_code == 403
+    assert browser_of(cast.ann).get("/feeds/").status_code == 200
+    assert browser_of(cast.ann).get("/feeds/new/").status_code == 403
+    assert browser_of(cast.ann).post(f"/feeds/{feed.public_id}/pause/").status_code == 403
