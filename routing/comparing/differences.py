@@ -18,6 +18,7 @@ from routing.comparing.steps import CALL, Step, steps_of
 from routing.gateway.replaying.recorded import RecordedRun
 
 _SAME_TIME: Final = frozenset({"latency", "first byte"})
+_SAID: Final = frozenset({"prompt", "output"})
 _WORD: Final = re.compile(r"\s+|\w+|[^\w\s]")
 _WORDS_COMPARED: Final = 4_000
 # What is compared of every step, and the fact that says it.
@@ -60,7 +61,9 @@ class Difference:
 
     @property
     def is_text(self) -> bool:
-        """Tell whether it is long enough to be shown word by word."""
+        """Tell whether it is to be shown word by word."""
+        if self.what in _SAID or self.what.startswith("arguments of"):
+            return True
         return "\n" in self.one + self.other or max(len(self.one), len(self.other)) > 60
 
     @property
@@ -166,7 +169,7 @@ def differences(one: Step, other: Step) -> list[Difference]:
     for what, name in FIELDS:
         before, after = one.fact(name), other.fact(name)
         if before != after:
-            found.append(Difference(what, _plain(before), _plain(after)))
+            found.append(Difference(what, _shown(one, name), _shown(other, name)))
     if one.attempts != other.attempts:
         found.append(Difference("attempts", str(one.attempts), str(other.attempts)))
     return found
@@ -238,8 +241,13 @@ def worded(one: str, other: str) -> tuple[list[Piece], list[Piece]]:
     return mine, theirs
 
 
-def _plain(value: object) -> str:
-    return "" if value is None else str(value)
+def _shown(step: Step, name: str) -> str:
+    value = step.fact(name)
+    if value is None:
+        return ""
+    if name == "cost_micros" and isinstance(value, int):
+        return f"{value / 1_000_000:.6f} {step.fact('currency') or ''}".strip()
+    return f"{value} ms" if name.endswith("_ms") else str(value)
 
 
 def _sum(name: str, steps: Sequence[Step | None]) -> int:
