@@ -61,7 +61,8 @@ lock: venv-dev  ## resolve requirements*.in and the tests' clients again, with h
 	  tests/clients/python/tracing; do \
 	  $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --custom-compile-command "make lock" $(ARGS) "$$name.in" -o "$$name.txt" || exit 1; done
-	@$(GO) cd tests/clients/node && npm install --package-lock-only --no-fund --no-audit --ignore-scripts
+	@$(GO) for name in node node_tracing; do ( cd tests/clients/$$name && \
+	  npm install --package-lock-only --no-fund --no-audit --ignore-scripts ) || exit 1; done
 
 css:  ## build static/css/unsprawl.css again (needs Node; nothing else does)
 	@$(GO) cd frontend && { [ -d node_modules ] || npm ci --silent; } && node build.mjs

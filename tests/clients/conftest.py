@@ -52,7 +52,8 @@ def claude(make_agent: Callable[..., Agent]) -> Agent:
     return make_agent(dialect="anthropic")
 
 
-def _missing(why: object) -> NoReturn:
+def missing(why: object) -> NoReturn:
+    """Skip loudly what cannot be installed here; under CI nothing is skipped."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"{why}, and under CI=true no test is skipped.")
     sys.stderr.write(f"\n!! {why}: THE TESTS OF CLIENTS THAT NEED IT ARE SKIPPED\n")
@@ -65,7 +66,7 @@ def node() -> Path:
     try:
         return installed.node()
     except installed.NotInstallable as reason:
-        _missing(reason)
+        missing(reason)
 
 
 @pytest.fixture(scope="session")
@@ -76,7 +77,7 @@ def python_with() -> Callable[[str], Path]:
         try:
             return installed.python_with(name)
         except installed.NotInstallable as reason:
-            _missing(reason)
+            missing(reason)
 
     return find
 

@@ -22,6 +22,7 @@ from typing import Final
 
 HERE: Final = Path(__file__).resolve().parent
 CACHE: Final = HERE.parents[1] / ".clients"
+NODES: Final = ("node", "node_tracing")
 PYTHONS: Final = ("openai2", "openai3", "tracing")
 MODULES: Final = ("tlog",)
 _SECONDS: Final = 900
@@ -61,9 +62,9 @@ def modules_of(name: str) -> Path:
     return _installed(name, lock, install)
 
 
-def node() -> Path:
+def node(kind: str = "node") -> Path:
     """Return a directory with ``node_modules`` as locked. Raises: NotInstallable."""
-    lock = HERE / "node" / "package-lock.json"
+    lock = HERE / kind / "package-lock.json"
 
     def install(place: Path) -> None:
         npm = shutil.which("npm")
@@ -71,11 +72,11 @@ def node() -> Path:
             raise NotInstallable("there is no npm on this machine")
         place.mkdir()
         for name in ("package.json", "package-lock.json"):
-            shutil.copy(HERE / "node" / name, place / name)
+            shutil.copy(HERE / kind / name, place / name)
         options = ["--silent", "--no-fund", "--no-audit", "--ignore-scripts"]
         _run([npm, "ci", *options, "--prefix", str(place)], place)
 
-    return _installed("node", lock, install)
+    return _installed(kind, lock, install)
 
 
 def _installed(name: str, lock: Path, install: Callable[[Path], None]) -> Path:
@@ -124,7 +125,7 @@ def main() -> int:
     wanted: dict[str, Callable[[], Path]] = {
         **{name: partial(python_with, name) for name in PYTHONS},
         **{name: partial(modules_of, name) for name in MODULES},
-        "node": node,
+        **{name: partial(node, name) for name in NODES},
     }
     for install in wanted.values():
         try:

@@ -7,6 +7,7 @@ told where, and with which key, in OpenTelemetry's own variables, and is on reco
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -15,7 +16,8 @@ from typing import Any
 import pytest
 
 from bench.gateway.rig import Rig
-from tests.clients.conftest import PROGRAMS
+from tests.clients import installed
+from tests.clients.conftest import PROGRAMS, missing
 from tests.routing.gateway.conftest import Agent
 from tests.routing.gateway.scripted import COMPLETION, STREAM, ScriptedVendor, answer, stream
 from tests.routing.gateway.test_streams import open_payload
@@ -145,3 +147,39 @@ def test_a_wrong_key_stops_no_agent(
     vendor.script = loop()
     assert traced("plain_agent.py", "langchain", reporting_key="usp_wrong") == []
     assert len(agent.calls()) == 2
+
+
+@pytest.mark.parametrize("kind", ["http", "proto"])
+@pytest.mark.parametrize("packed", ["none", "gzip"])
+def test_the_exporters_for_node(
+    agent: Agent,
+    rig: Rig,
+    tmp_path: Path,
+    run: Callable[..., CompletedProcess[str]],
+    kind: str,
+    packed: str,
+) -> None:
+    """``http`` speaks JSON, ``proto`` protobuf."""
+    try:
+        packages = installed.node("node_tracing")
+    except installed.NotInstallable as reason:
+        missing(reason)
+    (tmp_path / "node_modules").symlink_to(packages / "node_modules")
+    script = tmp_path / "traced.mjs"
+    script.write_text((PROGRAMS / "traced_node.mjs").read_text(encoding="utf-8"), encoding="utf-8")
+    done = run(
+        shutil.which("node"),
+        script,
+        KIND=kind,
+        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{agent.port}",
+        OTEL_EXPORTER_OTLP_HEADERS=f"authorization=Bearer%20{agent.key}",
+        OTEL_EXPORTER_OTLP_COMPRESSION=packed,
+    )
+    assert done.returncode == 0, done.stderr
+    tool, whole = [entry for entry in agent.entries() if entry["kind"] == "report"]
+    assert (whole["facts"]["name"], whole["facts"]["type"]) == ("helper", "agent")
+    assert tool["facts"]["parent"] == whole["facts"]["span_id"]
+    assert (tool["facts"]["error"], tool["facts"]["instrumentation"]) == (
+        "TypeError", "node-agent 1.0",
+    )  # fmt: skip
+    assert "Forlì 🎉" in open_payload(rig, agent.world, tool).decode()

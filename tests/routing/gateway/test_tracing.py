@@ -85,6 +85,7 @@ def test_a_call_is_a_span_under_the_agents_and_an_attempt_one_under_that(
         "gen_ai.provider.name": traced_agent.vendor_id.replace("_", "-"),
         "gen_ai.request.model": "vendor-model-1",
         "gen_ai.request.stream": False,
+        "gen_ai.response.id": "chatcmpl-1",
         "gen_ai.response.model": "vendor-model-1-2026-01-01",
         "gen_ai.usage.input_tokens": 9,
         "gen_ai.usage.output_tokens": 3,
