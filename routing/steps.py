@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
 MODEL, TOOL, DECISION, PROPOSAL = "model", "tool", "decision", "proposal"
@@ -98,7 +98,7 @@ def add_call(delta: Delta, call: Any) -> None:
     counts["cost_micros"] += call.cost_micros or 0
     began = call.started_at
     delta.last_call_at = began if delta.last_call_at is None else max(delta.last_call_at, began)
-    delta.saw(call.ended_at)
+    delta.saw(began + timedelta(milliseconds=call.duration_ms))
     delta.has(route=call.route, model=call.model, vendor=call.vendor, error=call.error_code)
     delta.has(model=call.requested_model)
     delta.has(model=call.reported_model)

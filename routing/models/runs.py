@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
-
 from django.db import models
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
@@ -116,11 +114,6 @@ class Call(models.Model):
 
     def __str__(self) -> str:
         return self.intent_id
-
-    @property
-    def ended_at(self) -> datetime:
-        """When it came back."""
-        return self.started_at + timedelta(milliseconds=self.duration_ms)
 
     @property
     def call(self) -> str:

@@ -21,7 +21,6 @@ from tests.factories import (
 from tests.routing.actions.test_usage import wait_for_open_transactions
 
 pytestmark = pytest.mark.django_db(transaction=True)
-NOW = clock.now()
 
 
 def summed():
@@ -33,6 +32,7 @@ class Story:
     """Four runs of two agents that differ in everything a filter asks for."""
 
     def __init__(self):
+        self.now = clock.now()
         self.cast = make_cast()
         self.sorter = make_agent("sorter", owner=self.cast.alice, stage="live")
         self.other = make_agent("other", owner=self.cast.mallory, stage="live")
@@ -45,7 +45,7 @@ class Story:
             self.sorter, "refused", hours=3, status="denied", vendor="", model="",
             error_code="call_denied", route="classify", requested_model="classify",
         )  # fmt: skip
-        self.tools = make_run(self.other, "tooled", started_at=NOW)
+        self.tools = make_run(self.other, "tooled", started_at=self.now)
         intent = make_exchange(
             self.other, self.tools, tool_calls=["lookup_invoice"], trace_id="4bf92f3577b34da6",
             response_id="resp_Abc1", found_in_request=["email:2:redact"],
@@ -55,11 +55,11 @@ class Story:
             reported_model="acme-2",
         )  # fmt: skip
         self.entry = intent
-        self.open = make_run(self.other, "open", started_at=NOW + timedelta(minutes=1))
+        self.open = make_run(self.other, "open", started_at=self.now + timedelta(seconds=1))
         make_exchange(self.other, self.open, answered=None)
 
     def run(self, agent, label, *, hours, **over):
-        at = NOW - timedelta(hours=hours)
+        at = self.now - timedelta(hours=hours)
         run = make_run(agent, label, started_at=at)
         make_call(agent, run_id=run.run_id, started_at=at, **over)
         return run
@@ -130,7 +130,7 @@ def test_a_run_is_found_by_its_ids_and_by_the_time_it_began(story):
     sam = story.cast.sam
     assert listed(sam, f"search={story.entry}") == ["tooled"]
     assert listed(sam, f"search={story.plain.run_id}") == ["Plain work"]
-    until = (NOW - timedelta(hours=3, minutes=30)).isoformat().replace("+", "%2B")
+    until = (story.now - timedelta(hours=3, minutes=30)).isoformat().replace("+", "%2B")
     assert listed(sam, f"until={until}") == ["broken", "Plain work"]
     assert listed(sam, f"since={until}") == ["open", "tooled", "refused"]
 
@@ -172,7 +172,7 @@ def test_a_wrong_filter_is_named(story):
 
 
 def test_a_run_goes_on_while_one_that_works_for_it_does(story):
-    old = NOW - timedelta(hours=5)
+    old = story.now - timedelta(hours=5)
     RunLink.objects.create(
         child_run=story.tools.run_id, parent_run=story.plain.run_id, linked_at=old,
         child_agent=story.other.public_id, parent_agent=story.sorter.public_id,
