@@ -267,7 +267,15 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "DetectorActionEnum": ["allow", "redact", "block"],
         "ContainmentStateEnum": ["contained", "open", "beyond_reach"],
+        "ComparedStateEnum": ["same", "changed", "missing", "added"],
+        "ErasureScopeEnum": "routing.models.Erasure.Scope",
+        "ErasureStateEnum": "routing.models.Erasure.State",
+        "ExportStateEnum": "outlets.models.Export.State",
+        "HoldScopeEnum": "ledger.models.LegalHold.Scope",
         "ReviewStateEnum": "approvals.models.Review.State",
+        "RunOutcomeEnum": "routing.models.RunSummary.Outcome",
+        "RunStateEnum": "routing.models.RunSummary.State",
+        "StopScopeEnum": "routing.models.Stop.Scope",
         "VersionStateEnum": "registry.models.AgentVersion.State",
     },
 }

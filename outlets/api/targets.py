@@ -24,7 +24,7 @@ from outlets.queries.targets import schedule_for, schedules_for, target_for, tar
 from registry.authentication import actor_of
 
 
-class TargetInput(Input):
+class ExportTargetInput(Input):
     """A place for copies: a folder under UNSPRAWL_EXPORT_DIR, or a bucket."""
 
     name = Text(max_length=63)
@@ -38,7 +38,7 @@ class TargetInput(Input):
     lock_days = serializers.IntegerField(required=False, default=0)
 
 
-class TargetOutput(serializers.Serializer[Any]):
+class ExportTargetOutput(serializers.Serializer[Any]):
     """A target."""
 
     id = serializers.CharField(source="public_id")
@@ -86,28 +86,30 @@ class Targets(APIView):
     """The targets, and the way to add one."""
 
     @extend_schema(
-        operation_id="targets_list", parameters=[ListQuery], responses=page_of(TargetOutput)
+        operation_id="targets_list", parameters=[ListQuery], responses=page_of(ExportTargetOutput)
     )
     def get(self, request: Request) -> Response:
         asked, rows = _TARGETS.read(request), targets_for(actor_of(request))
         return _TARGETS.answer(
-            request, rows, lambda page: TargetOutput(page, many=True).data, asked
+            request, rows, lambda page: ExportTargetOutput(page, many=True).data, asked
         )
 
-    @extend_schema(operation_id="targets_add", request=TargetInput, responses={201: TargetOutput})
+    @extend_schema(
+        operation_id="targets_add", request=ExportTargetInput, responses={201: ExportTargetOutput}
+    )
     def post(self, request: Request) -> Response:
-        actor, read = actor_of(request), TargetInput(data=request.data)
+        actor, read = actor_of(request), ExportTargetInput(data=request.data)
         read.is_valid(raise_exception=True)
         target = add_target(WantedTarget(**read.validated_data), actor=actor)
-        return Response(TargetOutput(target).data, status=201)
+        return Response(ExportTargetOutput(target).data, status=201)
 
 
 class OneTarget(APIView):
     """One target."""
 
-    @extend_schema(operation_id="targets_read", responses=TargetOutput)
+    @extend_schema(operation_id="targets_read", responses=ExportTargetOutput)
     def get(self, request: Request, target: str) -> Response:
-        return Response(TargetOutput(target_for(actor_of(request), target)).data)
+        return Response(ExportTargetOutput(target_for(actor_of(request), target)).data)
 
     @extend_schema(operation_id="targets_remove", request=None, responses={204: None})
     def delete(self, request: Request, target: str) -> Response:

@@ -121,7 +121,7 @@ class EndingOutput(HoldOutput):
     review = serializers.CharField(allow_null=True)
 
 
-class PreviewOutput(serializers.Serializer[Any]):
+class ErasurePreviewOutput(serializers.Serializer[Any]):
     """What would be destroyed, what is in the way; payloads are counted to 100,000."""
 
     subject = serializers.SerializerMethodField()
@@ -291,13 +291,15 @@ class Erasures(APIView):
 class PreviewErasure(APIView):
     """What an erasure would destroy."""
 
-    @extend_schema(operation_id="erasures_preview", request=PreviewInput, responses=PreviewOutput)
+    @extend_schema(
+        operation_id="erasures_preview", request=PreviewInput, responses=ErasurePreviewOutput
+    )
     def post(self, request: Request) -> Response:
         actor, asked = actor_of(request), said(PreviewInput, request)
         found, _, seen = preview_erasure(
             asked["scope"], asked["subject"], actor=actor, data_classes=asked["data_classes"]
         )
-        return Response(PreviewOutput(seen, context={"subject": found}).data)
+        return Response(ErasurePreviewOutput(seen, context={"subject": found}).data)
 
 
 class OneErasure(APIView):

@@ -11,7 +11,7 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.urls import path
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -85,6 +85,16 @@ class OneTile(APIView):
         )
 
 
+@extend_schema_view(get=extend_schema(operation_id="ledger_epoch_checkpoint"))
+class EpochCheckpoint(NewestCheckpoint):
+    """The same of a named epoch."""
+
+
+@extend_schema_view(get=extend_schema(operation_id="ledger_epoch_tile"))
+class EpochTile(OneTile):
+    """The same of a named epoch."""
+
+
 class Verifier(APIView):
     """The verifier for exports, one Python file: for everybody who is given an export."""
 
@@ -118,7 +128,7 @@ urlpatterns = [
     path("ledger/checkpoint", NewestCheckpoint.as_view(), name="ledger-checkpoint"),
     path("ledger/tile/<path:tile>", OneTile.as_view(), name="ledger-tile"),
     path(
-        "ledger/<int:epoch>/checkpoint", NewestCheckpoint.as_view(), name="ledger-epoch-checkpoint"
+        "ledger/<int:epoch>/checkpoint", EpochCheckpoint.as_view(), name="ledger-epoch-checkpoint"
     ),
-    path("ledger/<int:epoch>/tile/<path:tile>", OneTile.as_view(), name="ledger-epoch-tile"),
+    path("ledger/<int:epoch>/tile/<path:tile>", EpochTile.as_view(), name="ledger-epoch-tile"),
 ]

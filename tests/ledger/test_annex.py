@@ -7,6 +7,7 @@ from ledger.entries import (
     DataKeyInUse,
     PayloadAltered,
     PayloadDigest,
+    ciphertext_digest,
     decrypt_whole,
     encrypt_payload,
     open_payload,
@@ -19,7 +20,7 @@ KEY = DataKeyInUse("dek_1", bytes(32))
 def test_an_annex_lies_behind_its_payload_and_readers_pass_over_it(annex: bytes) -> None:
     stored = encrypt_payload(b"hello", KEY, "ent_1", annex)
     digest = PayloadDigest(
-        "dek_1", stored.header["ciphertext_sha256"], stored.commitment, stored.size
+        "dek_1", ciphertext_digest(stored.nonce, stored.ciphertext), stored.commitment, stored.size
     )
     assert open_payload(digest, stored.nonce, stored.ciphertext, KEY, "ent_1") == b"hello"
     assert decrypt_whole(stored.nonce, stored.ciphertext, KEY, "ent_1")[1:] == (b"hello", annex)

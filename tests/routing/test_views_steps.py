@@ -163,7 +163,8 @@ def test_many_steps_alike_are_folded_and_all_of_them_are_there(cast, agent, run)
 def test_two_thousand_steps_come_a_page_at_a_time_and_each_once(cast, agent, run):
     for number in range(230):
         reported(agent, run, name=f"tool-{number}")
-    shown, query = [], ""
+    shown: list[str] = []
+    query: str | None = ""
     while query is not None:
         page = seen(cast.alice, run, query)
         shown += [title for _, title in titles(page)]

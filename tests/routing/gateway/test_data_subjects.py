@@ -185,7 +185,7 @@ def test_destruction_against_two_writing_gateways_loses_nothing_silently(
 
     try:
         child.wait_ready()
-        counted = {}
+        counted: dict[str, int] = {}
         with ThreadPoolExecutor(4) as callers:
             calling = [callers.submit(call_on, port) for port in (child.port, agent.port) * 2]
             try:
