@@ -31,7 +31,7 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import Any, BinaryIO, NamedTuple
 
 try:
@@ -162,7 +162,7 @@ def _count(value: Any, what: str, largest: int = MAX_SIZE) -> int:
 
 def _moment(seconds: int) -> str:
     """Write a time in seconds since 1970 as entries write theirs."""
-    epoch = datetime(1970, 1, 1, tzinfo=UTC)
+    epoch = datetime(1970, 1, 1, tzinfo=timezone.utc)
     try:
         moment = epoch + timedelta(seconds=seconds)
     except OverflowError:

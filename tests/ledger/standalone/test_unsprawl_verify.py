@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import shutil
 import subprocess
@@ -203,3 +204,17 @@ def test_the_log_signing_two_trees_is_a_fork(tmp_path: Path) -> None:
     report = verify(str(path), made.TRUST._replace(since=(kept.encode(),)))
     assert (report.code, report.findings.bad) == (3, 0)
     assert "does not begin this tree" in report.diverged[0]
+
+
+def test_it_is_written_for_python_3_9() -> None:
+    """As far as a later Python can tell: no newer syntax, none of the names that came later."""
+    text = Path(str(unsprawl_verify.__file__)).read_text(encoding="utf-8")
+    tree = ast.parse(text, feature_version=(3, 9))
+    named = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    named |= {name.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+              for name in node.names}  # fmt: skip
+    words = {word.arg for node in ast.walk(tree) if isinstance(node, ast.Call)
+             for word in node.keywords}  # fmt: skip
+    assert not named & {"UTC", "StrEnum", "pairwise", "batched", "Self", "TypeAlias", "bit_count"}
+    assert not words & {"slots", "kw_only", "strict_mode"}
+    assert "strict=" not in text
