@@ -20,7 +20,7 @@ from routing.gateway.ports import Judge
 
 KEPT: Final = 20_000
 LONGEST_KEPT: Final = 4096  # bytes of a question
-LONG_KEPT: Final = 1000
+LONG_KEPT: Final = 100
 
 _Question = tuple[str, bytes]
 
@@ -33,6 +33,7 @@ class Decider:
         self._known: OrderedDict[_Question, Decision] = OrderedDict()
         self._asked: dict[_Question, asyncio.Future[Decision]] = {}
         self._written: OrderedDict[str, bytes] = OrderedDict()
+        self._long: OrderedDict[str, bytes] = OrderedDict()  # few: agents could fill the memory
         self._threads = ThreadPoolExecutor(1, thread_name_prefix="judge")
 
     async def decide(self, facts: dict[str, object]) -> Decision:
@@ -55,7 +56,8 @@ class Decider:
         if done.cancelled() or done.exception() is not None:
             return
         decision = done.result()
-        self._keep_question(question[1], decision.input_digest)
+        if decision.is_lasting:
+            self._keep_question(question[1], decision.input_digest)
         if len(question[1]) > LONGEST_KEPT:
             return
         if decision.is_lasting and decision.bundle_digest == question[0]:
@@ -66,13 +68,15 @@ class Decider:
     def _keep_question(self, written: bytes, digest: str) -> None:
         """Know what was asked by its digest, for whoever puts the decision on record."""
         body = written if digest_bytes(written) == digest else canonical(orjson.loads(written))
-        self._written[digest] = body
-        if len(self._written) > (KEPT if len(written) <= LONGEST_KEPT else LONG_KEPT):
-            self._written.popitem(last=False)
+        is_long = len(body) > LONGEST_KEPT
+        kept = self._long if is_long else self._written
+        kept[digest] = body
+        if len(kept) > (LONG_KEPT if is_long else KEPT):
+            kept.popitem(last=False)
 
     def question(self, digest: str) -> bytes | None:
         """Return the facts of a digest that was asked about lately, in canonical form."""
-        return self._written.get(digest)
+        return self._written.get(digest) or self._long.get(digest)
 
     def close(self) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
