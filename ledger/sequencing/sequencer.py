@@ -32,6 +32,7 @@ from ledger.sequencing.tree import GrowingTree
 from ledger.sequencing.witnesses import Offer
 from ledger.sequencing.writing import write_checkpoint, write_leaves, write_tiles
 from ledger.transparency.checkpoints import Checkpoint
+from ledger.transparency.notes import SignedNote
 from ledger.transparency.tiles import TileInvalid
 
 BATCH: Final = 1_000
@@ -95,6 +96,16 @@ class Sequencer:
         nodes = StoredTiles(connection, epoch.number).nodes(tree.size)
         return Offer(epoch.number, epoch.origin, tree.size, tree.root(), nodes)
 
+    def newest(self) -> Signed | None:
+        """Return the note over the tree as it is, once a step has signed it; None over nothing."""
+        growing = self._growing
+        if growing is None or growing.has_unsigned or not growing.tree.size:
+            return None
+        origin = growing.epoch.origin
+        checkpoint = Checkpoint(origin, growing.tree.size, growing.tree.root())
+        line = self._key.sign(checkpoint.text, origin)
+        return Signed(growing.epoch.number, checkpoint, SignedNote(checkpoint.text, (line,)))
+
     def step(self, limit: int = BATCH) -> Stepped:
         """Give up to ``limit`` entries their place; sign what that makes.
 
@@ -119,7 +130,8 @@ class Sequencer:
     def _grow(self, limit: int) -> tuple[_Growing, Batch] | None:
         """Write and commit one batch. None while nothing may be appended."""
         connection = self._connection
-        if self._growing is None and open_first_epoch(connection, self._key, self._host):
+        if self._growing is None and newest_epoch(connection) is None:
+            open_first_epoch(connection, self._key, self._host)
             crash(CrashPoint.EPOCH_OPENED)
         with connection.transaction():
             share_epoch(connection)

@@ -197,6 +197,9 @@ class Service:
         self, connection: psycopg.Connection[Any], sequencer: Sequencer, cosigning: Cosigning
     ) -> None:
         waiting, limit = _Alarm(connection), BATCH
+        sequencer.step(limit)
+        if (newest := sequencer.newest()) is not None:
+            cosigning.offer(newest)  # perhaps nobody came to cosign it before the last one ended
         while not self.stopping.is_asked:
             begun = time.monotonic()
             stepped = sequencer.step(limit)

@@ -54,6 +54,17 @@ def test_nothing_is_sequenced_before_the_witness_was_asked(log: Log, tmp_path: P
     log.check()
 
 
+def test_what_nobody_cosigned_is_offered_at_the_next_start(log: Log) -> None:
+    log.fill(5)
+    process = log.start()
+    log.settle()
+    assert log.stop(process) == 0
+    log.start(program=WITNESSED)
+    log.wait(
+        lambda: log.query("SELECT size FROM ledger_checkpointsignature WHERE is_witness") == [(5,)]
+    )
+
+
 def test_a_database_that_is_not_there_yet_is_waited_for(log: Log) -> None:
     log.admin.execute("ALTER TABLE ledger_epoch RENAME TO ledger_epoch_gone")
     try:
