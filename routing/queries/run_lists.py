@@ -31,6 +31,7 @@ from routing.queries.run_sums import CALLS, ENTRIES, after, deltas_of, summed
 TAIL: Final = 2000
 _MOST_WORDS: Final = 8
 _MOST_NAMED: Final = 500
+_FEW: Final = 5000
 _TABLE: Final = RunSummary._meta.db_table
 _COLUMNS: Final = [each.attname for each in RunSummary._meta.concrete_fields]
 HAS: Final = {
@@ -143,7 +144,7 @@ def found_runs(actor: Actor, wanted: Wanted) -> tuple[SummedRuns, Standing]:
         rows = rows.filter(agent_id=agent.public_id)
     if (seen := agents_of_seen_runs(actor)) is not None:
         rows = rows.filter(agent_id__in=seen.values("public_id"))
-    for about in _about(wanted, words):
+    for about in [*_about(wanted, words), *_with_facets(wanted, [row.run_id for row in newer])]:
         rows = rows.filter(about)
     name = Agent.objects.filter(public_id=OuterRef("agent_id")).values("name")[:1]
     rows = rows.annotate(agent_name=Subquery(name), public_id=F("run_id"))
@@ -152,14 +153,6 @@ def found_runs(actor: Actor, wanted: Wanted) -> tuple[SummedRuns, Standing]:
 
 def _about(wanted: Wanted, newer_words: set[tuple[str, str]]) -> list[Q]:
     asked = [_has_word(word, newer_words) for word in wanted.words.split()[:_MOST_WORDS]]
-    named = {
-        "error": wanted.error, "model": wanted.model, "vendor": wanted.vendor,
-        "route": wanted.route, "tool": wanted.tool,
-    }  # fmt: skip
-    facets = [f"{kind}:{value}" for kind, value in named.items() if value]
-    facets += [f"has:{one}" for one in wanted.has]
-    if facets:
-        asked.append(Q(facets__contains=facets))
     if wanted.owner:
         owners = Agent.objects.filter(
             Q(owner__email__iexact=wanted.owner) | Q(owner__public_id=wanted.owner)
@@ -180,6 +173,25 @@ def _about(wanted: Wanted, newer_words: set[tuple[str, str]]) -> list[Q]:
     if wanted.state:
         asked.append(_in_state(wanted.state))
     return asked
+
+
+def _with_facets(wanted: Wanted, newer: list[str]) -> list[Q]:
+    named = {
+        "error": wanted.error, "model": wanted.model, "vendor": wanted.vendor,
+        "route": wanted.route, "tool": wanted.tool,
+    }  # fmt: skip
+    facets = [f"{kind}:{value}" for kind, value in named.items() if value]
+    facets += [f"has:{one}" for one in wanted.has]
+    if not facets:
+        return []
+    asked = Q(facets__contains=facets)
+    if wanted.agent is not None:
+        return [asked]
+    # The planner takes a name it has never seen for a common one, and would read the whole
+    # list in its order to find none: what few runs have is fetched first.
+    fitting = RunSummary.objects.filter(asked).order_by("-started_at", "-run_id")
+    few = list(fitting.values_list("run_id", flat=True)[: _FEW + 1])
+    return [asked] if len(few) > _FEW else [asked & Q(run_id__in=[*few, *newer])]
 
 
 def _has_word(word: str, newer_words: set[tuple[str, str]]) -> Q:
