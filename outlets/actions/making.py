@@ -36,7 +36,7 @@ from ledger.exports.writing import beginning, ending, entry_line
 from ledger.record import record
 from ledger.verbs import Verb
 from outlets.actions.exporting import finished_path, record_made
-from outlets.actions.sending import send_part
+from outlets.actions.sending import drop_upload, send_part
 from outlets.models import Export
 from outlets.models.export import UNDER_WAY
 from registry.actors import Actor
@@ -318,8 +318,10 @@ def expire_exports(*, actor: Actor) -> int:
         )
     over = (Export.State.CANCELLED, Export.State.FAILED)
     recent = clock.now() - timedelta(days=1)
-    for export in Export.objects.filter(state__in=over, finished_at__gt=recent):
+    left = Export.objects.filter(state__in=over, finished_at__gt=recent)
+    for export in left.select_related("target"):
         _discard(export)
+        drop_upload(export)
     return removed
 
 

@@ -6,11 +6,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 
+from kernel.errors import DomainError
 from outlets.models import Export, Target
 from outlets.queries.secrets import secret_of_holder
 from outlets.targets.s3 import Bucket, StorageRefused, lock_until, part_bytes
@@ -54,6 +56,18 @@ def bucket_of(target: Target) -> Bucket:
         secret=secret_of_holder(target.ref),
         allow_private=target.allow_private,
     )
+
+
+def drop_upload(export: Export) -> None:
+    """Abort what a cancelled or failed export had begun to upload.
+
+    Records: nothing; that it was cancelled or failed is on record.
+    """
+    if export.target is None or not export.sent or export.place:
+        return
+    with suppress(DomainError):  # storage drops what is left of uploads by its own rules, too
+        bucket_of(export.target).abort(export.sent["key"], export.sent["upload"])
+    Export.objects.filter(pk=export.pk).update(sent=None)
 
 
 def _upload(export: Export, target: Target, path: Path, until: float, keep: Keep) -> None:

@@ -25,8 +25,8 @@ from kernel import clock
 from ledger.exports.scope import Period
 from ledger.exports.signing import ExportSigner
 from ledger.models import Entry
-from outlets.actions.exporting import ask_export, finished_path
-from outlets.actions.making import make_exports
+from outlets.actions.exporting import ask_export, cancel_export, finished_path
+from outlets.actions.making import expire_exports, make_exports
 from outlets.actions.targets import (
     WantedTarget,
     add_schedule,
@@ -113,6 +113,11 @@ def storage_server() -> Iterator[Storage]:  # noqa: C901  a server in one place
                 return
             kept.uploads[query["uploadId"]][int(query["partNumber"])] = body
             self._answer(200, tag=f'"{hashlib.md5(body).hexdigest()}"')  # noqa: S324
+
+        def do_DELETE(self) -> None:
+            self._body()
+            kept.uploads.pop(dict(parse_qsl(urlsplit(self.path).query))["uploadId"])
+            self._answer(204)
 
         def log_message(self, *args: Any) -> None:
             return
@@ -215,6 +220,17 @@ def test_a_part_that_failed_is_sent_again_and_no_other(
         export.refresh_from_db()
     assert export.state == "ready"
     assert len(storage.objects) == 1
+
+
+def test_an_upload_that_nobody_completes_is_aborted(cast: Cast, run: Any) -> None:
+    with storage_server() as storage:
+        storage.fails = 1
+        export = copied(cast, bucket_target(cast, storage.port))
+        assert len(storage.uploads) == 1
+        cancel_export(export, actor=actor(cast.sam))
+        expire_exports(actor=WORKER)
+        assert storage.uploads == {}
+    assert not finished_path(export).exists()
 
 
 def test_a_wrong_secret_is_said_to_be_refused(cast: Cast, run: Any) -> None:
