@@ -49,6 +49,7 @@ SECTIONS = (
     Section("Routes", "routing:routes", "route", "o"),
     Section("Budgets", "routing:budgets", "gauge", "b"),
     Section("Vendors", "routing:vendors", "plug", "v", roles=_STEERING),
+    Section("Retention", "routing:retention", "hourglass", "t", roles=_STEERING),
     Section("Emergency stop", "routing:stops", "octagon-x", "e", roles=_STEERING),
     Section("People", "registry:people", "users", "p", group="Company"),
     Section("Ledger", "fleet:ledger", "shield-check", "l", roles=_STEERING),
