@@ -100,7 +100,7 @@ class Running:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(10)
+        return self.process.wait(30)
 
 
 @dataclass
@@ -133,7 +133,7 @@ class Starting:
             )
         made = Running(process, "", log_file)
         self.running.append(made)
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not (found := re.search(r"listens on 127\.0\.0\.1:(\d+)", log_file.read_text())):
             assert process.poll() is None, log_file.read_text()
             assert time.monotonic() < deadline
