@@ -58,7 +58,7 @@ bench: venv-dev  ## measure; prints a table and writes JSON
 
 lock: venv-dev  ## resolve requirements*.in and the tests' clients again, with hashes
 	@$(GO) for name in requirements requirements-dev tests/clients/python/openai2 tests/clients/python/openai3 \
-	  tests/clients/python/tracing; do \
+	  tests/clients/python/tracing tests/clients/python/s3; do \
 	  $(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	    --custom-compile-command "make lock" $(ARGS) "$$name.in" -o "$$name.txt" || exit 1; done
 	@$(GO) for name in node node_tracing; do ( cd tests/clients/$$name && \
