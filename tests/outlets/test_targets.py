@@ -333,21 +333,23 @@ def test_a_target_that_cannot_be_is_refused(cast: Cast, over: Any) -> None:
 
 
 @pytest.fixture
-def moto_server() -> Path:
+def moto_python() -> Path:
     try:
-        return python_with("s3").with_name("moto_server")
+        return python_with("s3")
     except NotInstallable as why:
         if os.environ.get("CI") == "true":
             pytest.fail(f"{why}, and under CI=true no test is skipped.")
         pytest.skip(f"NO OTHER S3 SERVER: {why}")
 
 
-def test_another_implementation_of_s3_takes_it(moto_server: Path) -> None:
+def test_another_implementation_of_s3_takes_it(moto_python: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     server = subprocess.Popen(
-        [str(moto_server), "-p", str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        [str(moto_python), "-m", "moto.server", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     )
     try:
         bucket = s3.Bucket(
@@ -373,4 +375,4 @@ def _until_it_listens(port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.1)
-    raise AssertionError("moto_server does not listen")
+    raise AssertionError("moto does not listen")
