@@ -47,7 +47,8 @@ SEQUENCING: Final = {"ledger_entry": "SELECT"} | dict.fromkeys(
     ),
     "SELECT, INSERT",
 )  # fmt: skip
-# What it may do only through functions that check for themselves, and run as the owner.
+# What the application may do only through functions that check for themselves, and run as the
+# owner. No other role may: who adds to the tree has nothing to destroy.
 FUNCTIONS: Final = (
     "ledger_shreddable(text[], text)",
     "ledger_shred(text, text, text, text[], bigint, bytea)",
@@ -67,15 +68,17 @@ class Granted:
 
 def apply_grants(app_role: str = APP_ROLE) -> Granted:
     """Give the application's role exactly its rights, making the role where that is permitted."""
-    return _apply(app_role, NARROWER, _EVERYTHING)
+    return _apply(app_role, NARROWER, _EVERYTHING, FUNCTIONS)
 
 
 def apply_sequencer_grants(role: str = SEQUENCER_ROLE) -> Granted:
     """Give the sequencer's role its own."""
-    return _apply(role, SEQUENCING, "")
+    return _apply(role, SEQUENCING, "", ())
 
 
-def _apply(app_role: str, narrower: dict[str, str], otherwise: str) -> Granted:
+def _apply(
+    app_role: str, narrower: dict[str, str], otherwise: str, functions: tuple[str, ...]
+) -> Granted:
     with transaction.atomic(), connection.cursor() as cursor:
         if not _has_role(cursor, app_role) and not _make_role(cursor, app_role):
             return Granted(app_role, reason="the role does not exist and this user may not make it")
@@ -90,6 +93,8 @@ def _apply(app_role: str, narrower: dict[str, str], otherwise: str) -> Granted:
             if right:
                 _run(cursor, "GRANT {} ON {} TO {}", sql.SQL(right), name, role)
         for function in FUNCTIONS:
+            _run(cursor, f"REVOKE ALL ON FUNCTION {function} FROM {{}}", role)
+        for function in functions:
             _run(cursor, f"GRANT EXECUTE ON FUNCTION {function} TO {{}}", role)
     return Granted(app_role, tables=sum(map(bool, rights.values())))
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from kernel import clock
 from kernel.db import constraint_of
 from kernel.refs import Ref
 from ledger.errors import LedgerSuspended
-from ledger.grants import apply_grants, can_rewrite
+from ledger.grants import FUNCTIONS, apply_grants, apply_sequencer_grants, can_rewrite
 from ledger.models import DataKey, Entry, Payload, RetiredRingKey
 from ledger.partitions import ensure_partitions
 from ledger.record import record
@@ -293,6 +294,27 @@ def test_a_grant_made_by_hand_does_not_last(db: None) -> None:
         " WHERE grantee = 'unsprawl_app' AND table_name = 'ledger_entry' ORDER BY 1"
     )
     assert rights == [("INSERT",), ("SELECT",)]
+
+
+@pytest.mark.parametrize(
+    ("apply", "role", "functions"),
+    [
+        (apply_grants, "unsprawl_app", set(FUNCTIONS)),
+        (apply_sequencer_grants, "unsprawl_sequencer", set()),
+    ],
+)
+def test_only_the_applications_role_keeps_the_functions_that_destroy(
+    db: None, apply: Callable[[], object], role: str, functions: set[str]
+) -> None:
+    for function in FUNCTIONS:
+        run(f"GRANT EXECUTE ON FUNCTION {function} TO {role}")  # as an older version did
+    apply()
+    allowed = {
+        function
+        for function in FUNCTIONS
+        if run(f"SELECT has_function_privilege('{role}', '{function}', 'EXECUTE')") == [(True,)]
+    }
+    assert allowed == functions
 
 
 @pytest.mark.xdist_group("roles")  # a role is the whole server's, not a database's

@@ -31,6 +31,11 @@ pytestmark = pytest.mark.xdist_group("sequencing")
         "SET session_replication_role = replica",
         "CREATE TABLE public.mine (n int)",
         "ALTER TABLE ledger_leaf DISABLE TRIGGER ALL",
+        "SELECT ledger_shreddable(ARRAY['dek_1'], 'request')",
+        "SELECT ledger_shred('shr_1', 'ent_1', 'request', ARRAY['dek_1'], 1, 'x')",
+        "SELECT ledger_shred_again('shr_1', ARRAY['dek_1'], 1, 'x')",
+        "SELECT ledger_drop_month('1999-01', 'ent_1')",
+        "SELECT ledger_keep_months_ahead()",
     ],
 )
 def test_the_sequencers_role_may_add_to_the_tree_and_nothing_else(log: Log, statement: str) -> None:
