@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -86,7 +86,8 @@ def open_epoch(plan: Plan, *, actor: Ref, old_key: SigningKey | None = None) -> 
     """Open the epoch that was planned. Its opening is the first leaf of the new tree.
 
     Under a lock that keeps every batch and every other entry out, so that no entry falls
-    between two trees. Raises: NoEpochToLeave when another one was opened meanwhile.
+    between two trees, and what is recorded of the old tree is where it ended. Raises:
+    NoEpochToLeave when another one was opened meanwhile.
     Records: epoch.opened.
     """
     with transaction.atomic():
@@ -98,6 +99,9 @@ def open_epoch(plan: Plan, *, actor: Ref, old_key: SigningKey | None = None) -> 
             newest = newest_epoch(raw)
             if newest is None or newest.number != plan.left.number:
                 raise NoEpochToLeave("Another epoch was opened meanwhile.")
+            # The tree may have grown while a person looked at the plan; from here it does not.
+            offer = offer_of(raw, newest)
+            plan = replace(plan, left=newest, size=offer.size, root=offer.root)
             at = clock.now()
             cursor.execute(
                 "INSERT INTO ledger_epoch (number, origin, public_key, system_identifier,"

@@ -18,6 +18,8 @@ from kernel.refs import Ref
 from ledger.auditing.audit import audit
 from ledger.auditing.trust import Trust
 from ledger.epochs import open_epoch, plan_epoch
+from ledger.headers import read_header
+from ledger.models import Entry
 from ledger.record import record
 from ledger.sequencing.keys import SigningKey
 from ledger.standalone import unsprawl_verify
@@ -91,6 +93,21 @@ def test_a_further_epoch_vouches_for_the_one_it_left(exporter: Exporter) -> None
     assert wrong.code == 1
     assert "not among the keys given" in str(wrong.findings.ordered()[0])
     assert audit(Trust((bytes(32),), ())).word == "invalid"
+
+
+@pytest.mark.usefixtures("log")
+def test_what_came_while_a_person_looked_at_the_plan_is_in_the_record_of_the_end(
+    exporter: Exporter,
+) -> None:
+    plan = plan_epoch(key=NEW_KEY, reason="a new key")
+    call("run_0_1")
+    grow()
+    opened = Entry.objects.get(entry_id=open_epoch(plan, actor=ALICE).entry_id)
+    assert read_header(bytes(opened.header)).facts["left_size"] == plan.size + 2
+    sequence_now(key=NEW_KEY)
+    cosign_all()
+    assert audit(Trust((NEW_KEY.public,), ())).word == "valid"
+    assert exporter.check(exporter.lines(), keys=(Key(None, NEW_KEY.public),)).code == 0
 
 
 @pytest.mark.usefixtures("log")
