@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Final
 
 from django import forms
 
-from outlets.models import Feed
+from outlets.models import Feed, Target
 
 SCOPES: Final = (
     ("run", "A run"),
@@ -40,13 +41,23 @@ class ExportForm(forms.Form):
         label="With payloads, encrypted", required=False, initial=True,
         help_text="They can be checked and not read. Without them the file is much smaller.",
     )  # fmt: skip
+    target = forms.ChoiceField(
+        label="Send a copy to", required=False, help_text="The file stays here as well."
+    )
     reason = forms.CharField(
         label="Reason", max_length=1000, widget=forms.Textarea(attrs={"rows": 2}),
         help_text="It goes on the record with your name.",
     )  # fmt: skip
 
-    def __init__(self, *args: Any, oversees: bool, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, oversees: bool, targets: Iterable[Target] = (), **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        if places := [(each.public_id, each.name) for each in targets]:
+            where: Any = self.fields["target"]
+            where.choices = [("", "Nowhere"), *places]
+        else:
+            del self.fields["target"]
         if not oversees:
             field: Any = self.fields["scope"]
             field.choices = SCOPES[:1]

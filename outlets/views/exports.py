@@ -21,7 +21,7 @@ from outlets.queries.exports import (
     exports_for,
     may_fetch,
 )
-from outlets.queries.targets import SEEING, schedules_for
+from outlets.queries.targets import SEEING, schedules_for, targets_for
 from registry.actors import Actor
 from registry.models import Role
 from registry.portal import sentence, signed_in, told
@@ -42,6 +42,7 @@ def exports(request: HttpRequest, actor: Actor) -> HttpResponse:
     context = {
         "page": page,
         "schedules": schedules,
+        "sees_targets": actor.has(*SEEING),
         "asks_again": any(export.is_under_way for export in page),
     }
     return render(request, "outlets/exports.html", context)
@@ -54,7 +55,10 @@ def new(request: HttpRequest, actor: Actor) -> HttpResponseBase:
     oversees = actor.has(*OVERSEEING)
     initial = {"scope": "run", "payloads": True, "named": request.GET.get("run", "")[:300]}
     form = ExportForm(
-        request.POST if request.method == "POST" else None, oversees=oversees, initial=initial
+        request.POST if request.method == "POST" else None,
+        oversees=oversees,
+        targets=targets_for(actor)[:200] if actor.has(*SEEING) else (),
+        initial=initial,
     )
     if request.method == "POST" and form.is_valid():
         try:
@@ -65,6 +69,7 @@ def new(request: HttpRequest, actor: Actor) -> HttpResponseBase:
                 actor=actor,
                 payloads=form.cleaned_data["payloads"],
                 reason=form.cleaned_data["reason"],
+                target=form.cleaned_data.get("target", ""),
             )
         except (Invalid, Conflict, NotFound, Denied) as error:
             form.add_error(None, sentence(error))

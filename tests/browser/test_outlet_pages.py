@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from kernel import clock
-from outlets.models import Export, Feed
+from outlets.models import Export, Feed, Schedule, Target
 from tests.browser.test_ledger_page import LOOKS, looked_at
 from tests.browser.test_steering_pages import opened
 from tests.factories import make_cast
@@ -37,8 +37,23 @@ def test_the_pages_are_sound_in_this_look(browser, live_server, theme, width):
         address="https://hec.example/services/collector/event", added_by="x:y", failures=3,
         failure="It answered 503.", failing_since=now, again_at=now,
     )  # fmt: skip
-    page = opened(browser, live_server, cast.sam, theme=theme, width=width)
-    for path in ("exports/", "exports/new/", "exports/exp_a/", "exports/exp_b/", "feeds/",
+    vault = Target.objects.create(
+        public_id="tgt_a", name="vault", kind="s3", endpoint="https://s3.eu-central-1.example",
+        bucket="unsprawl-log", prefix="log/", region="eu-central-1", access_key="AKIAEXAMPLE",
+        lock_days=365, added_by="x:y", added_at=now,
+    )  # fmt: skip
+    Schedule.objects.create(
+        public_id="sch_a", target=vault, every="day", with_payloads=True, next_at=now,
+        reason="Kept outside for the auditors.", added_by="x:y", added_at=now, late_since=now,
+    )  # fmt: skip
+    Export.objects.create(
+        public_id="exp_c", title="What is new since the last copy, to vault", state="failed",
+        failure="The storage did not answer.", target=vault, finished_at=now, **given,
+    )  # fmt: skip
+    page = opened(browser, live_server, cast.pat, theme=theme, width=width)
+    page.set_default_timeout(20_000)
+    for path in ("exports/", "exports/new/", "exports/exp_a/", "exports/exp_b/",
+                 "exports/targets/", "exports/targets/new/", "exports/targets/tgt_a/", "feeds/",
                  "feeds/new/", "feeds/fed_a/"):  # fmt: skip
         page.goto(f"{live_server.url}/{path}")
         looked_at(page, f"outlets-{path.strip('/').replace('/', '-')}-{theme}-{width}")

@@ -6,7 +6,8 @@ import pytest
 
 from outlets.actions.feeds import Wanted, add_feed
 from outlets.actions.making import make_exports
-from outlets.models import Export, Feed
+from outlets.actions.targets import WantedTarget, add_target
+from outlets.models import Export, Feed, Schedule, Target
 from registry.actors import Actor
 from tests.factories import Cast, actor, browser_of
 from tests.ledger.trees import Tree
@@ -83,3 +84,53 @@ def test_feeds_are_hidden_from_those_who_do_not_oversee(cast: Cast) -> None:
     assert browser_of(cast.ann).get("/feeds/").status_code == 200
     assert browser_of(cast.ann).get("/feeds/new/").status_code == 403
     assert browser_of(cast.ann).post(f"/feeds/{feed.public_id}/pause/").status_code == 403
+
+
+def test_targets_and_schedules_are_added_and_ended_from_their_pages(cast: Cast) -> None:
+    browser = browser_of(cast.pat)
+    given = {
+        "name": "vault", "kind": "s3", "endpoint": "http://127.0.0.1:9",
+        "bucket": "unsprawl-log", "folder": "log/", "access_key": "AKIAEXAMPLE",
+        "secret": "canary-5c2be901",
+    }  # fmt: skip
+    bad = browser.post("/exports/targets/new/", {**given, "bucket": "Ü"})
+    assert bad.status_code == 422
+    assert "canary" not in bad.content.decode()
+    where = browser.post("/exports/targets/new/", given)["Location"]
+    target = Target.objects.get()
+    assert where == f"/exports/targets/{target.public_id}/"
+    assert browser.post(where, {"every": "day", "reason": ""}).status_code == 422
+    browser.post(where, {"every": "day", "payloads": "on", "reason": "Kept outside."})
+    schedule = Schedule.objects.get()
+    assert (schedule.target, schedule.every, schedule.with_payloads) == (target, "day", True)
+    assert target.prefix == "log/"
+    page = browser.get(where).content.decode()
+    assert "Every day, with payloads" in page
+    assert "canary" not in page
+    assert "every day" in browser.get("/exports/targets/").content.decode()
+    refused = browser.post(f"{where}remove/", follow=True).content.decode()
+    assert "Copies are still sent to this target" in refused
+    browser.post(f"/exports/schedules/{schedule.public_id}/end/")
+    browser.post(f"{where}remove/")
+    assert "No targets yet" in browser.get("/exports/targets/").content.decode()
+
+
+def test_a_copy_is_sent_to_a_target_from_the_form(cast: Cast) -> None:
+    target = add_target(WantedTarget("vault", "directory", prefix="copies"), actor=actor(cast.pat))
+    given = {"scope": "whole", "target": target.public_id, "reason": "Try the target."}
+    assert browser_of(cast.sam).post("/exports/new/", given).status_code == 302
+    assert Export.objects.get().target == target
+    assert "vault" not in browser_of(cast.alice).get("/exports/new/").content.decode()
+
+
+def test_targets_are_for_those_who_oversee(cast: Cast) -> None:
+    target = add_target(WantedTarget("vault", "directory", prefix="copies"), actor=actor(cast.pat))
+    where = f"/exports/targets/{target.public_id}/"
+    for path in ("/exports/targets/", "/exports/targets/new/", where):
+        assert browser_of(cast.alice).get(path).status_code == 403
+    assert browser_of(cast.ann).get(where).status_code == 200
+    given = {"every": "day", "reason": "x"}
+    assert browser_of(cast.ann).post(where, given).status_code == 403
+    assert browser_of(cast.sam).get("/exports/targets/new/").status_code == 403
+    assert browser_of(cast.sam).post(f"{where}remove/").status_code == 403
+    assert not Schedule.objects.exists()
