@@ -3,13 +3,14 @@
 NotFound      EntryNotFound · EpochNotFound · TileNotFound · PayloadAbsent · PayloadShredded
 Conflict      EvidenceAltered · MonthKept · NoEpochToLeave
 Invalid       ReasonMissing · AgeTooShort · EpochNeedsReason
+TooLarge      StreamTooLarge
 Unavailable   PayloadsClosed · LedgerUnreadable · ShredJournalUnusable
               JournalDown (LedgerSuspended; JournalFull, NotRecordable of `ledger.journal`)
 """
 
 from __future__ import annotations
 
-from kernel.errors import Conflict, Invalid, NotFound, Unavailable
+from kernel.errors import Conflict, Invalid, NotFound, TooLarge, Unavailable
 
 
 class EntryNotFound(NotFound):
@@ -94,6 +95,13 @@ class ShredJournalUnusable(Unavailable):
 
     code = "ledger.shred_journal_unusable"
     title = "The journal of destroyed keys is missing or cut off"
+
+
+class StreamTooLarge(TooLarge):
+    """Raised when more was said in a stream than one reading takes into memory."""
+
+    code = "ledger.stream_too_large"
+    title = "Too much was said to read it at once"
 
 
 class AgeTooShort(Invalid):

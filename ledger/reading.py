@@ -14,16 +14,19 @@ from django.db import transaction
 from kernel.refs import Ref
 from ledger import custody
 from ledger.entries import DataKeyInUse, PayloadAltered, open_whole
-from ledger.errors import ReasonMissing
+from ledger.errors import ReasonMissing, StreamTooLarge
 from ledger.models import Artifact, DataKey, Entry, Payload
 from ledger.queries import SeenEntry, seen
 from ledger.record import record
+from ledger.retention.shredding import require_journal
 from ledger.verbs import Verb
 
 _DROPPED: Final = "its payload is no longer kept"
 _SHREDDED: Final = "the key of its payload was destroyed"
 _ALTERED: Final = "its payload is not what was recorded"
-_PAGE: Final = 500
+_PAGE: Final = 100
+# What one reading holds in memory: all that was said, and what lies beside it.
+MOST_BYTES: Final = 128 * 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,17 +39,23 @@ class Said:
 
 
 @transaction.atomic(durable=True)
-def read_stream(stream: str, *, actor: Ref, reason: str) -> list[tuple[SeenEntry, Said]]:
+def read_stream(
+    stream: str, *, actor: Ref, reason: str, most: int = MOST_BYTES
+) -> list[tuple[SeenEntry, Said]]:
     """Return the entries of a stream in their order, each with what it speaks of.
 
     Records: payload.read, once. Raises: ReasonMissing, EvidenceAltered, PayloadsClosed,
-    CannotOpen.
+    CannotOpen, ShredJournalUnusable, StreamTooLarge.
     """
     if not reason.strip():
         raise ReasonMissing
     entries = [seen(row) for row in Entry.objects.filter(stream=stream).order_by("id")]
-    keys: dict[str, DataKeyInUse | None] = {}
+    said_of = [entry.payload for entry in entries if entry.payload is not None]
+    _require_room(sum(payload.size for payload in said_of), most)
+    # What the shred journal says is gone stays unread, whatever a restored row says of its key.
+    keys: dict[str, DataKeyInUse | None] = dict.fromkeys(require_journal() if said_of else ())
     found: list[tuple[SeenEntry, Said]] = []
+    held = 0
     for start in range(0, len(entries), _PAGE):
         page = entries[start : start + _PAGE]
         stored = {
@@ -59,7 +68,11 @@ def read_stream(stream: str, *, actor: Ref, reason: str) -> list[tuple[SeenEntry
                 ),
             )
         }
-        found += [(entry, _said(entry, stored.get(entry.entry_id), keys)) for entry in page]
+        for entry in page:
+            said = _said(entry, stored.get(entry.entry_id), keys)
+            held += len(said.payload or b"") + len(said.annex)
+            _require_room(held, most)
+            found.append((entry, said))
     read = [said.payload for _, said in found if said.payload is not None]
     if read:
         agent_id = next((entry.agent_id for entry in entries if entry.agent_id), "")
@@ -84,6 +97,14 @@ def artifacts_named(digests: set[str]) -> dict[str, bytes]:
     """Return what is kept of the artifacts that entries name."""
     rows = Artifact.objects.filter(digest__in=sorted(digests))
     return {row.digest: bytes(row.body) for row in rows}
+
+
+def _require_room(size: int, most: int) -> None:
+    if size > most:
+        raise StreamTooLarge(
+            f"What was said comes to more than {most:,} bytes, the most that is read at once."
+            " Take a shorter run, or export it."
+        )
 
 
 def _said(entry: SeenEntry, row: Payload | None, keys: dict[str, DataKeyInUse | None]) -> Said:

@@ -11,8 +11,8 @@ from django.db import IntegrityError, connection, transaction
 
 from kernel.db import constraint_of
 from kernel.refs import Ref
-from ledger import queries
-from ledger.errors import PayloadShredded, ShredJournalUnusable
+from ledger import queries, reading
+from ledger.errors import PayloadShredded, ShredJournalUnusable, StreamTooLarge
 from ledger.models import DataKey, Entry, Epoch, Shredding, Suspension
 from ledger.payloads import read_payload
 from ledger.retention import legal_holds, shredding
@@ -36,6 +36,11 @@ def destroy(keys: list[str], why: str = "request") -> shredding.Shredded:
 
 def read(entry_id: str) -> bytes:
     return read_payload(entry_id, actor=SECURITY, reason="a look")
+
+
+def read_whole(**over: int) -> list[reading.Said]:
+    read = reading.read_stream("run_a", actor=SECURITY, reason="a look", **over)
+    return [said for _, said in read]
 
 
 def refusal(statement: str, *values: str) -> str:
@@ -68,6 +73,15 @@ def test_what_is_shredded_is_gone_and_every_proof_holds(db: None, shreds: Path) 
         "shred": told["shred"], "line_sha256": Shredding.objects.get().line_sha256.hex(),
     }  # fmt: skip
     assert (told["deks"], told["entry"], told["n"]) == ([key.dek_id], done.entry_id, 1)
+
+
+def test_more_than_fits_in_memory_is_not_read_at_once(db: None) -> None:
+    say()
+    say(b"further")
+    with pytest.raises(StreamTooLarge, match="more than 12 bytes"):
+        read_whole(most=12)
+    assert not Entry.objects.filter(verb="payload.read").exists()
+    assert len(read_whole(most=13)) == 2
 
 
 def test_what_is_recorded_afterwards_gets_a_new_key(db: None) -> None:
@@ -119,6 +133,8 @@ def test_a_journal_that_is_gone_or_shorter_closes_payloads(db: None, shreds: Pat
     with pytest.raises(ShredJournalUnusable, match="it has 0 lines, and the database knows of 1"):
         read(kept.entry_id)
     with pytest.raises(ShredJournalUnusable):
+        read_whole()
+    with pytest.raises(ShredJournalUnusable):
         destroy(every_key())
     file.write_bytes(whole.replace(b'"why":"request"', b'"why":"age"'))
     with pytest.raises(ShredJournalUnusable, match="not written with the key"):
@@ -144,6 +160,7 @@ def test_what_a_backup_brings_back_is_destroyed_again(
     _restore(tamperer, row)
     with pytest.raises(PayloadShredded):  # even before anybody has looked at the journal
         read(said.entry_id)
+    assert [one.payload for one in read_whole()] == [None, b"other"]
     assert shred_again(actor=OPERATOR) == 1
     assert shred_again(actor=OPERATOR) == 0
     now = DataKey.objects.get(dek_id=row.dek_id)
