@@ -230,6 +230,17 @@ def test_the_database_destroys_nothing_off_the_record(db: None, aged: Callable[.
     assert refusal(statement, "ent_none", "request", dek) == "ledger_not_shreddable"
 
 
+def test_an_older_tombstone_stands_for_no_further_destruction(db: None, tamperer: Tamperer) -> None:
+    say()
+    older = destroy(every_key()).entry_id
+    say(b"later")
+    (dek,) = DataKey.objects.filter(state="active").values_list("dek_id", flat=True)
+    statement = "SELECT ledger_shred('shr_2', %s, 'request', ARRAY[%s], 2, 'x')"
+    _run("SELECT 1")  # what is deferred has been looked at, as at the commit
+    tamperer.execute("UPDATE ledger_entry SET xid = '3' WHERE entry_id = %s", [older])
+    assert refusal(statement, older, dek) == "ledger_must_be_recorded"
+
+
 @pytest.mark.parametrize(
     "statement",
     [
