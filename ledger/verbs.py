@@ -88,6 +88,7 @@ class Verb(StrEnum):
     NOTE_REPORTED = "note.reported"
     RUN_REEVALUATED = "run.reevaluated"
     REEVALUATION_CANCELLED = "run.reevaluation_cancelled"
+    REEVALUATION_FAILED = "run.reevaluation_failed"
     PAYLOAD_READ = "payload.read"
     EXPORT_ASKED = "export.asked"
     EXPORT_MADE = "export.made"

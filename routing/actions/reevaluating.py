@@ -23,7 +23,7 @@ from django.db.models import F
 from credentials.egress import GuardedClient
 from credentials.errors import AddressRefused, FetchFailed
 from kernel import clock
-from kernel.errors import DomainError
+from kernel.errors import DomainError, Unavailable
 from kernel.refs import Ref, new_id
 from ledger.entries import Fact
 from ledger.queries import entries_of_stream, seen
@@ -128,12 +128,39 @@ def carry_out(
 ) -> Reevaluation:
     """Make the calls that are not on record yet, a few at once, until done or cancelled.
 
-    Where somebody else carries it out already, it is left to them.
-    Records: payload.read; the gateway records each call. Raises: GatewayUnreachable, and
-    what `recorded_run` raises.
+    Where somebody else carries it out already, it is left to them. What time does not mend
+    (nothing can be read any more, the target is gone) ends it as failed.
+    Records: payload.read, run.reevaluation_failed; the gateway records each call. Raises:
+    GatewayUnreachable, and what `recorded_run` raises.
     """
     with _claim(reevaluation) as is_ours:
-        return _carried_out(reevaluation, actor, tell) if is_ours else reevaluation
+        if not is_ours:
+            return reevaluation
+        try:
+            return _carried_out(reevaluation, actor, tell)
+        except Unavailable:
+            raise  # what is away comes back; the next sweep goes on where this one ended
+        except DomainError as error:
+            _fail(reevaluation, error.code, actor)
+            raise
+
+
+@transaction.atomic
+def _fail(reevaluation: Reevaluation, code: str, actor: Actor) -> None:
+    running = Reevaluation.objects.filter(pk=reevaluation.pk, state=Reevaluation.State.RUNNING)
+    if running.update(state=Reevaluation.State.FAILED, ended_at=clock.now()):
+        record(
+            Verb.REEVALUATION_FAILED,
+            Ref("run", reevaluation.run_id),
+            actor=actor.ref,
+            facts={
+                "reevaluation": reevaluation.public_id,
+                "target": reevaluation.target,
+                "code": code,
+            },
+            agent_id=reevaluation.agent_id,
+        )
+    reevaluation.refresh_from_db()
 
 
 def _carried_out(reevaluation: Reevaluation, actor: Actor, tell: Tell) -> Reevaluation:
@@ -141,6 +168,8 @@ def _carried_out(reevaluation: Reevaluation, actor: Actor, tell: Tell) -> Reeval
     run = recorded_run(reevaluation.run_id, actor=actor, reason=reason)
     told = aim_for(reevaluation.target).told
     asked = [*_askable(run.entries)]
+    if not asked:
+        raise NothingToReevaluate("Nothing that was asked in this run can be read any more.")
     answered = _answered(reevaluation.new_run_id)
     bodies = [_body(reevaluation, told, one) for one in asked if one.entry_id not in answered]
     Reevaluation.objects.filter(pk=reevaluation.pk).update(
@@ -172,7 +201,6 @@ def carry_out_waiting(*, actor: Actor) -> int:
         try:
             carry_out(one, actor=actor)
         except DomainError as error:
-            # A gateway that is away comes back; the next sweep goes on where this one ended.
             logger.warning("reevaluation.held_up", reevaluation=one.public_id, code=error.code)
     return len(found)
 

@@ -13,6 +13,7 @@ class Reevaluation(models.Model):
         RUNNING = "running"
         DONE = "done"
         CANCELLED = "cancelled"
+        FAILED = "failed"
 
     public_id = models.TextField(unique=True)  # ree_…
     run_id = models.TextField()  # the recorded one

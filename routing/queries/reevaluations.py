@@ -73,6 +73,11 @@ def reevaluations_of(run: Run) -> QuerySet[Reevaluation]:
     return Reevaluation.objects.filter(run_id=run.run_id).order_by("-id")
 
 
+def made_by_reevaluation(run: Run) -> Reevaluation | None:
+    """Return the re-evaluation that made this run, if one did."""
+    return Reevaluation.objects.filter(new_run_id=run.run_id).first()
+
+
 def reevaluation_for(actor: Actor, public_id: str) -> Reevaluation:
     """Return one whose run this viewer may see. Raises: ReevaluationNotFound."""
     said = "" if "\x00" in public_id else public_id

@@ -23,6 +23,7 @@ from registry.queries.directory import names_of
 from routing.models import Run
 from routing.queries.calls import calls_of, can_read, entries_of, run_shown_to
 from routing.queries.record import chains_of, evidence_of, under_way
+from routing.queries.reevaluations import made_by_reevaluation
 from routing.queries.run_steps import NARROWER, children_between, read_steps, steps_of
 from routing.queries.run_sums import summary_of
 from routing.queries.tools import children_of, parents_of
@@ -127,6 +128,7 @@ def _run_page(
         "asks_again": _PAUSES.get(summary.state, ""),
         "evidence": evidence_of(found),
         "can_read": can_read(actor, found),
+        "asked_again": made_by_reevaluation(found),
         "parents": parents_of(actor, found),
         "children": children_of(actor, found),
         "tabs": [

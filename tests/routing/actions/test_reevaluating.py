@@ -9,10 +9,13 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db import transaction
 from pytest_httpserver import HTTPServer
 from werkzeug import Request, Response
 
-from ledger.models import Entry
+from kernel.refs import Ref
+from ledger.models import DataKey, Entry
+from ledger.retention.shredding import shred
 from registry.actors import Actor, RoleMissing
 from routing.actions.reevaluating import (
     PATH,
@@ -159,6 +162,37 @@ def test_a_gateway_that_is_away_leaves_it_waiting(
     assert carry_out_waiting(actor=SWEEP) == 1
     made.refresh_from_db()
     assert made.state == "running"
+
+
+def test_one_that_can_be_read_no_more_ends_as_failed_and_says_so(
+    cast: Cast, run: Run, target: str, gateway: Gateway, tmp_path: Any, settings: Any
+) -> None:
+    settings.SHREDS_DIR = tmp_path / "shreds"
+    made = reevaluate(run.run_id, target, actor=Actor.of(cast.alice))
+    keys = sorted(DataKey.objects.values_list("dek_id", flat=True))
+    with transaction.atomic():
+        shred(keys, why="request", subject=Ref("erasure", "ers_1"), actor=Ref("person", "per_s"))
+    assert carry_out_waiting(actor=SWEEP) == 1
+    made.refresh_from_db()
+    assert (made.state, made.done, made.ended_at is None) == ("failed", 0, False)
+    assert gateway.asked == []
+    said = json.loads(bytes(Entry.objects.get(verb="run.reevaluation_failed").header))["facts"]
+    assert said["code"] == "routing.nothing_to_reevaluate"
+    assert carry_out_waiting(actor=SWEEP) == 0
+    page = browser_of(cast.alice).get(f"/runs/{run.run_id}/re-evaluate/").content.decode()
+    assert "Failed" in page
+
+
+def test_the_new_runs_page_leads_back_to_the_run_that_was_asked_again(
+    cast: Cast, run: Run, target: str
+) -> None:
+    made = reevaluate(run.run_id, target, actor=Actor.of(cast.alice))
+    page = browser_of(cast.alice).get(f"/runs/{made.new_run_id}/").content.decode()
+    assert f'href="/runs/{run.run_id}/"' in page
+    assert f'href="/runs/{run.run_id}/diff/{made.new_run_id}/"' in page
+    assert (
+        "asked again of" not in browser_of(cast.alice).get(f"/runs/{run.run_id}/").content.decode()
+    )
 
 
 def test_it_is_for_those_who_answer_for_the_agent_and_those_who_govern(
