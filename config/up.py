@@ -29,12 +29,10 @@ from config.embedded import privilege
 from config.embedded.postgres import LOGIN, OWNER, SEQUENCER, Postgres, PostgresFailed
 from config.embedded.valkey import Valkey, ValkeyFailed
 from config.env import Env, Misconfigured
+from config.key_files import make_keys
 from config.machine import CannotStart, Make, free_port, only_one, started_at
 from config.places import Places, Runtime
 from config.watched import answers, log_key, trust_once
-from kernel.sealing import ensure_key_rings
-from ledger.exports.signing import ensure_export_key
-from ledger.sequencing.keys import ensure_signing_key
 
 _READY_WITHIN: Final = 120.0
 _WITNESS_WITHIN: Final = 15.0
@@ -124,7 +122,7 @@ class Supervisor:
         self._require_free_port(self.port, "PORT")
         self._require_free_port(self.gateway_port, "GATEWAY_PORT")
         with self.step("keys") as remarks:
-            remarks += [f"made {name}" for name in self._make_keys()]
+            remarks += [f"made {name}" for name in make_keys(self.keys, self.public_url)]
         self.sockets = privilege.sockets_directory()
         self.runtime = replace(self.runtime, sockets_dir=str(self.sockets))
         if self.own_database:
@@ -147,13 +145,6 @@ class Supervisor:
         if self.is_suspended:
             self.say("!! THE LEDGER IS SUSPENDED: calls are refused. manage.py epoch show")
         self.say("Stop with Ctrl-C. Logs are in " + str(self.places.logs))
-
-    def _make_keys(self) -> Iterator[str]:
-        yield from ensure_key_rings(self.keys)
-        if ensure_export_key(self.keys, self.public_url):
-            yield "export"
-        if ensure_signing_key(self.keys):
-            yield "ledger"
 
     def _require_free_port(self, port: int, variable: str) -> None:
         with socket.socket(socket.AF_INET6 if ":" in self.bind else socket.AF_INET) as probe:

@@ -33,7 +33,14 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 _HEADER: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{1,63}")
 _SCHEME: Final = re.compile(r"[A-Za-z]{0,20}")
 _VERB: Final = re.compile(r"[a-z_]+\.[a-z_]*")
-_NOT_HEADERS: Final = frozenset({"content-type", "content-encoding"})
+# What frames a request or is the client's own to say: a second one would be another request.
+_NOT_HEADERS: Final = frozenset(
+    {
+        "accept-encoding", "connection", "content-encoding", "content-length", "content-type",
+        "cookie", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer",
+        "transfer-encoding", "upgrade",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

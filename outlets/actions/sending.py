@@ -43,7 +43,18 @@ def _copied(path: Path, target: Target, name: str) -> str:
     with under_way.open("rb") as copied:
         os.fsync(copied.fileno())
     under_way.rename(final)
+    _keep_name(folder)
+    _keep_name(folder.parent)
     return str(final.relative_to(settings.EXPORT_DIR))
+
+
+def _keep_name(folder: Path) -> None:
+    """Have the disk know the file by its name before anybody is told that it is there."""
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(opened)
+    finally:
+        os.close(opened)
 
 
 def bucket_of(target: Target) -> Bucket:

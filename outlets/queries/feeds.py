@@ -18,7 +18,7 @@ from registry.models import Role
 SEEING: Final = (Role.SECURITY, Role.PLATFORM, Role.AUDITOR)
 _NEXT: Final = """
     SELECT l.epoch, l.index, l.leaf_hash, e.header, octet_length(e.header)
-    FROM ledger_leaf l JOIN ledger_entry e ON e.id = l.entry
+    FROM ledger_leaf l LEFT JOIN ledger_entry e ON e.id = l.entry
     WHERE (l.epoch, l.index) > (%s, %s) ORDER BY l.epoch, l.index LIMIT %s
 """
 _LAG: Final = """
@@ -71,7 +71,8 @@ def next_events(feed: Feed, most: int) -> list[Event]:
     with connection.cursor() as cursor:
         cursor.execute(_NEXT, [feed.epoch, feed.index, most])
         return [
-            Event.of(epoch, index, bytes(leaf), bytes(header))
+            # An entry that is gone has its place still: that is told as unreadable.
+            Event.of(epoch, index, bytes(leaf), bytes(header or b""))
             for epoch, index, leaf, header, _ in cursor.fetchall()
         ]
 
@@ -85,7 +86,9 @@ def end_of_log() -> tuple[int, int]:
 
 
 def wants(feed: Feed, event: Event) -> bool:
-    """Say whether a feed's filters let an event through."""
+    """Say whether a feed's filters let an event through; what is altered or gone always."""
+    if event.verb == "entry.unreadable":
+        return True
     if feed.kinds and event.kind not in feed.kinds:
         return False
     if event.severity < feed.min_severity:

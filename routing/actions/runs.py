@@ -8,6 +8,8 @@ from kernel.refs import Ref
 from ledger.record import record
 from ledger.verbs import Verb
 from registry.actors import Actor
+from registry.models import Agent, Role
+from registry.queries.agents import answers_for
 from routing.models import Run, RunSummary
 from routing.queries.run_sums import summary_of
 
@@ -16,9 +18,12 @@ from routing.queries.run_sums import summary_of
 def end_run(run: Run, *, actor: Actor) -> None:
     """Say that a run is over. Whatever it does later opens it again.
 
-    Who may see what was said in a run may end it; the caller has looked it up for them.
-    Records: run.ended, unless nothing happened since it was ended.
+    Its agent may, and whoever answers for that; who only reads the record may not.
+    Records: run.ended, unless nothing happened since it was ended. Raises: RoleMissing.
     """
+    agent = Agent.objects.select_related("owner", "backup_owner").get(public_id=run.agent_id)
+    if actor.ref != agent.ref and not answers_for(actor, agent):
+        actor.require(Role.PLATFORM, Role.SECURITY)
     summary = summary_of(run)
     if summary.ended_at is not None and summary.state == RunSummary.State.OVER:
         return

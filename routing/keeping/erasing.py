@@ -25,7 +25,14 @@ from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Role
 from routing.keeping.errors import ErasureNotFound, ErasureUnderWay, MayNotKeep
-from routing.keeping.meaning import agent_named, require_decider, require_reader, stated, tag_of
+from routing.keeping.meaning import (
+    agent_named,
+    owners_of,
+    require_decider,
+    require_reader,
+    stated,
+    tag_of,
+)
 from routing.keeping.previewing import ENTRIES, KEYS, Preview, asked, preview
 from routing.models import Erasure
 
@@ -113,6 +120,7 @@ def request_erasure(
             text=f"May what is on record of {erasure.title} be destroyed?",
             requester=actor.person,
             required_role=Role.SECURITY,
+            excluded=owners_of(scope, found),
             evidence={
                 "keys": seen.keys,
                 "payloads": seen.payloads,

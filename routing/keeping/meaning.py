@@ -15,7 +15,7 @@ from kernel.errors import NotFound
 from ledger.retention.legal_holds import Covers
 from ledger.subjects import SubjectTags
 from registry.actors import Actor
-from registry.models import Role
+from registry.models import Agent, Role
 from registry.queries import agent_for
 from routing.keeping.errors import MayNotKeep, NothingNamed
 from routing.models import Run
@@ -78,6 +78,18 @@ def agent_named(actor: Actor, name: str) -> tuple[str, str]:
     except NotFound as error:
         raise NothingNamed(error.detail, field="subject") from None
     return agent.public_id, agent.name
+
+
+def owners_of(scope: str, subject: str) -> frozenset[str]:
+    """Return who owns the agent that a hold or an erasure is about; they do not decide."""
+    agents = Agent.objects.none()
+    if scope == "agent":
+        agents = Agent.objects.filter(public_id=subject)
+    elif scope == "run":
+        said = Run.objects.filter(run_id=subject).values("agent_id")
+        agents = Agent.objects.filter(public_id__in=said)
+    pairs = agents.values_list("owner__public_id", "backup_owner__public_id")
+    return frozenset(who for pair in pairs for who in pair if who)
 
 
 def covers(

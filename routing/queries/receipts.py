@@ -11,6 +11,8 @@ from registry.models import Role
 from registry.queries.agents import agents_for
 from routing.queries.calls import agents_of_seen_runs
 
+# Why something is held or was destroyed is for those who oversee, and the agent's owners.
+_NOT_HISTORY = Q(verb__startswith="hold.") | Q(verb__startswith="erasure.")
 _HISTORY = (Entry.Kind.CHANGE, Entry.Kind.REVIEW, Entry.Kind.EFFECT)
 
 
@@ -22,7 +24,7 @@ def entries_shown_to(actor: Actor) -> QuerySet[Entry]:
     mine = Q(agent_id__in=seen.values("public_id")) | Q(actor=str(actor.ref))
     if actor.has(Role.EMPLOYEE):
         known = agents_for(actor).values("public_id")
-        mine |= Q(agent_id__in=known, kind__in=_HISTORY)
+        mine |= Q(agent_id__in=known, kind__in=_HISTORY) & ~_NOT_HISTORY
     return Entry.objects.filter(mine)
 
 

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import socket
 import socketserver
 import ssl
+import struct
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -39,6 +42,10 @@ def syslog_server(context: ssl.SSLContext | None = None, port: int = 0) -> Itera
     class Door(socketserver.StreamRequestHandler):
         def handle(self) -> None:
             if kept.rude:
+                # Reset, and not only ended: what was sent by then was certainly not read.
+                linger = struct.pack("ii", 1, 0)
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
+                os.close(self.connection.detach())
                 return
             if kept.answers:
                 self.wfile.write(kept.answers)

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
+from django.db import connection, transaction
 
 from config.places import BASE_DIR
 from credentials.errors import AddressRefused
@@ -47,6 +48,20 @@ def send() -> int:
 
 def ids() -> list[str]:
     return list(Entry.objects.order_by("id").values_list("entry_id", flat=True))
+
+
+def test_an_entry_that_is_gone_is_told_in_its_place(cast: Cast, run: Any) -> None:
+    Tree().open().grow()
+    row = Entry.objects.filter(stream=run.run_id).order_by("id")[1]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("DELETE FROM ledger_entry WHERE id = %s", [row.pk])
+    with http_collector() as collector:
+        make_feed(cast, address=collector.address, kinds=("change",))
+        send()
+        found = [one for one in collector.events if one["verb"] == "entry.unreadable"]
+    assert [one["severity"] for one in found] == [10]
+    assert bytes.fromhex(found[0]["leaf_hash"]) == bytes(row.leaf_hash)
 
 
 def test_entries_arrive_in_order_once_sequenced(cast: Cast, run: Any) -> None:
@@ -284,6 +299,9 @@ def test_a_name_is_taken_once_and_nonsense_is_refused(cast: Cast) -> None:
         {"name": "b", "kinds": ("nothing",)}, {"name": "b", "verbs": ("*",)},
         {"name": "b", "auth_header": "X-Key"}, {"name": "b", "secret": "x" * 30},
         {"name": "b", "auth_header": "Content-Type", "secret": "x" * 30},
+        {"name": "b", "auth_header": "Host", "secret": "x" * 30},
+        {"name": "b", "auth_header": "Content-Length", "secret": "x" * 30},
+        {"name": "b", "auth_header": "transfer-encoding", "secret": "x" * 30},
     ):  # fmt: skip
         with pytest.raises(FeedNotUsable):
             make_feed(cast, **{"address": "http://127.0.0.1:9/x", **over})

@@ -240,11 +240,17 @@ def test_a_wrong_secret_is_said_to_be_refused(cast: Cast, run: Any) -> None:
     assert storage.objects == {}
 
 
-def test_a_folder_keeps_its_copies(cast: Cast, run: Any, export_dir: Path) -> None:
+def test_a_folder_keeps_its_copies(
+    cast: Cast, run: Any, export_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced, sync = set(), os.fsync
+    monkeypatch.setattr(os, "fsync", lambda fd: (synced.add(os.fstat(fd).st_ino), sync(fd)))
     target = add_target(WantedTarget("nas", "directory", prefix="nightly"), actor=actor(cast.pat))
     export = copied(cast, target)
     assert export.place == f"kept/nightly/{export.filename}"
-    assert (export_dir / export.place).read_bytes() == finished_path(export).read_bytes()
+    kept = export_dir / export.place
+    assert kept.read_bytes() == finished_path(export).read_bytes()
+    assert {kept.stat().st_ino, kept.parent.stat().st_ino} <= synced  # its name is on disk, too
 
 
 def test_copies_follow_each_other_without_a_gap(

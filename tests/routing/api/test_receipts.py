@@ -217,3 +217,18 @@ def test_the_log_is_for_those_who_govern(cast, agent, entry):
     for path in ("epochs", "checkpoint", "1/checkpoint", "1/tile/0/000.p/1"):
         assert client_of(cast.alice).get(f"/api/v1/ledger/{path}").status_code == 403
         assert client_of(cast.mallory).get(f"/api/v1/ledger/{path}").status_code == 403
+
+
+def test_why_an_agent_is_held_is_not_for_every_employee(cast, agent):
+    made = {}
+    with transaction.atomic():
+        for verb in (Verb.AGENT_CHANGED, Verb.HOLD_PLACED, Verb.ERASURE_REQUESTED):
+            made[verb] = record(
+                verb, agent.ref, actor=cast.sam.ref, agent_id=agent.public_id,
+                facts={"reason": "Case 7 against A. Person."},
+            ).entry_id  # fmt: skip
+    sequence_now()
+    for verb, status in zip(made, (200, 404, 404), strict=True):
+        address = f"/api/v1/entries/{made[verb]}/receipt"
+        assert client_of(cast.mallory).get(address).status_code == status
+        assert client_of(cast.ann).get(address).status_code == 200

@@ -301,3 +301,11 @@ def test_a_run_is_ended_by_its_agent_and_opened_by_what_it_does_next(cast, agent
 def test_only_those_who_answer_for_a_run_end_it(cast, agent, run):
     assert client_of(cast.mallory).post(f"/api/v1/runs/{run.run_id}/end").status_code == 404
     assert client_of(cast.alice).post(f"/api/v1/runs/{run.run_id}/end").status_code == 200
+
+
+def test_an_auditor_reads_a_run_and_does_not_end_it(cast, agent, run):
+    address = f"/api/v1/runs/{run.run_id}/end"
+    answer = client_of(cast.ann).post(address)
+    assert (answer.status_code, answer.json()["code"]) == (403, "registry.role_missing")
+    assert not Entry.objects.filter(verb="run.ended").exists()
+    assert client_of(cast.pat).post(address).status_code == 200

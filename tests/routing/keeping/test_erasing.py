@@ -199,3 +199,18 @@ def test_the_sweep_of_ages_is_safe_to_run_at_any_time(cast, agent):
     keep_retention(actor=Actor.system("retention"))
     keep_retention(actor=Actor.system("retention"))
     assert read(said.entry_id, cast) == CANARY
+
+
+def test_who_owns_an_agent_does_not_decide_what_becomes_of_its_record(cast, sue, agent):
+    agent.backup_owner = sue
+    agent.save(update_fields=["backup_owner"])
+    say(agent)
+    erasure = ask(cast, "agent", agent.name)
+    with pytest.raises(OwnMatter):
+        agree(erasure, sue)
+    hold = place_hold("agent", agent.name, actor=Actor.of(cast.sam), reason="A case.")
+    third = make_person("third", "security")
+    asked = end_hold(hold.public_id, actor=Actor.of(third), reason="It is settled.").review
+    assert asked is not None
+    with pytest.raises(OwnMatter):
+        decide_review(asked.public_id, actor=Actor.of(sue), decision="approve", comment="ok")
