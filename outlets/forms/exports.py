@@ -15,6 +15,11 @@ SCOPES: Final = (
     ("period", "A period"),
     ("whole", "Everything"),
 )
+_KINDS: Final = {
+    "http": "HTTP", "syslog+tls": "Syslog over TLS", "syslog+tcp": "Syslog over TCP",
+    "syslog+udp": "Syslog over UDP",
+}  # fmt: skip
+_FORMATS: Final = {"json": "JSON", "cef": "CEF", "hec": "HEC (Splunk)"}
 _PLAIN: Final = {"autocomplete": "off", "spellcheck": "false"}
 
 
@@ -62,6 +67,15 @@ class ExportForm(forms.Form):
             field: Any = self.fields["scope"]
             field.choices = SCOPES[:1]
 
+    def clean(self) -> dict[str, Any]:
+        """Say at its field what is missing for the scope that was chosen."""
+        given = super().clean() or self.cleaned_data
+        if given.get("scope") in {"run", "agent"} and not given.get("named", "").strip():
+            self.add_error("named", f"Say which {given['scope']}.")
+        if given.get("scope") == "period" and not (given.get("since") or given.get("until")):
+            self.add_error("since", "Say when it begins, or when it ends.")
+        return given
+
     def asked(self) -> dict[str, Any]:
         """Return the scope as the API names it."""
         given = self.cleaned_data
@@ -80,8 +94,12 @@ class FeedForm(forms.Form):
     use_required_attribute = False
 
     name = forms.CharField(label="Name", max_length=63, widget=forms.TextInput(attrs=_PLAIN))
-    kind = forms.ChoiceField(label="Over", choices=Feed.Kind.choices)
-    format = forms.ChoiceField(label="As", choices=Feed.Format.choices)
+    kind = forms.ChoiceField(
+        label="Over", choices=[(name, _KINDS[name]) for name in Feed.Kind.values]
+    )
+    format = forms.ChoiceField(
+        label="As", choices=[(name, _FORMATS[name]) for name in Feed.Format.values]
+    )
     address = forms.CharField(
         label="Address", max_length=2048, widget=forms.TextInput(attrs=_PLAIN),
         help_text="host:port of syslog, the URL of http.",

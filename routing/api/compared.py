@@ -31,13 +31,18 @@ class PairOutput(serializers.Serializer[dict[str, object]]):
 
 
 class ComparisonOutput(serializers.Serializer[dict[str, object]]):
-    """Two runs side by side. ``steps`` counts pairs by state, ``sums`` has both runs' sums."""
+    """Two runs side by side. ``steps`` counts pairs by state, ``sums`` has both runs' sums.
+
+    A sum is null where nothing is known, such as the price of every call.
+    """
 
     one = serializers.CharField()
     other = serializers.CharField()
     is_same = serializers.BooleanField()
     steps = serializers.DictField(child=serializers.IntegerField())
-    sums = serializers.DictField(child=serializers.ListField(child=serializers.IntegerField()))
+    sums = serializers.DictField(
+        child=serializers.ListField(child=serializers.IntegerField(allow_null=True))
+    )
     pairs = PairOutput(many=True)
 
 

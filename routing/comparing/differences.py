@@ -115,8 +115,8 @@ class Comparison:
     def count(self, state: str) -> int:
         return sum(pair.state == state for pair in self.pairs)
 
-    def sums(self, name: str) -> tuple[int, int]:
-        """Add a fact up on both sides."""
+    def sums(self, name: str) -> tuple[int | None, int | None]:
+        """Add a fact up on both sides; None where no step says it, such as an unknown price."""
         return _sum(name, [pair.one for pair in self.pairs]), _sum(
             name, [pair.other for pair in self.pairs]
         )
@@ -250,9 +250,10 @@ def _shown(step: Step, name: str) -> str:
     return f"{value} ms" if name.endswith("_ms") else str(value)
 
 
-def _sum(name: str, steps: Sequence[Step | None]) -> int:
-    values = [step.fact(name) for step in steps if step is not None]
-    return sum(value for value in values if isinstance(value, int))
+def _sum(name: str, steps: Sequence[Step | None]) -> int | None:
+    there = [step.fact(name) for step in steps if step is not None]
+    known = [value for value in there if isinstance(value, int)]
+    return sum(known) if known or not there else None
 
 
 def _told(pair: StepPair) -> dict[str, Any]:

@@ -44,6 +44,32 @@ def test_what_a_person_may_not_export_is_said_on_the_form(cast: Cast, run: Any) 
     assert not Export.objects.exists()
 
 
+def test_a_form_says_at_its_field_what_is_missing(cast: Cast) -> None:
+    browser = browser_of(cast.sam)
+    for scope, said in (
+        ("run", "Say which run."), ("agent", "Say which agent."), ("period", "Say when it begins"),
+    ):  # fmt: skip
+        answer = browser.post("/exports/new/", {"scope": scope, "reason": "x"})
+        assert said in answer.content.decode()
+    assert "HEC (Splunk)" in browser.get("/feeds/new/").content.decode()
+
+
+def test_the_buttons_follow_the_state_of_an_export(cast: Cast, run: Any) -> None:
+    Tree().open().grow()
+    browser = browser_of(cast.sam)
+    where = browser.post("/exports/new/", {"scope": "whole", "reason": "Audit."})["Location"]
+    page = browser.get(where).content.decode()
+    buttons = page[page.index('id="buttons"') : page.index('id="progress"')]
+    assert "Cancel it" in buttons
+    assert 'hx-select-oob="#buttons"' in page
+    make_exports(actor=Actor.system("exports"))
+    page = browser.get(where).content.decode()
+    buttons = page[page.index('id="buttons"') : page.index('id="progress"')]
+    assert "Download" in buttons
+    assert "Cancel it" not in buttons
+    assert "/api/v1/ledger/verifier" in page
+
+
 def test_an_export_is_cancelled_from_its_page(cast: Cast, run: Any) -> None:
     browser = browser_of(cast.sam)
     browser.post("/exports/new/", {"scope": "whole", "reason": "Audit."})

@@ -53,7 +53,7 @@ class Command(BaseCommand):
             ("output_tokens", "tokens out"), ("duration_ms", "ms"),
         ):  # fmt: skip
             one, other = found.sums(name)
-            self.stdout.write(f"  {one} → {other} {unit}")
+            self.stdout.write(f"  {_known(one)} → {_known(other)} {unit}")
 
     def _pair(self, pair: StepPair) -> None:
         step = pair.step
@@ -65,3 +65,7 @@ class Command(BaseCommand):
 def _short(text: str) -> str:
     line = text.replace("\n", "⏎")
     return line if len(line) <= _SHOWN else line[:_SHOWN] + "…"
+
+
+def _known(sum_of: int | None) -> str:
+    return "unknown" if sum_of is None else str(sum_of)

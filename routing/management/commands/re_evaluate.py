@@ -75,7 +75,7 @@ class Command(BaseCommand):
         (cost, new_cost), (took, new_took) = found.sums("cost_micros"), found.sums("duration_ms")
         self.stdout.write(
             f"{made.state}: {made.done - made.failed} of {made.steps} answered;"
-            f" cost {cost} → {new_cost} micros, time {took} → {new_took} ms"
+            f" cost {_cost(cost)} → {_cost(new_cost)}, time {took} → {new_took} ms"
         )
         self.stdout.write(f"manage.py diff {made.run_id} {made.new_run_id} shows each step")
         if made.failed or made.state != Reevaluation.State.DONE:

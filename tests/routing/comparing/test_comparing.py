@@ -119,6 +119,17 @@ def test_nothing_that_was_said_acts_on_the_page(cast: Cast, agent: Any) -> None:
     assert "<img src=x" not in page
 
 
+def test_a_price_that_nobody_knows_is_not_shown_as_nothing(cast: Cast, runs: Any) -> None:
+    one, other = runs
+    browser = browser_of(cast.alice)
+    told = browser.get(f"/api/v1/runs/{one.run_id}/diff/{other.run_id}").json()
+    assert told["sums"]["cost_micros"] == [None, None]
+    page = browser.get(f"/runs/{one.run_id}/diff/{other.run_id}/").content.decode()
+    assert page.count('data-label="Cost">unknown<') == 2
+    call_command("diff", one.run_id, one.run_id, stdout=(out := StringIO()))
+    assert "unknown → unknown micros" in out.getvalue()
+
+
 def test_rest_says_the_same(cast: Cast, runs: Any) -> None:
     one, other = runs
     browser = browser_of(cast.alice)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from approvals.actions.deciding import decide_review
+from approvals.models import Review
 from ledger.models import LegalHold, RetentionAge
 from registry.actors import Actor
 from routing.keeping.erasing import carry_out_erasures
@@ -89,3 +90,24 @@ def test_what_is_wrong_is_said_where_it_was_typed(sam):
     assert wrong.status_code == 422
     assert sam.get("/retention/holds/hld_x/").status_code == 404
     assert sam.get("/retention/erasures/ers_x/").status_code == 404
+
+
+def test_who_decides_reads_in_words_what_would_be_destroyed_and_what_would_end(sam, cast, agent):
+    say(agent, of=PERSON)
+    sam.post(
+        "/retention/erasures/new/",
+        {"scope": "agent", "subject": agent.name, "reason": "They asked.", "reference": "T-12"},
+    )
+    sam.post("/retention/holds/new/", {"scope": "agent", "subject": agent.name, "reason": "Case 7"})
+    hold, erasure = LegalHold.objects.get(), Erasure.objects.get()
+    sam.post(f"/retention/holds/{hold.public_id}/end/", {"reason": "settled"})
+    end = Review.objects.get(kind="hold_end")
+    sam.force_login(cast.sue)
+    page = sam.get(f"/reviews/{erasure.review}/").content.decode()
+    assert "1 in 1 run" in page
+    assert f"/retention/erasures/{erasure.public_id}/" in page
+    assert "held_keys" not in page
+    page = sam.get(f"/reviews/{end.public_id}/").content.decode()
+    assert "Case 7" in page
+    assert f"/retention/holds/{hold.public_id}/" in page
+    assert "{" not in page[page.index("What would end") : page.index("Held because")]
