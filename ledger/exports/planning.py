@@ -83,7 +83,7 @@ def period_between(
             continue
         start = _size_before(database, epoch, signed, begins_at) if begins_at else 0
         end = _size_before(database, epoch, signed, ends_at) if ends_at else signed
-        if start < end:
+        if start < end or (ends_at is None and start == end):  # nothing new is said, not left out
             ranges.append(Range(epoch, start, end))
     return Period(tuple(ranges), begins_at, ends_at)
 
@@ -96,7 +96,7 @@ def period_after(
     ranges = [
         Range(each.epoch, reached.get(each.epoch, 0), each.end)
         for each in whole.ranges
-        if each.end > reached.get(each.epoch, 0)
+        if each.end > reached.get(each.epoch, 0) or ends_at is None
     ]
     return Period(tuple(ranges), None, ends_at)
 

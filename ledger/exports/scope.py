@@ -53,6 +53,11 @@ class Period:
     begins_at: datetime | None = None
     ends_at: datetime | None = None
 
+    @property
+    def is_empty(self) -> bool:
+        """Say whether nothing was sequenced in it."""
+        return all(each.start == each.end for each in self.ranges)
+
     def document(self) -> dict[str, Any]:
         return {
             "period": {

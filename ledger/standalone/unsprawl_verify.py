@@ -642,6 +642,8 @@ class Block:
         self.unwitnessed = 0
         self.first: Place | None = None
         self.last: Place | None = None
+        self.first_at: tuple[int, Place] | None = None  # of a period: how manieth it is there
+        self.next_at = 0
         self.links: list[Link] = []
         self.opened: dict[tuple[str, str], Place] = {}
         self.answers: dict[tuple[str, str], Place] = {}
@@ -671,11 +673,51 @@ class Bounds(NamedTuple):
     earliest: str
 
 
+class Ranges:
+    """What a period says it holds: its entries are counted through, from 0 on."""
+
+    def __init__(self, of_epochs: dict[int, tuple[int, int]]) -> None:
+        self.of_epochs = of_epochs
+        self._begins: dict[int, int] = {}
+        self.total = 0
+        for epoch, (start, end) in of_epochs.items():
+            self._begins[epoch] = self.total
+            self.total += end - start
+
+    def at(self, place: Place) -> int | None:
+        """Return how manieth of the period's entries lies here; None when none does."""
+        if place.epoch is None or place.index is None:
+            return None
+        start, end = self.of_epochs.get(place.epoch, (0, 0))
+        if not start <= place.index < end:
+            return None
+        return self._begins[place.epoch] + place.index - start
+
+    def between(self, due: int, at: int, place: Place, number: int) -> Iterator[Finding]:
+        """Yield what is wrong where one entry was due and another came."""
+        if at > due:
+            yield from self.missing(due, at, number)
+        elif at < due:
+            wrong = "it does not follow the entry before it in the file: by epoch and index"
+            yield Finding(wrong, place, None, number)
+
+    def missing(self, due: int, until: int, number: int) -> Iterator[Finding]:
+        """Yield a finding for each stretch that is not in the file."""
+        wrong = "the entry that the tree has at this index is not in the file"
+        for epoch, (start, end) in self.of_epochs.items():
+            begins = self._begins[epoch]
+            first = max(due, begins) - begins + start
+            stop = min(until - begins + start, end)
+            if first < stop:
+                until_ = stop if stop > first + 1 else None
+                yield Finding(wrong, Place(epoch, first), until_, number)
+
+
 class Layout(NamedTuple):
     """What a worker must know of the file besides its block."""
 
     path: str
-    ranges: dict[int, tuple[int, int]] | None  # of a period
+    scope: Scope
     trees: dict[int, Tree]
     bounds: dict[int, list[Bounds]]
     witnessed: dict[int, int]
@@ -783,6 +825,8 @@ class BlockCheck:
         )
         block.entries += 1
         self._in_order(place)
+        if self.layout.scope.ranges is None:
+            self._in_scope(place, header)
         leaf = hashlib.sha256(b"\0" + entry.header).digest()
         if self._in_tree(place, leaf) and self.layout.bounds:
             self._in_time(place, header["recorded_at"])
@@ -798,28 +842,38 @@ class BlockCheck:
             digest = facts.get(fact)
             if type(digest) is str and _DIGEST.fullmatch(digest):
                 block.named.setdefault((artifact, digest), place)
-        if kind == "change":
+        if kind == "change" and place.epoch is not None:
             self._change(place, header["verb"], facts)
 
     def _in_order(self, place: Place) -> None:
-        block, last = self.block, self.block.last
-        if last is None:
-            block.first = place
-        elif not self._is_next(last, place):
-            block.found.extend(out_of_order(last, place, self.layout.ranges, self._number))
-        block.last = place
-
-    def _is_next(self, last: Place, place: Place) -> bool:
-        if self.layout.ranges is None:
-            return (
+        block, last, ranges = self.block, self.block.last, self.layout.scope.ranges
+        if ranges is None:
+            if last is None:
+                block.first = place
+            elif not (
                 last.stream == place.stream and last.writer == place.writer and last.seq < place.seq
-            )
-        return (
-            place.index is not None
-            and last.index is not None
-            and place.epoch == last.epoch
-            and place.index == last.index + 1
-        )
+            ):
+                block.found.extend(out_of_order(last, place, self._number))
+            block.last = place
+            return
+        at = ranges.at(place)
+        if at is None:  # what was due is still due
+            self._note(_OUTSIDE if place.epoch else _NO_PLACE, place)
+            return
+        if block.first_at is None:
+            block.first_at = at, place
+        elif at != block.next_at:
+            block.found.extend(ranges.between(block.next_at, at, place, self._number))
+        block.next_at = at + 1
+
+    def _in_scope(self, place: Place, header: dict[str, Any]) -> None:
+        scope = self.layout.scope
+        if scope.kind == "run":
+            belongs = place.stream == scope.name
+        else:
+            belongs = header.get("agent") == scope.name or place.stream == f"agent:{scope.name}"
+        if not belongs:
+            self._note(f"it is not of the {scope.kind} that the file says it holds", place)
 
     def _in_tree(self, place: Place, leaf: bytes) -> bool:
         epoch, index = place.epoch, place.index
@@ -932,35 +986,15 @@ class BlockCheck:
             self.block.openings.append((place, facts))
 
 
-def out_of_order(
-    before: Place, place: Place, ranges: dict[int, tuple[int, int]] | None, number: int
-) -> Iterator[Finding]:
-    """Yield what is wrong with two entries that stand in the file one after the other."""
-    if ranges is None:
-        here, there = _chain_order(place), _chain_order(before)
-        if place.stream and before.stream and there >= here:
-            wrong = "it does not follow the entry before it in the file: by stream, writer, seq"
-            yield Finding(wrong, place, None, number)
-        return
-    if place.epoch is None or place.index is None or before.epoch is None or before.index is None:
-        return  # noted where it lies in no tree
-    if place.epoch == before.epoch:
-        yield from _jump(place, before.index + 1, place.index, number)
-    elif place.epoch > before.epoch:
-        yield from _jump(before, before.index + 1, ranges.get(before.epoch, (0, 0))[1], number)
-        yield from _jump(place, ranges.get(place.epoch, (0, 0))[0], place.index, number)
-    else:
-        yield Finding("it does not follow the entry before it in the file", place, None, number)
+_NO_PLACE = "it lies in no tree, and a period holds only what has its place in one"
+_OUTSIDE = "it lies outside of what the file says it holds"
 
 
-def _jump(place: Place, expected: int, index: int, number: int) -> Iterator[Finding]:
-    """Yield a finding when an index is not the one that is due."""
-    if index > expected:
-        wrong = "the entry that the tree has at this index is not in the file"
-        until = index if index > expected + 1 else None
-        yield Finding(wrong, Place(place.epoch, expected), until, number)
-    elif index < expected:
-        wrong = "it does not follow the entry before it in the file: by epoch and index"
+def out_of_order(before: Place, place: Place, number: int) -> Iterator[Finding]:
+    """Yield what is wrong with two entries of a run or an agent, one after the other."""
+    here, there = _chain_order(place), _chain_order(before)
+    if place.stream and before.stream and there >= here:
+        wrong = "it does not follow the entry before it in the file: by stream, writer, seq"
         yield Finding(wrong, place, None, number)
 
 
@@ -1175,6 +1209,7 @@ class Tail:
         self.tiles: dict[int, dict[tuple[int, int], Placed]] = {}
         self.keys: dict[str, tuple[str, str | None]] = {}
         self.artifacts: dict[tuple[str, str], bool] = {}
+        self.bare: set[tuple[str, str]] = set()  # without bytes
         self.notes: list[tuple[int, bytes]] = []
         self.end: dict[str, Any] | None = None
         self.end_at = 0
@@ -1229,6 +1264,8 @@ class Tail:
         if has_bytes:
             raw = _unbase64(artifact["bytes"], "bytes")
             holds = f"sha256:{hashlib.sha256(raw).hexdigest()}" == digest
+        else:
+            self.bare.add((kind, digest))
         self.artifacts[kind, digest] = holds
         return kind.encode(), digest.encode()
 
@@ -1256,8 +1293,9 @@ class Scope(NamedTuple):
 
     kind: str
     name: str
-    ranges: dict[int, tuple[int, int]] | None
-    document: Any
+    ranges: Ranges | None
+    from_: str | None = None
+    to: str | None = None
 
 
 def read_scope(document: Any) -> Scope:
@@ -1266,21 +1304,28 @@ def read_scope(document: Any) -> Scope:
         raise Malformed("the scope is none")
     [(kind, value)] = document.items()
     if kind in ("run", "agent"):
-        return Scope(kind, _text(value, kind), None, document)
+        return Scope(kind, _text(value, kind), None)
     if kind != "period":
         raise Malformed("the scope is of an unknown kind")
     period = _members(value, "from ranges to", "the period")
+    for moment in (period["from"], period["to"]):
+        if moment is not None and not _is_moment(moment):
+            raise Malformed("the period begins or ends at no moment")
+    return Scope(kind, "", _read_ranges(period["ranges"]), period["from"], period["to"])
+
+
+def _read_ranges(listed: Any) -> Ranges:
     ranges: dict[int, tuple[int, int]] = {}
-    if not isinstance(period["ranges"], list):
+    if not isinstance(listed, list):
         raise Malformed("the period has no ranges")
-    for item in period["ranges"]:
+    for item in listed:
         named = _members(item, "end epoch start", "a range")
         epoch = _count(named["epoch"], "epoch")
         start, end = _count(named["start"], "start"), _count(named["end"], "end")
         if start > end or (ranges and epoch <= max(ranges)):
             raise Malformed("the ranges are not in order")
         ranges[epoch] = start, end
-    return Scope(kind, "", ranges, document)
+    return Ranges(ranges)
 
 
 # --- the whole
@@ -1300,6 +1345,9 @@ class Report:
         self.loose = self.unwitnessed = 0
         self.epochs: list[dict[str, Any]] = []
         self.export_signature = "not checked"
+        self.keys = self.bare = 0
+        self.proves = ""
+        self.unproven: list[str] = []
         self.seconds = 0.0
 
     @property
@@ -1333,6 +1381,8 @@ class Report:
             "unwitnessed": self.unwitnessed,
             "epochs": self.epochs,
             "export_signature": self.export_signature,
+            "proves": self.proves,
+            "does_not_prove": self.unproven,
             "seconds": round(self.seconds, 3),
         }
 
@@ -1356,7 +1406,7 @@ class Verification:
         self.proven: dict[int, int] = {}
         self.witnessed: dict[int, int] = {}
         self.tail = Tail()
-        self.scope = Scope("", "", None, None)
+        self.scope = Scope("", "", None)
         self.openings: list[tuple[Place, dict[str, Any]]] = []
         self.is_cut = False
 
@@ -1390,8 +1440,10 @@ class Verification:
         first = _members(read_canonical(raw), "exported_at format payloads scope", "the first line")
         if first["format"] != FORMAT:
             raise Malformed(f"it says {str(first['format'])[:40]!r}")
+        if not _is_moment(first["exported_at"]) or type(first["payloads"]) is not bool:
+            raise Malformed("its first line does not say when it was made, and with what")
         self.scope = read_scope(first["scope"])
-        self.report.scope, self.report.exported_at = first["scope"], str(first["exported_at"])
+        self.report.scope, self.report.exported_at = first["scope"], first["exported_at"]
         start = file.tell()
         while True:
             try:
@@ -1409,11 +1461,19 @@ class Verification:
         number = _count(said["number"], "number")
         if number <= max(self.epochs, default=0):
             raise Malformed("the epochs are not in their order")
+        due = max(self.epochs, default=0) + 1
+        if number != due:
+            self.findings.add(f"the file has epoch {number}, and lacks epoch {due}", Place(due, 0))
+        origin = _text(said["origin"], "origin")
+        if origin.rpartition("/")[2] != str(number):
+            self.findings.add(
+                f"{origin[:100]} is not the origin of epoch {number}", Place(number, 0)
+            )
         if not _is_moment(said["opened_at"]):
             raise Malformed("an epoch was opened at no moment")
         self.epochs[number] = Epoch(
             number,
-            _text(said["origin"], "origin"),
+            origin,
             _unbase64(said["public_key"], "public_key", 32),
             said["opened_at"],
             _text(said["reason"], "reason"),
@@ -1561,8 +1621,32 @@ class Verification:
                     )
         opened = {number: epoch.opened_at for number, epoch in self.epochs.items()}
         return Layout(
-            self.path, self.scope.ranges, self.trees, bounds, self.witnessed, opened, self.is_cut
+            self.path, self.scope, self.trees, bounds, self.witnessed, opened, self.is_cut
         )
+
+    @property
+    def is_from_start(self) -> bool:
+        """Say whether the file states all that lies before its last entry."""
+        if self.scope.ranges is None or self.is_cut:
+            return False
+        held = self.scope.ranges.of_epochs
+        last = max(held, default=0)
+        return last > 0 and all(
+            held.get(number, (0, 0))[0] == 0
+            and (number == last or held.get(number, (0, 0))[1] == self._size(number))
+            for number in range(1, last + 1)
+        )
+
+    @property
+    def is_to_newest(self) -> bool:
+        """Say whether the file states all up to the newest checkpoints in it."""
+        if self.scope.ranges is None or self.is_cut:
+            return False
+        held = self.scope.ranges.of_epochs
+        return all(held.get(number, (0, 0))[1] == tree.size for number, tree in self.trees.items())
+
+    def _size(self, number: int) -> int:
+        return self.trees[number].size if number in self.trees else 0
 
     def _entries(self, file: BinaryIO, start: int, end: int, hashing: Hashing) -> None:
         layout = self._layout()
@@ -1619,6 +1703,8 @@ class Verification:
             self.report.incomplete.append(
                 f"{self.report.loose} entries lie in no signed tree yet: export again in a moment"
             )
+        if not self.report.entries and not self.is_cut:
+            self.report.incomplete.append("the file holds no entry: it proves nothing of its scope")
         if not self.checkpoints and not self.is_cut:
             self.report.incomplete.append("the file has no checkpoint: nothing of it is proven")
         if not self.is_cut:
@@ -1626,6 +1712,55 @@ class Verification:
         self._check_quorum()
         for note in self.trust.since:
             self._check_since(note)
+        if self.report.code == VALID:
+            self.report.proves = self._proves()
+            self.report.unproven = list(self._unproven())
+
+    def _proves(self) -> str:
+        scope = self.scope
+        if scope.ranges is None:
+            held = f"entries of {scope.name}, none left out between two of one chain of a run"
+        elif self.is_from_start and self.is_to_newest:
+            held = "every entry of the log up to the checkpoints above"
+        else:
+            held = "every entry of " + ", ".join(
+                f"epoch {number} from index {start} to {end - 1}"
+                for number, (start, end) in scope.ranges.of_epochs.items()
+                if start < end
+            )
+        seen = (
+            f" and {self.trust.quorum} of the witnesses given saw it" if self.trust.quorum else ""
+        )
+        return f"these are {held}, each as the log signed it{seen}"
+
+    def _unproven(self) -> Iterator[str]:
+        """Yield what a file like this cannot show, however well it holds."""
+        report = self.report
+        yield from self._beyond_scope()
+        times = [epoch["cosigned_at"] for epoch in report.epochs if epoch["cosigned_at"]]
+        when = f"{max(times)}, when a witness looked" if times else "these checkpoints"
+        yield f"what came after {when}: an older state looks like this (--since a newer note tells)"
+        if not self.trust.quorum:
+            yield "that the log's key signed no other history: no witness was given"
+        if report.keys and not (self.is_from_start and self.is_to_newest):
+            yield "that its data keys are active or destroyed as it says: the whole log tells"
+        if report.absent:
+            yield f"why payloads are absent ({report.absent})"
+        if report.bare:
+            yield f"what artifacts without bytes said ({report.bare})"
+        if not self.trust.export_keys:
+            yield "who made the file: no export key was given"
+
+    def _beyond_scope(self) -> Iterator[str]:
+        scope = self.scope
+        if scope.kind == "run":
+            yield "that the run ended there: its last entries, or a writer of it, may be left out"
+        elif scope.kind == "agent":
+            yield "that this is all: other runs of it, or their last entries, may be left out"
+        elif scope.from_ or scope.to:
+            yield "that it is all of that time: the indexes are proven, not the moments"
+        elif not self.is_from_start:
+            yield "anything of what lies before"
 
     def _say_epochs(self) -> None:
         trusted = {key.public for key in self.trust.keys}
@@ -1655,7 +1790,7 @@ class Verification:
     def _check_openings(self) -> None:
         """See that every further epoch begins with the record of what it left."""
         found = {place.epoch: facts for place, facts in self.openings if place.index == 0}
-        ranges = self.scope.ranges or {}
+        ranges = self.scope.ranges.of_epochs if self.scope.ranges else {}
         for number, epoch in self.epochs.items():
             if number == min(self.epochs):
                 continue
@@ -1815,15 +1950,15 @@ class Merge:
         self.tombstones: dict[str, list[Place]] = {}
         self.stale: list[Place] = []
         self.fresh: dict[int, int] = {}
-        ranges = whole.scope.ranges
-        self.is_whole_log = ranges is not None and all(start == 0 for start, _ in ranges.values())
+        self.due = 0  # of a period: how manieth entry comes next
+        self.is_from_start = whole.is_from_start
         self.chains = Chains(whole.findings, self._is_whole)
 
     def _is_whole(self, stream: str) -> bool:
         scope = self.whole.scope
         if scope.kind == "agent":
             return stream.startswith("run_") or stream == f"agent:{scope.name}"
-        return scope.kind == "run" or self.is_whole_log
+        return scope.kind == "run" or self.is_from_start
 
     def add(self, block: Block) -> None:
         """Take the next block."""
@@ -1833,9 +1968,7 @@ class Merge:
             wrong = finding.wrong.replace(LINE, str(number))
             findings.extend([finding._replace(wrong=wrong, ordinal=number)])
         findings.extend([], block.beyond)
-        if block.first is not None:
-            self._join(block.first)
-            self.last = block.last
+        self._join(block)
         for link in block.links:
             self.chains.add(link)
         self._pair(block)
@@ -1861,17 +1994,16 @@ class Merge:
         for epoch, index in block.fresh.items():
             self.fresh.setdefault(epoch, index)
 
-    def _join(self, first: Place) -> None:
-        ranges = self.whole.scope.ranges
-        if self.last is not None:
-            found = out_of_order(self.last, first, ranges, self.lines)
-        elif ranges:
-            start = next(iter(epoch for epoch, (at, end) in ranges.items() if end > at), 0)
-            before = Place(start, ranges.get(start, (0, 0))[0] - 1)
-            found = out_of_order(before, first, ranges, self.lines)
-        else:
-            return
-        self.whole.findings.extend(found)
+    def _join(self, block: Block) -> None:
+        findings, ranges = self.whole.findings, self.whole.scope.ranges
+        if block.first is not None:
+            if self.last is not None:
+                findings.extend(out_of_order(self.last, block.first, self.lines))
+            self.last = block.last
+        if ranges is not None and block.first_at is not None:
+            at, place = block.first_at
+            findings.extend(ranges.between(self.due, at, place, self.lines))
+            self.due = block.next_at
 
     def _pair(self, block: Block) -> None:
         for name, place in block.opened.items():
@@ -1909,30 +2041,33 @@ class Merge:
         ranges = self.whole.scope.ranges
         if ranges is None:
             return
-        for epoch, (start, end) in ranges.items():
+        for epoch, (start, end) in ranges.of_epochs.items():
             sizes = {one.head.size for one in self.whole.checkpoints.get(epoch, [])}
             if not {start, end} <= sizes | {0}:
                 wrong = "the period does not start and end at a checkpoint of the file"
                 self.whole.findings.add(wrong, Place(epoch, start))
-        full = [epoch for epoch, (start, end) in ranges.items() if end > start]
-        if not full:
+        self.whole.findings.extend(ranges.missing(self.due, ranges.total, self.lines))
+        if self.whole.scope.to is not None:
             return
-        last, end = self.last, ranges[full[-1]][1]
-        due = ranges[full[0]][0] if last is None or last.index is None else last.index + 1
-        epoch = full[0] if last is None else last.epoch or 0
-        if epoch != full[-1] or due < end:
-            wrong = "the entry that the tree has at this index is not in the file"
-            self.whole.findings.add(wrong, Place(epoch, due), until=end if due + 1 < end else None)
+        for epoch, tree in self.whole.trees.items():
+            end = ranges.of_epochs.get(epoch, (0, 0))[1]
+            if end < tree.size:
+                wrong = (
+                    "the period has no end, and what the tree has from this index on is left out"
+                )
+                self.whole.findings.add(wrong, Place(epoch, end), until=tree.size)
 
     def _check_keys(self) -> None:
         findings, stated = self.whole.findings, self.whole.tail.keys
+        is_whole_log = self.is_from_start and self.whole.is_to_newest
+        self.whole.report.keys = len(self.keys)
         for dek, place in self.keys.items():
             state, by = stated.get(dek, ("missing", None))
             if state == "missing":
                 findings.add("its payload's data key has no row", place)
             elif state == "shredded":
                 found = [place.id for place in self.tombstones.get(dek, ())]
-                if by is None or (self.is_whole_log and by not in found):
+                if by is None or (is_whole_log and by not in found):
                     wrong = f"its data key {dek} was destroyed, and no entry records it"
                     findings.add(wrong, place)
             elif dek in self.tombstones or by is not None:
@@ -1941,6 +2076,7 @@ class Merge:
 
     def _check_artifact(self, kind: str, digest: str, place: Place) -> None:
         holds = self.whole.tail.artifacts.get((kind, digest))
+        self.whole.report.bare += (kind, digest) in self.whole.tail.bare
         if holds is None:
             wrong = f"the file does not state the {kind} {digest} that it names"
             self.whole.findings.add(wrong, place)
@@ -2118,6 +2254,8 @@ def say(report: Report, write: Callable[[str], Any]) -> None:
         write(f"INCOMPLETE: {why}\n")
     if report.code == VALID:
         write("The export holds.\n")
+        write(f"This proves: {report.proves}.\n")
+        write(f"It does not prove: {'; '.join(report.unproven)}.\n")
 
 
 def main(

@@ -170,7 +170,7 @@ def follow_schedules(*, actor: Actor) -> int:
 def _ask(schedule: Schedule, actor: Actor) -> int:
     reached = {int(epoch): size for epoch, size in schedule.reached.items()}
     with snapshot() as database:
-        has_news = bool(period_after(database, reached).ranges)
+        has_news = not period_after(database, reached).is_empty
     try:
         with transaction.atomic():
             moved = Schedule.objects.filter(pk=schedule.pk, next_at=schedule.next_at).update(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +44,8 @@ def tree(db: None) -> Tree:
         (OneAgent("agt_1"), True, 2),
         ("whole", True, 0),
         ("whole", False, 0),
-        (Period((Range(1, 22, 122),)), True, 0),
+        (Period((Range(1, 22, 122),), ends_at=datetime(2100, 1, 1, tzinfo=UTC)), True, 0),
+        (Period((Range(1, 22, 122),)), True, 1),  # open-ended, and not to the end
     ],
 )
 def test_the_stand_alone_checker_agrees(

@@ -149,10 +149,10 @@ def test_a_period_is_cut_at_signed_checkpoints(signer: ExportSigner) -> None:
     # Nothing was signed at minute 2: what it took in comes with the checkpoint after it.
     assert period_between(database(), at[1], at[3]).ranges == (Range(1, sizes[0], sizes[1]),)
     assert period_between(database(), None, None).ranges == (Range(1, 0, sizes[4]),)
-    assert period_between(database(), at[5], None).ranges == ()
+    assert period_between(database(), at[5], None).is_empty
     ended = period_after(database(), {1: sizes[1]}, at[4])
     assert ended.ranges == (Range(1, sizes[1], sizes[3]),)
-    assert period_after(database(), {1: sizes[4]}).ranges == ()
+    assert period_after(database(), {1: sizes[4]}).is_empty
 
 
 def test_periods_that_follow_each_other_leave_nothing_out(signer: ExportSigner) -> None:

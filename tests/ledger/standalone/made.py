@@ -101,6 +101,7 @@ class Made:
     def lines(self) -> Iterator[bytes]:
         hasher = hashlib.sha256()
         counts: dict[str, int] = {}
+        chains = set()
         for document in self._documents():
             changed = self.change(document)
             if changed is None:
@@ -108,14 +109,21 @@ class Made:
             line = line_of(changed)
             name = next(iter(changed))
             counts[name] = counts.get(name, 0) + 1
+            if name == "entry":
+                header = json.loads(base64.b64decode(changed["entry"]["header"]))
+                chains.add((header["stream"], header["writer"]))
             hasher.update(line)
             yield line
+        is_period = self.scope is None or "period" in self.scope
         ended = {
-            "artifacts": 0, "chains": None, "checkpoints": counts.get("checkpoint", 0),
-            "entries": counts.get("entry", 0), "epochs": counts.get("epoch", 0), "keys": 0,
-            "payloads": len(self.payloads), "sha256": hasher.hexdigest(),
-            "tiles": counts.get("tile", 0),
-        }  # fmt: skip
+            f"{name}s": counts.get(name, 0)
+            for name in ("artifact", "checkpoint", "epoch", "key", "tile")
+        } | {
+            "chains": None if is_period else len(chains),
+            "entries": counts.get("entry", 0),
+            "payloads": len(self.payloads),
+            "sha256": hasher.hexdigest(),
+        }
         end = line_of({"end": ended})
         hasher.update(end)
         yield end
