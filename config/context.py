@@ -87,10 +87,11 @@ def portal(request: HttpRequest) -> dict[str, Any]:
 def banner(request: HttpRequest) -> dict[str, str] | None:
     """Return what stands above every page: that nothing is recorded, or that all is a demo."""
     person = getattr(request, "user", None)
-    if isinstance(person, Person) and person.has_role(Role.SECURITY, Role.PLATFORM):
+    if isinstance(person, Person):
         try:
             if suspension_now() is not None:
-                return SUSPENDED_BANNER | {"url": _address("fleet:ledger")}
+                sees = person.has_role(Role.SECURITY, Role.PLATFORM, Role.AUDITOR)
+                return SUSPENDED_BANNER | {"url": _address("fleet:ledger") if sees else ""}
         except DatabaseError:  # what is broken may be the database, and this is not the page's
             return None
     return DEMO_BANNER if settings.DEMO else None

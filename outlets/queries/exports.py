@@ -58,9 +58,12 @@ def sees(actor: Actor, scope: OneRun) -> bool:
 
 
 def scope_of_run(actor: Actor, name: str) -> tuple[Scope, str]:
-    """Return the scope of a run the viewer may see, and its title. Raises: RunNotFound."""
+    """Return the scope of a run the viewer may see, and its title. Raises: RunNotFound.
+
+    The title names no label: it is recorded, and an erasure reaches labels, not the record.
+    """
     run = run_for(actor, name)
-    return OneRun(run.run_id), f"Run {run.label or run.run_id}"
+    return OneRun(run.run_id), f"Run {run.run_id}"
 
 
 def scope_of_agent(actor: Actor, name: str) -> tuple[Scope, str]:

@@ -181,9 +181,13 @@ def test_why_the_sequencer_halted_is_on_the_home_page(cast):
 
 def test_a_suspended_ledger_is_said_first(cast):
     sequence_now()
-    Suspension.objects.create(epoch_id=1, found="a witness saw more", suspended_at=clock.now())
+    Suspension.objects.create(epoch_id=1, found="a witness saw more.", suspended_at=clock.now())
     browser = browser_of(cast.pat)
     page = browser.get("/").content.decode()
     assert "The ledger is suspended" in page
     assert "A witness saw more." in page
+    assert "What was found, and what to do" in page
+    page = browser_of(cast.alice).get("/").content.decode()
+    assert "nothing is recorded, so no call is made" in page
+    assert "What was found" not in page
     assert "No sequencer is active" not in page

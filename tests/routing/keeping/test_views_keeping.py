@@ -36,6 +36,7 @@ def test_a_person_is_found_by_their_id_and_only_the_tag_is_shown(sam, cast, agen
     page = sam.get(f"/retention/erasures/{erasure.public_id}/").content.decode()
     assert "done" in page
     assert "1 tombstone" in page
+    assert '/receipt" download="receipt-ent_' in page
     assert "DSR-7" in sam.get("/retention/").content.decode()
 
 
