@@ -8,7 +8,7 @@ and the first finding is the first in that order even when it shows later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, NamedTuple
@@ -150,14 +150,25 @@ class Checker:
         self._pair(row, header)
         return header
 
-    def payload(self, row: StoredEntry, header: Header, stored: Sequence[StoredPayload]) -> None:
-        """Check what lies beside an entry against what its header says of it."""
+    def payload(
+        self,
+        row: StoredEntry,
+        header: Header,
+        stored: Sequence[StoredPayload],
+        is_destroyed: Callable[[str], bool],
+    ) -> None:
+        """Check what lies beside an entry against what its header says of it.
+
+        A payload is dropped with its month when every key of that is destroyed, and never before.
+        """
         if header.payload is None:
             if stored:
                 self._note(row, "a payload lies beside it, and it names none")
             return
         if not stored:
             self.absent += 1
+            if not is_destroyed(header.payload.dek_id):
+                self._note(row, "its payload is gone, and its data key was never destroyed")
             return
         self.payloads += 1
         for found in stored:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 
 import psycopg
@@ -69,8 +70,9 @@ def verify_stream(stream: str) -> Verdict:
 def _verify(stream: str | None, progress: Progress) -> Verdict:
     checker = Checker()
     with reading(lambda: checker.entries):
+        is_destroyed = cache(_is_destroyed)  # for this snapshot
         for batch in _batches(stream):
-            _check(checker, batch)
+            _check(checker, batch, is_destroyed)
             progress(checker.entries)
         for finding in _beyond_the_entries(stream):
             checker.note(finding)
@@ -108,7 +110,7 @@ def _batches(stream: str | None) -> Iterator[list[StoredEntry]]:
     yield batch
 
 
-def _check(checker: Checker, batch: list[StoredEntry]) -> None:
+def _check(checker: Checker, batch: list[StoredEntry], is_destroyed: Callable[[str], bool]) -> None:
     stored: defaultdict[str, list[StoredPayload]] = defaultdict(list)
     for values in _rows(_PAYLOADS, [row.entry_id for row in batch]):
         payload = StoredPayload(*values)
@@ -116,7 +118,13 @@ def _check(checker: Checker, batch: list[StoredEntry]) -> None:
     for row in batch:
         header = checker.entry(row)
         if header is not None:
-            checker.payload(row, header, stored.get(row.entry_id, ()))
+            checker.payload(row, header, stored.get(row.entry_id, ()), is_destroyed)
+
+
+def _is_destroyed(dek_id: str) -> bool:
+    return any(
+        _rows("SELECT 1 FROM ledger_datakey WHERE dek_id = %s AND state = 'shredded'", dek_id)
+    )
 
 
 def _beyond_the_entries(stream: str | None) -> Iterator[Finding]:

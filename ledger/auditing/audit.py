@@ -6,14 +6,16 @@ where a link is broken the neighbours say which of the two entries was altered.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import psycopg
 from django.db import connection as django_connection
 
+from kernel import clock
 from ledger.auditing import loose
 from ledger.auditing.checkpoints import EpochRow
 from ledger.auditing.findings import Findings, Found
@@ -49,6 +51,13 @@ _PLACE: Final = """
     WHERE e.entry_id = %s
 """
 
+_UNWITNESSED: Final = """
+    SELECT count(*) FROM ledger_leaf l JOIN ledger_entry e ON e.id = l.entry
+    WHERE l.epoch = %s AND l.index >= %s AND e.recorded_at < %s
+"""
+# How long what was recorded may go without a place and a witness before that is said.
+PATIENCE: Final = 60.0
+
 Progress = Callable[[str, int], None]
 
 
@@ -78,9 +87,11 @@ class Audit:
         return self.findings[0] if self.findings else None
 
 
-def audit(trust: Trust, progress: Progress = lambda what, count: None) -> Audit:
+def audit(
+    trust: Trust, progress: Progress = lambda what, count: None, *, patience: float = PATIENCE
+) -> Audit:
     """Check everything that is recorded. Raises: LedgerUnreadable."""
-    counted = [0]
+    counted, before = [0], clock.now() - timedelta(seconds=patience)
 
     def entries(count: int) -> None:
         counted[0] = count
@@ -105,7 +116,8 @@ def audit(trust: Trust, progress: Progress = lambda what, count: None) -> Audit:
             for epoch in epochs
         )
         check_epochs(epochs, trees, trust, findings, _openings(connection, epochs))
-        unsequenced = loose.count_unsequenced(connection, findings)
+        unsequenced, late = loose.count_unsequenced(connection, findings, before)
+        incomplete = [*_unproven(connection, trust, trees, late, before)]
         loose.check_keys(connection, findings)
         loose.check_artifacts(connection, findings)
         opened = loose.check_wrapping(findings, connection)
@@ -114,11 +126,33 @@ def audit(trust: Trust, progress: Progress = lambda what, count: None) -> Audit:
             f"epoch {epoch} is suspended: {found}"
             for epoch, found in connection.execute(_SUSPENDED).fetchall()
         ]
-    incomplete = [] if trust.keys or not trees else ["no public key of the log is at hand"]
     return Audit(
         verdict, trees, findings.ordered(), findings.bad, unsequenced, opened,
         tuple(diverged), tuple(incomplete),
     )  # fmt: skip
+
+
+def _unproven(
+    connection: psycopg.Connection[Any],
+    trust: Trust,
+    trees: tuple[TreeSeen, ...],
+    late: int,
+    before: datetime,
+) -> Iterator[str]:
+    """Say what no signature or no witness vouches for, though there was time enough.
+
+    Where an older epoch ended is recorded in the one after it, so only the newest is asked.
+    """
+    if trees and not trust.keys:
+        yield "no public key of the log is at hand"
+    if trust.keys and late:
+        yield f"{late} entries have no place in a tree: is the sequencer running?"
+    if trees and trust.witnesses:
+        newest = trees[-1]
+        asked = [newest.number, newest.witnessed, before]
+        row = connection.execute(_UNWITNESSED, asked).fetchone()
+        if row is not None and row[0]:
+            yield f"{row[0]} entries lie in no tree that a witness cosigned"
 
 
 def _raw() -> psycopg.Connection[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from datetime import datetime
 from typing import Any, Final
 
 import psycopg
@@ -23,6 +24,7 @@ _PASSED_BY: Final = """
         ORDER BY c.size DESC LIMIT 1
     )
     SELECT e.entry_id, e.stream, e.writer, e.seq,
+           e.recorded_at < %s,
            (SELECT CASE
                 WHEN r.xid = '0'::xid8 THEN e.id < p.first_entry AND e.id <= r.entry
                 ELSE e.id < p.first_entry OR (e.xid, e.id) <= (r.xid, r.entry)
@@ -50,10 +52,16 @@ _ARTIFACTS: Final = """
 """
 
 
-def count_unsequenced(connection: psycopg.Connection[Any], findings: Findings) -> int:
-    """Count the entries that wait for a place; note those that were passed by."""
-    waiting = 0
-    for entry_id, stream, writer, seq, is_passed_by in connection.execute(_PASSED_BY):
+def count_unsequenced(
+    connection: psycopg.Connection[Any], findings: Findings, before: datetime
+) -> tuple[int, int]:
+    """Count the entries that wait for a place, and those of them that came before a moment.
+
+    Those that were passed by are noted.
+    """
+    waiting = late = 0
+    rows = connection.execute(_PASSED_BY, [before])
+    for entry_id, stream, writer, seq, is_late, is_passed_by in rows:
         if is_passed_by:
             wrong = "the tree holds what was recorded after it, and not the entry: it was put there"
             findings.add(
@@ -61,7 +69,8 @@ def count_unsequenced(connection: psycopg.Connection[Any], findings: Findings) -
             )
         else:
             waiting += 1
-    return waiting
+            late += bool(is_late)
+    return waiting, late
 
 
 def check_keys(connection: psycopg.Connection[Any], findings: Findings) -> None:

@@ -101,6 +101,7 @@ class TreeAudit:
         ]
         due = iter(checkpoints)
         checkpoint = next(due, None)
+        self._opened = self._opening()
         for row in self._leaves():
             self._leaf(row)
             if row.at % 5000 == 0:
@@ -115,6 +116,17 @@ class TreeAudit:
             checkpoint = next(due, None)
         self._end()
         return self.seen
+
+    def _opening(self) -> Any:
+        """Return when the epoch was opened, which nobody signs: not after a witness saw it."""
+        opened = self._epoch.opened_at
+        if not self._bounds:
+            return opened
+        latest = self._bounds[0][1] + timedelta(seconds=EARLY_SECONDS)
+        if opened > latest:
+            wrong = f"epoch {self._epoch.number} says it was opened after a witness saw its tree"
+            self._stretch(wrong, 0, self._bounds[0][0])
+        return min(opened, latest)
 
     def _leaves(self) -> Iterator[LeafRow]:
         with self._connection.cursor(name="unsprawl_audit_leaves") as cursor:
@@ -170,7 +182,7 @@ class TreeAudit:
             self._earliest = self._bounds.pop(0)[1] - timedelta(seconds=LATE_SECONDS)
         if self._bounds and at > self._bounds[0][1] + timedelta(seconds=EARLY_SECONDS):
             self._note("it says a time after the one at which a witness saw it", row)
-        opened = self._epoch.opened_at  # what lay there before came first, however old
+        opened = self._opened  # what lay there before came first, however old
         if at < self._earliest and (at >= opened or self._is_backlog_over):
             self._note("it says a time long before its place in the tree", row)
         self._is_backlog_over = self._is_backlog_over or at > opened

@@ -156,8 +156,19 @@ def test_payloads_past_their_retention_are_absent_and_no_fault(
     log: list[Entry], tamperer: Tamperer
 ) -> None:
     tamperer.execute("DELETE FROM ledger_payload")
+    tamperer.execute(
+        "UPDATE ledger_datakey SET state = 'shredded', wrapped_key = NULL, shredded_at = now()"
+    )
     verdict = verify_all()
     assert (verdict.is_valid, verdict.payloads, verdict.absent) == (True, 0, 9)
+
+
+def test_a_payload_that_is_gone_while_its_key_lives_was_deleted(
+    log: list[Entry], tamperer: Tamperer
+) -> None:
+    row = at(log, "run_b", 3)
+    tamperer.execute("DELETE FROM ledger_payload WHERE entry_id = %s", [row.entry_id])
+    expect(verify_all(), "run_b", 3, row.entry_id, "its data key was never destroyed")
 
 
 def test_the_check_runs_inside_a_transaction_too(log: list[Entry]) -> None:

@@ -13,8 +13,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from kernel.errors import DomainError
+from kernel.opening import PrivateRing
 from ledger.auditing.audit import Audit, audit
 from ledger.auditing.trust import Trust
+from ledger.custody import RING, open_in_operators_shell
 from ledger.standalone import unsprawl_verify as standalone
 
 INCOMPLETE: Final = 2
@@ -42,6 +44,8 @@ class Command(BaseCommand):
                 if code := self._check_export(options):
                     sys.exit(code)
                 return
+            if _holds_the_ring():
+                open_in_operators_shell()
             trust = Trust.kept_in(settings.KEYS_DIR, more=tuple(options["key"]))
             found = audit(trust.with_notes(tuple(options["since"])), self._progress)
         except DomainError as error:
@@ -82,7 +86,7 @@ class Command(BaseCommand):
         write(
             f"{chains.entries} entries in {chains.chains} chains, {chains.payloads} payloads "
             f"checked, {chains.absent} absent, {chains.open_intents} open intents, "
-            f"{found.keys_opened} data keys opened ({time.monotonic() - self._started:.1f} s)"
+            f"{_opened(found)} ({time.monotonic() - self._started:.1f} s)"
         )
         for tree in found.trees:
             write(
@@ -112,6 +116,21 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(document))
         else:
             self.stdout.write(f"INCOMPLETE: {error.detail}")
+
+
+def _holds_the_ring() -> bool:
+    """Say whether the private half of the payload ring can be read here."""
+    try:
+        PrivateRing.load(settings.KEYS_DIR, RING)
+    except DomainError:
+        return False
+    return True
+
+
+def _opened(found: Audit) -> str:
+    if RING not in settings.OPENS:
+        return "data keys NOT opened (their ring cannot be read here)"
+    return f"{found.keys_opened} data keys opened"
 
 
 def _document(found: Audit) -> dict[str, Any]:

@@ -8,12 +8,14 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from django.db import transaction
 
+from kernel import clock
 from kernel.refs import Ref
 from ledger.auditing.audit import audit
 from ledger.auditing.trust import Trust
@@ -24,11 +26,14 @@ from ledger.record import record
 from ledger.sequencing.keys import SigningKey
 from ledger.standalone import unsprawl_verify
 from ledger.standalone.unsprawl_verify import Key, verify
+from ledger.transparency.notes import COSIGNATURE_V1, VerifierKey
 from ledger.verbs import Verb
+from tests.ledger.conftest import Tamperer
 from tests.ledger.sequenced import LOG_KEY, sequence_now
 from tests.ledger.standalone import made
 from tests.ledger.standalone.exported import (
     WITNESS_KEY,
+    WITNESS_NAME,
     Exporter,
     b64,
     cosign_all,
@@ -108,6 +113,42 @@ def test_what_came_while_a_person_looked_at_the_plan_is_in_the_record_of_the_end
     cosign_all()
     assert audit(Trust((NEW_KEY.public,), ())).word == "valid"
     assert exporter.check(exporter.lines(), keys=(Key(None, NEW_KEY.public),)).code == 0
+
+
+TRUSTED = Trust(
+    (LOG_KEY.public,), (VerifierKey(WITNESS_NAME, COSIGNATURE_V1, public(WITNESS_KEY)),)
+)
+
+
+def test_entries_that_nothing_vouches_for_after_a_while_leave_the_database_unproven(
+    tamperer: Tamperer,
+) -> None:
+    call("run_a")
+    assert (audit(TRUSTED).word, audit(TRUSTED, patience=0).incomplete) == (
+        "valid", ("2 entries have no place in a tree: is the sequencer running?",),
+    )  # fmt: skip
+    grow()
+    assert audit(TRUSTED, patience=0).word == "valid"
+    call("run_a")
+    grow()
+    tamperer.execute("DELETE FROM ledger_checkpointsignature WHERE is_witness AND size > 2")
+    assert audit(TRUSTED).word == "valid"  # a witness may take a moment
+    assert audit(TRUSTED, patience=0).incomplete == (
+        "2 entries lie in no tree that a witness cosigned",
+    )
+
+
+def test_the_time_that_nobody_signs_excuses_no_entry(tamperer: Tamperer) -> None:
+    call("run_a")
+    grow()
+    with clock.held_at(clock.now() - timedelta(days=300)):
+        call("run_a")
+    grow()
+    assert "long before its place" in str(audit(TRUSTED).first)
+    tamperer.execute("UPDATE ledger_epoch SET opened_at = now() + interval '1 year'")
+    found = audit(TRUSTED)
+    assert found.word == "invalid"
+    assert any("after a witness saw its tree" in str(one) for one in found.findings)
 
 
 @pytest.mark.usefixtures("log")
