@@ -6,7 +6,9 @@ that is not what was recorded is told as well, and never shown.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Final
 
 from django.db import transaction
@@ -91,6 +93,24 @@ def read_stream(
             stream="" if agent_id else stream,
         )
     return found
+
+
+def tags_of(entries: Sequence[tuple[str, datetime]]) -> dict[str, str]:
+    """Return for whose data the payloads of entries lie apart: a tag, or none, by entry.
+
+    What is said again must lie under keys of the same person, or erasure does not reach it.
+    """
+    if not entries:
+        return {}
+    times = [recorded_at for _, recorded_at in entries]
+    rows = Payload.objects.filter(
+        entry_id__in=[entry_id for entry_id, _ in entries],
+        recorded_at__range=(min(times), max(times)),
+    )
+    deks = dict(rows.values_list("entry_id", "dek_id"))
+    keys = DataKey.objects.filter(dek_id__in=set(deks.values()))
+    scopes = dict(keys.values_list("dek_id", "scope"))
+    return {entry_id: scopes[dek].partition("/")[2] for entry_id, dek in deks.items()}
 
 
 def artifacts_named(digests: set[str]) -> dict[str, bytes]:

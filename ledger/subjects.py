@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 from base64 import b32encode
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,7 @@ from kernel.errors import Malformed, Unavailable
 
 KEY_FILE: Final = "subject.key"
 LONGEST: Final = 200
+_TAG: Final = re.compile(r"sub_[0-9a-hjkmnp-tv-z]{26}")
 _CROCKFORD: Final = bytes.maketrans(
     b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", b"0123456789abcdefghjkmnpqrstvwxyz"
 )
@@ -67,6 +69,11 @@ class SubjectTags:
                 raise SubjectKeyMissing(f"{KEY_FILE} does not hold 32 bytes.")
             self._key = key
         return self._key
+
+
+def is_tag(text: str) -> bool:
+    """Say whether a text has the form of a tag."""
+    return _TAG.fullmatch(text) is not None
 
 
 def no_tags(subject_id: str) -> str:

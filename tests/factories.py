@@ -294,14 +294,17 @@ def make_exchange(
     run: Run,
     sent: bytes = b'{"messages": []}',
     answered: bytes | None = b"{}",
+    tag: str = "",
     **more: Any,
 ) -> str:
     """Put one call of a run on the record, with what was said; no answer leaves it in flight."""
     from ledger.custody import seal_payload
     from ledger.entries import Fields
     from ledger.record import append
+    from ledger.subjects import scope_of
     from ledger.verbs import Verb
 
+    scope = scope_of(agent.public_id, tag)
     facts = {"route": "sandbox", "vendor": "acme-ai", "model": "acme-1", **more}
 
     def entry(kind: str, verb: Verb, said: bytes, intent_id: str | None) -> str:
@@ -314,7 +317,7 @@ def make_exchange(
             recorded_at=clock.now(),
             agent_id=agent.public_id,
             facts=dict(facts),
-            payload=seal_payload(said, entry_id, agent_id=agent.public_id, data_class="internal"),
+            payload=seal_payload(said, entry_id, agent_id=scope, data_class="internal"),
             entry_id=entry_id,
             intent_id=intent_id,
         )

@@ -27,6 +27,7 @@ from kernel.errors import DomainError, Unavailable
 from kernel.refs import Ref, new_id
 from ledger.entries import Fact
 from ledger.queries import entries_of_stream, seen
+from ledger.reading import tags_of
 from ledger.record import record
 from ledger.verbs import Verb
 from registry.actors import Actor, RoleMissing
@@ -47,7 +48,6 @@ AT_ONCE: Final = 4
 SECONDS: Final = 600.0
 _AT_A_SWEEP: Final = 5
 _ANSWER_BYTES: Final = 64 * 1024
-_LABEL: Final = 140
 
 Tell = Callable[[Reevaluation], None]
 
@@ -71,7 +71,7 @@ def reevaluate(run: str, target: str, *, actor: Actor) -> Reevaluation:
 @transaction.atomic
 def _begin(run: Run, aim: Aim, steps: int, actor: Actor) -> Reevaluation:
     public_id = new_id("ree")
-    label = f"{public_id} of {run.label[:_LABEL]}"
+    label = f"{public_id} of {run.run_id}"  # its label may name a person, and be erased
     named = run_named(run.agent_id, label)
     now = clock.now()
     Run.objects.create(
@@ -171,7 +171,12 @@ def _carried_out(reevaluation: Reevaluation, actor: Actor, tell: Tell) -> Reeval
     if not asked:
         raise NothingToReevaluate("Nothing that was asked in this run can be read any more.")
     answered = _answered(reevaluation.new_run_id)
-    bodies = [_body(reevaluation, told, one) for one in asked if one.entry_id not in answered]
+    tags = tags_of([(one.entry_id, one.recorded_at) for one in asked])
+    bodies = [
+        _body(reevaluation, told, one, tags[one.entry_id])
+        for one in asked
+        if one.entry_id not in answered
+    ]
     Reevaluation.objects.filter(pk=reevaluation.pk).update(
         steps=len(asked), done=len(asked) - len(bodies)
     )
@@ -239,7 +244,9 @@ def _answered(run_id: str) -> set[str]:
     return {str(seen(row).facts.get("of")) for row in rows}
 
 
-def _body(reevaluation: Reevaluation, told: dict[str, str], intent: RecordedEntry) -> bytes:
+def _body(
+    reevaluation: Reevaluation, told: dict[str, str], intent: RecordedEntry, tag: str
+) -> bytes:
     assert intent.payload is not None  # noqa: S101  callers have looked
     run = Run.objects.get(run_id=reevaluation.new_run_id)
     said = {
@@ -251,6 +258,7 @@ def _body(reevaluation: Reevaluation, told: dict[str, str], intent: RecordedEntr
         "operation": intent.text("operation"),
         "body": base64.b64encode(intent.payload).decode(),
         "of": intent.entry_id,
+        "tag": tag,
         "reevaluation": reevaluation.public_id,
     }
     return json.dumps(said).encode()

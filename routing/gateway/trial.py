@@ -17,6 +17,7 @@ from typing import Any, Final
 from kernel.canonical import strict_loads
 from kernel.errors import DomainError, Malformed, NotFound
 from kernel.refs import system
+from ledger.subjects import is_tag, scope_of
 from routing.gateway.attempts import Attempts
 from routing.gateway.authenticate import Caller, agent_refusal
 from routing.gateway.breaker import Breakers
@@ -30,7 +31,7 @@ from routing.gateway.open_calls import OpenCall, OpenCalls
 from routing.gateway.options import DEFAULTS
 from routing.gateway.pipeline import Call, Pipeline
 from routing.gateway.ports import Receipts, Upstream
-from routing.gateway.recording.attempt import Attempt, Subject
+from routing.gateway.recording.attempt import Attempt, Subject, highest
 from routing.gateway.recording.recorder import Recorder
 from routing.gateway.requests import Answer, Receive, Request, read_body
 from routing.gateway.resolve import order
@@ -75,6 +76,7 @@ class Asked:
     operation: str
     body: bytes
     of: str  # the intent that is answered again
+    tag: str  # whose data is in it, or nobody's: its copy lies under keys of the same person
     reevaluation: str
 
     @classmethod
@@ -82,7 +84,7 @@ class Asked:
         """Raises: TrialInvalid."""
         said: Any = strict_loads(raw)
         try:
-            texts = {name: said[name] for name in ("agent", "route", "operation", "of")}
+            texts = {name: said[name] for name in ("agent", "route", "operation", "of", "tag")}
             target, run = said["target"], RunName(said["run"], said["label"])
             values = [*texts.values(), *target.values(), run.run_id, run.label]
             if not all(isinstance(one, str) for one in values):
@@ -92,6 +94,8 @@ class Asked:
         except (KeyError, TypeError, AttributeError, binascii.Error):
             raise TrialInvalid from None
         if texts["operation"] not in _WIRES or not is_run_of(texts["agent"], run.run_id):
+            raise TrialInvalid
+        if texts["tag"] and not is_tag(texts["tag"]):
             raise TrialInvalid
         return cls(run=run, target=target, body=body, reevaluation=named, **texts)
 
@@ -133,6 +137,9 @@ class Trials:
             raise TrialInvalid("The call builds on an answer that its vendor keeps.")
         snapshot = await self.pipeline.snapshots.fresh()
         caller = _caller(asked, snapshot)
+        if asked.tag:
+            scope = scope_of(caller.agent.public_id, asked.tag)
+            self.pipeline.recorder.admit(scope, highest(caller.agent.data_classes))
         bare = replace(request, headers={}, repeated=frozenset(), query=b"")
         call = _Trial(
             self.pipeline, wire, caller, asked.run, body, None, asked.body, bare, receive,
@@ -162,7 +169,7 @@ class _Trial(Call):
         route = _route(asked, snapshot)
         ordered = order(route, self.run.run_id, time.time(), None)
         found = eligible_targets(self.wire, self.body, route, ordered.targets, None, snapshot)
-        subject = replace(Subject.of(caller, self.run), actor=ACTOR)
+        subject = replace(Subject.of(caller, self.run, tag=asked.tag), actor=ACTOR)
         return Chosen(
             caller,
             subject,

@@ -118,6 +118,19 @@ def test_every_recorded_call_is_asked_once_as_it_stood(
     assert Entry.objects.filter(verb="payload.read").count() == 1
 
 
+def test_whose_data_a_call_carried_goes_with_it(
+    cast: Cast, agent: Any, target: str, gateway: Gateway
+) -> None:
+    run, tag = make_run(agent, "Mr Gruber"), "sub_" + "7" * 26
+    body = json.dumps({"messages": [{"role": "user", "content": "he owes 99"}]}).encode()
+    intent = make_exchange(agent, run, body, tag=tag, operation="chat")
+    make_call(agent, run_id=run.run_id, intent_id=intent)
+    made = carry_out(reevaluate(run.run_id, target, actor=Actor.of(cast.pat)), actor=SWEEP)
+    assert made.done == 1
+    assert [one["tag"] for one in gateway.asked] == [tag]
+    assert "Gruber" not in Run.objects.get(run_id=made.new_run_id).label
+
+
 def test_one_that_was_broken_off_goes_on_where_the_record_ends(
     cast: Cast, run: Run, target: str, gateway: Gateway
 ) -> None:

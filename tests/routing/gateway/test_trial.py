@@ -30,6 +30,7 @@ def ask(rig, served):
             "operation": "chat",
             "body": base64.b64encode(json.dumps(words or BODY).encode()).decode(),
             "of": "ent_of",
+            "tag": "",
             "reevaluation": "ree_1",
         } | over
         raw = json.dumps(said).encode()
@@ -69,6 +70,21 @@ def test_a_candidate_answers_in_a_run_of_its_own_and_nobody_else_hears(
     assert agent.calls()[-1]["run_id"] == intent["stream"]
 
 
+def test_what_was_said_of_a_person_lies_under_keys_of_that_person_again(
+    ask, agent, world, other, candidate
+):
+    other.script = answer(COMPLETION)
+    tag = "sub_" + "7" * 26
+    assert ask(agent, candidate, tag=tag).json["status"] == "ok"
+    intent, result = agent.entries()[-2:]
+    scopes = world.query(
+        "SELECT DISTINCT k.scope FROM ledger_payload p JOIN ledger_datakey k USING (dek_id)"
+        " WHERE p.entry_id = ANY(%s)",
+        [intent["id"], result["id"]],
+    )
+    assert [row[0] for row in scopes] == [f"{agent.row.public_id}/{tag}"]
+
+
 def test_policy_and_budgets_hold_for_it(ask, agent, world, other):
     pk, vendor_id = world.add_vendor(other.base_url, data_classes=("public",))
     world.add_model(pk, "candidate-2")
@@ -96,7 +112,14 @@ def test_what_goes_wrong_is_told_and_on_record(ask, agent, other, candidate):
 
 @pytest.mark.parametrize(
     "over",
-    [{"run": "run_other"}, {"operation": "embeddings"}, {"body": "?"}, {"target": 7}, {"of": None}],
+    [
+        {"tag": "x/y"},
+        {"run": "run_other"},
+        {"operation": "embeddings"},
+        {"body": "?"},
+        {"target": 7},
+        {"of": None},
+    ],
 )
 def test_what_is_not_described_is_refused(ask, agent, candidate, over):
     got = ask(agent, candidate, **over)
