@@ -35,7 +35,7 @@ from ledger.errors import JournalDown, LedgerSuspended
 from ledger.holds import Book, Levels, Move, NoRoom
 from ledger.prepared import Prepared
 from ledger.suspended import QUERY as SUSPENSION
-from ledger.suspended import Suspended, require_unsuspended
+from ledger.suspended import SUSPENDED, Suspended, require_unsuspended
 
 __all__ = ["Journal", "JournalDown", "JournalFull", "NoRoom", "NotRecordable", "Row", "Table"]
 
@@ -324,6 +324,10 @@ class Journal:
                 for job in jobs:
                     if not await self._try_commit([job]):
                         _refuse(job, NotRecordable())
+        except Suspended:
+            for job in jobs:
+                _refuse(job, LedgerSuspended())
+            raise
         except BaseException:
             self._in_doubt |= {job.fields.entry_id for job in jobs}
             for job in jobs:
@@ -334,6 +338,8 @@ class Journal:
         try:
             await self._commit(jobs)
         except (DataError, IntegrityError, EntryTooLarge, ValueError, TypeError) as error:
+            if isinstance(error, IntegrityError) and error.diag.constraint_name == SUSPENDED:
+                raise Suspended from error  # since it was asked; it is asked again from here on
             logger.error("journal.refused", kind=type(error).__name__, entries=len(jobs))
             return False
         return True

@@ -15,6 +15,8 @@ QUERY: Final = (
     " (SELECT max(number) FROM ledger_epoch))"
 )
 
+SUSPENDED: Final = "ledger_suspended"  # under which name the trigger refuses
+
 
 class Suspended(psycopg.OperationalError):
     """Raised for a ledger that takes no entry until an operator opens a further epoch."""

@@ -71,6 +71,34 @@ async def test_a_journal_opens_over_a_suspended_ledger_and_goes_on_after_it(
         await journal.close()
 
 
+async def test_a_journal_that_is_open_says_that_the_ledger_was_suspended_meanwhile(
+    owner_address: str,
+) -> None:
+    await asyncio.to_thread(open_epoch, owner_address, 1)
+    journal = Journal(owner_address, process="test")
+    await journal.open()
+    try:
+        assert not await refused(journal)
+        await asyncio.to_thread(
+            run,
+            owner_address,
+            "INSERT INTO ledger_suspension (epoch_id, found, suspended_at)"
+            " VALUES (1, 'less', now())",
+        )
+        assert await refused(journal)
+        async with asyncio.timeout(10):
+            while journal.why_down != "the ledger, suspended":  # noqa: ASYNC110  nobody rings when it is
+                await asyncio.sleep(0.05)
+        assert await refused(journal)
+        await asyncio.to_thread(open_epoch, owner_address, 2)
+        async with asyncio.timeout(10):
+            while not journal.is_up:  # noqa: ASYNC110  nobody rings when it is
+                await asyncio.sleep(0.05)
+        assert not await refused(journal)
+    finally:
+        await journal.close()
+
+
 class Said:
     """A witness that has one answer."""
 
