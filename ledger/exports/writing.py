@@ -28,9 +28,18 @@ _BODIES: Final = "SELECT digest, body FROM ledger_artifact WHERE digest = ANY(%s
 _EPOCHS: Final = """
     SELECT number, origin, public_key, opened_at, reason FROM ledger_epoch ORDER BY number
 """
+# As of the checkpoints that the file states: a key that an entry behind them destroyed was
+# active there, and says by which entry it is not any more.
 _STATES: Final = """
-    SELECT dek_id, state, to_jsonb(k) ->> 'shredded_by' FROM ledger_datakey k
-    WHERE dek_id = ANY(%s)
+    SELECT k.dek_id, k.shredded_by,
+           CASE WHEN e.id IS NOT NULL AND NOT EXISTS (
+               SELECT FROM ledger_leaf l
+               JOIN unnest(%s::int[], %s::bigint[]) AS h(epoch, size)
+                 ON h.epoch = l.epoch AND l.index < h.size
+               WHERE l.entry = e.id
+           ) THEN 'active' ELSE k.state END
+    FROM ledger_datakey k LEFT JOIN ledger_entry e ON e.entry_id = k.shredded_by
+    WHERE k.dek_id = ANY(%s)
 """
 _CHECKPOINTS: Final = """
     SELECT c.size, c.root, e.origin,
@@ -98,7 +107,7 @@ def ending(
     """Yield what stands behind the entries, once the tally knows all of them."""
     parts = {
         "tiles": _tiles(database, plan),
-        "keys": _keys(database, tally),
+        "keys": _keys(database, plan, tally),
         "artifacts": _artifacts(database, tally),
         "checkpoints": _checkpoints(database, plan),
     }
@@ -155,11 +164,12 @@ def _tiles(database: Database, plan: Plan) -> Iterator[dict[str, Any]]:
                 }
 
 
-def _keys(database: Database, tally: Tally) -> Iterator[dict[str, Any]]:
+def _keys(database: Database, plan: Plan, tally: Tally) -> Iterator[dict[str, Any]]:
     named = tally.named("key")
     while batch := list(islice(named, _KEYS_AT_ONCE)):
-        rows = database.execute(_STATES, [batch]).fetchall()
-        states = {dek: (state, entry or None) for dek, state, entry in rows}
+        heads = plan.heads
+        rows = database.execute(_STATES, [list(heads), list(heads.values()), batch]).fetchall()
+        states = {dek: (state, entry or None) for dek, entry, state in rows}
         for dek in batch:
             state, entry = states.get(dek, ("missing", None))
             yield {"key": {"dek": dek, "state": state, "shredded_by": entry}}

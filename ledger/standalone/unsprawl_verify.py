@@ -648,6 +648,8 @@ class Block:
         self.opened: dict[tuple[str, str], Place] = {}
         self.answers: dict[tuple[str, str], Place] = {}
         self.keys: dict[str, Place] = {}
+        self.without: dict[str, Place] = {}  # data key: the first payload of it that is absent
+        self.epochs: set[int] = set()
         self.named: dict[tuple[str, str], Place] = {}  # kind and digest of an artifact
         self.tombstones: dict[str, list[Place]] = {}  # data key: who says it was shredded
         self.openings: list[tuple[Place, dict[str, Any]]] = []
@@ -880,6 +882,7 @@ class BlockCheck:
         if epoch is None or index is None:
             self.block.loose += 1
             return False
+        self.block.epochs.add(epoch)
         if index >= self.layout.witnessed.get(epoch, 0):
             self.block.unwitnessed += 1  # counted, whatever else is wrong with it
         tree = self.layout.trees.get(epoch)
@@ -972,6 +975,7 @@ class BlockCheck:
         block.keys.setdefault(said["dek"], place)
         if stored is None:
             block.absent += 1
+            block.without.setdefault(said["dek"], place)
             return
         block.payloads += 1
         if hashlib.sha256(stored).hexdigest() != said["ciphertext_sha256"]:
@@ -1408,6 +1412,8 @@ class Verification:
         self.tail = Tail()
         self.scope = Scope("", "", None)
         self.openings: list[tuple[Place, dict[str, Any]]] = []
+        self.held: set[int] = set()  # epochs in which an entry of the file lies
+        self.with_payloads = False
         self.is_cut = False
 
     def run(self, file: BinaryIO) -> Report:
@@ -1443,6 +1449,7 @@ class Verification:
         if not _is_moment(first["exported_at"]) or type(first["payloads"]) is not bool:
             raise Malformed("its first line does not say when it was made, and with what")
         self.scope = read_scope(first["scope"])
+        self.with_payloads = first["payloads"]
         self.report.scope, self.report.exported_at = first["scope"], first["exported_at"]
         start = file.tell()
         while True:
@@ -1496,6 +1503,9 @@ class Verification:
                     self.report.incomplete.append("the file was cut off: its end is missing")
                 return end
             except EOFError:
+                break
+            except Malformed as error:
+                self.findings.add(f"after the entries {error} (byte {offset})", ordinal=2**50)
                 break
             try:
                 self.tail.take(raw, offset)
@@ -1620,6 +1630,11 @@ class Verification:
                         Bounds(checkpoint.head.size, latest, earliest)
                     )
         opened = {number: epoch.opened_at for number, epoch in self.epochs.items()}
+        for number, found_at in bounds.items():
+            first = min(each.latest for each in found_at)
+            if opened[number] > first:
+                wrong = f"it was opened at {opened[number]}, as it says: a witness saw it before"
+                self.findings.add(wrong, Place(number, 0))
         return Layout(
             self.path, self.scope, self.trees, bounds, self.witnessed, opened, self.is_cut
         )
@@ -1764,9 +1779,15 @@ class Verification:
 
     def _say_epochs(self) -> None:
         trusted = {key.public for key in self.trust.keys}
+        believed = self._believed(trusted)
         for number, epoch in self.epochs.items():
             found = self.checkpoints.get(number, [])
-            if trusted and found and epoch.public not in trusted and not self._is_vouched(epoch):
+            if trusted and found and number not in believed and number not in self.held:
+                self.report.notes.append(
+                    f"epoch {number} is signed with a key that is not among the keys given, and no"
+                    " entry of this file lies in it"
+                )
+            elif trusted and found and number not in believed:
                 self.findings.add(
                     f"epoch {number} is signed with a key that is not among the keys given",
                     Place(number, 0),
@@ -1827,16 +1848,19 @@ class Verification:
                 )
         return False
 
-    def _is_vouched(self, epoch: Epoch) -> bool:
-        """Say whether a later epoch, under a trusted key, names this one's end."""
-        trusted = {key.public for key in self.trust.keys}
-        for place, facts in self.openings:
+    def _believed(self, trusted: set[bytes]) -> set[int]:
+        """Return the epochs under trusted keys, and those that a believed later one records."""
+        believed = {number for number, epoch in self.epochs.items() if epoch.public in trusted}
+        for place, facts in sorted(
+            self.openings, key=lambda opening: opening[0].epoch or 0, reverse=True
+        ):
             later = self.epochs.get(place.epoch or 0)
-            if later is None or place.index is None or later.public not in trusted:
+            if later is None or later.number not in believed or place.index != 0:
                 continue
-            if place.index < self.proven.get(later.number, 0) and self._agrees(later, facts):
-                return facts.get("left_origin") == epoch.origin
-        return False
+            if self.proven.get(later.number, 0) and self._agrees(later, facts):
+                left = facts.get("left_origin")
+                believed |= {each.number for each in self.epochs.values() if each.origin == left}
+        return believed
 
     def _check_quorum(self) -> None:
         if not self.trust.quorum:
@@ -1946,6 +1970,7 @@ class Merge:
         self.opened: dict[tuple[str, str], Place] = {}
         self.answers: dict[tuple[str, str], Place] = {}
         self.keys: dict[str, Place] = {}
+        self.without: dict[str, Place] = {}
         self.named: dict[tuple[str, str], Place] = {}  # kind and digest of an artifact
         self.tombstones: dict[str, list[Place]] = {}
         self.stale: list[Place] = []
@@ -1987,6 +2012,9 @@ class Merge:
     def _remember(self, block: Block) -> None:
         for dek, place in block.keys.items():
             self.keys.setdefault(dek, place)
+        for dek, place in block.without.items():
+            self.without.setdefault(dek, place)
+        self.whole.held |= block.epochs
         for digest, place in block.named.items():
             self.named.setdefault(digest, place)
         for dek, places in block.tombstones.items():
@@ -2058,21 +2086,37 @@ class Merge:
                 self.whole.findings.add(wrong, Place(epoch, end), until=tree.size)
 
     def _check_keys(self) -> None:
-        findings, stated = self.whole.findings, self.whole.tail.keys
-        is_whole_log = self.is_from_start and self.whole.is_to_newest
         self.whole.report.keys = len(self.keys)
+        stated = self.whole.tail.keys
         for dek, place in self.keys.items():
             state, by = stated.get(dek, ("missing", None))
+            recorded = self.tombstones.get(dek, [])
             if state == "missing":
-                findings.add("its payload's data key has no row", place)
+                self.whole.findings.add("its payload's data key has no row", place)
             elif state == "shredded":
-                found = [place.id for place in self.tombstones.get(dek, ())]
-                if by is None or (is_whole_log and by not in found):
-                    wrong = f"its data key {dek} was destroyed, and no entry records it"
-                    findings.add(wrong, place)
-            elif dek in self.tombstones or by is not None:
+                self._check_destroyed(dek, by, place, [each.id for each in recorded])
+            elif recorded:
                 wrong = f"the data key {dek} is back, and an entry records its destruction"
-                findings.add(wrong, self.tombstones.get(dek, [place])[0])
+                self.whole.findings.add(wrong, recorded[0])
+            elif dek in self.without and self.whole.with_payloads:
+                self._check_absent(by, self.without[dek])
+
+    def _check_destroyed(self, dek: str, by: str | None, place: Place, recorded: list[str]) -> None:
+        is_whole_log = self.is_from_start and self.whole.is_to_newest
+        if by is None or (is_whole_log and by not in recorded):
+            wrong = f"its data key {dek} was destroyed, and no entry records it"
+            self.whole.findings.add(wrong, place)
+
+    def _check_absent(self, by: str | None, place: Place) -> None:
+        """A payload goes with its month, once every data key of the month is destroyed."""
+        if by is None:
+            wrong = "its payload is not in the file, and its data key is not destroyed"
+            self.whole.findings.add(wrong, place)
+        else:
+            self.whole.report.incomplete.append(
+                f"payloads are absent whose data key was destroyed after the file's newest"
+                f" checkpoint, by {by}: export again"
+            )
 
     def _check_artifact(self, kind: str, digest: str, place: Place) -> None:
         holds = self.whole.tail.artifacts.get((kind, digest))
@@ -2226,25 +2270,36 @@ def _progress(entries: int) -> None:
         sys.stderr.write(f"\r{entries} entries checked")
 
 
-def say(report: Report, write: Callable[[str], Any]) -> None:
-    """Write a report for people."""
-    rate = f" ({report.seconds:.1f} s)" if report.seconds else ""
+def _printable(text: str) -> str:
+    """Spell out what would steer a terminal, or what it may have no sign for."""
+    return "".join(
+        each if " " <= each <= "~" else each.encode("unicode_escape").decode() for each in text
+    )
+
+
+def _said_of(epoch: dict[str, Any]) -> str:
+    witnessed = "no witness looked at"
+    if epoch["witnesses"]:
+        witnessed = f"cosigned by {', '.join(epoch['witnesses'])} at {epoch['cosigned_at']}"
+    return f"epoch {epoch['number']}, {epoch['origin']}: {epoch['size']} entries, {witnessed}"
+
+
+def say(report: Report, out: Callable[[str], Any]) -> None:
+    """Write a report for people. What comes from the file is in it as letters, and no more."""
+
+    def write(line: str) -> None:
+        out(_printable(line.rstrip("\n")) + "\n")
+
+    write(f"says it holds: {json.dumps(report.scope)}, exported at {report.exported_at}")
     write(
         f"{report.entries} entries in {report.chains} chains, {report.payloads} payloads checked,"
-        f" {report.absent} absent, {report.open_intents} open intents{rate}\n"
+        f" {report.absent} absent, {report.open_intents} open intents ({report.seconds:.1f} s)\n"
     )
     for epoch in report.epochs:
-        witnessed = (
-            f"cosigned by {', '.join(epoch['witnesses'])} at {epoch['cosigned_at']}"
-            if epoch["witnesses"]
-            else "no witness looked at"
-        )
-        write(f"epoch {epoch['number']}, {epoch['origin']}: {epoch['size']} entries, {witnessed}\n")
+        write(_said_of(epoch))
     write(f"export signature: {report.export_signature}\n")
-    for note in report.notes:
-        write(f"{note}\n")
-    for wrong in report.diverged:
-        write(f"DIVERGED: {wrong}\n")
+    for line in (*report.notes, *(f"DIVERGED: {wrong}" for wrong in report.diverged)):
+        write(line)
     found = report.findings.ordered()
     for at, finding in enumerate(found[:10]):
         write(f"{'    also ' if at else 'INVALID: '}{finding}\n")
@@ -2265,8 +2320,8 @@ def main(
     asked = _arguments().parse_args(arguments)
     try:
         trust = _trust(asked)
-    except (Malformed, OSError) as error:
-        write(f"INCOMPLETE: {error}\n")
+    except (Malformed, OSError, ValueError) as error:  # a key that is no text, among others
+        write(_printable(f"INCOMPLETE: {error}") + "\n")
         return INCOMPLETE
     report = verify(asked.export, trust, processes=asked.processes, progress=_progress)
     if sys.stderr.isatty():

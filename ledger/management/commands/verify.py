@@ -61,7 +61,7 @@ class Command(BaseCommand):
     def _check_export(self, options: dict[str, Any]) -> int:
         words: list[str] = []
         for option, pattern in (
-            ("--key", "ledger.pub"), ("--witness", "witness*.pub"), ("--export-key", "export.pub")
+            ("--key", "ledger*.pub"), ("--witness", "witness*.pub"), ("--export-key", "export.pub")
         ):  # fmt: skip
             for path in sorted(settings.KEYS_DIR.glob(pattern)):
                 words += [option, str(path)]

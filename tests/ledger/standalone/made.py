@@ -96,6 +96,7 @@ class Made:
     log: Ed25519PrivateKey = LOG
     witness: Ed25519PrivateKey | None = WITNESS
     payloads: dict[int, tuple[bytes, bytes]] = field(default_factory=dict)
+    keys: Sequence[dict[str, Any]] = ()
     change: Callable[[dict[str, Any]], dict[str, Any] | None] = lambda document: document
 
     def lines(self) -> Iterator[bytes]:
@@ -154,6 +155,7 @@ class Made:
             leaves.append(leaf_of(header))
             yield {"entry": entry}
         yield from self._tiles(leaves)
+        yield from ({"key": key} for key in self.keys)
         for at in sorted({*self.sizes, size} - {0}):
             yield {"checkpoint": {"epoch": 1, "note": self.note(leaves[:at])}}
 

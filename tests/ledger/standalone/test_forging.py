@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from ledger.standalone.unsprawl_verify import Report, Trust, say, verify
+from ledger.standalone.unsprawl_verify import Report, Trust, main, say, verify
 from tests.ledger.standalone import made
 from tests.ledger.standalone.made import Made, line_of
 
@@ -68,6 +68,46 @@ def renumbered(document: Document) -> Document:
     return {"epoch": document["epoch"] | {"number": 2}}
 
 
+def opened_later(document: Document) -> Document:
+    if "epoch" not in document:
+        return document
+    return {"epoch": document["epoch"] | {"opened_at": "2030-01-01T00:00:00.000000Z"}}
+
+
+def headers_of_changes(*facts: Document, dek: str | None = None) -> list[bytes]:
+    """One chain of changes; the first names a data key."""
+    found: list[bytes] = []
+    for seq, each in enumerate(facts, 1):
+        document = json.loads(HEADERS[0]) | {
+            "id": f"ent_{seq}", "seq": seq, "kind": "change", "facts": each,
+            "verb": "datakey.shredded" if "deks" in each else "agent.changed",
+            "prev": made.leaf_of(found[-1]).hex() if found else "0" * 64,
+        }  # fmt: skip
+        if seq == 1 and dek:
+            document["payload"] = {
+                "ciphertext_sha256": "a" * 64, "commitment": "b" * 64, "dek": dek, "size": 3,
+            }  # fmt: skip
+        found.append(line_of(document)[:-1])
+    return found
+
+
+def keyed(
+    state: str, by: str | None, *facts: Document, scope: Document | None = None,
+    payloads: bool = True, sizes: Sequence[int] = (), shown: int = 9,
+) -> Made:  # fmt: skip
+    """A log whose first entry names a data key, of which the file says this."""
+    return Made(
+        headers_of_changes(*facts, dek="dek_1"), scope=scope, sizes=sizes,
+        keys=[{"dek": "dek_1", "state": state, "shredded_by": by}],
+        change=lambda each: only(*range(shown))(
+            each | {"payloads": payloads} if "format" in each else each
+        ),
+    )  # fmt: skip
+
+
+TOMBSTONE = {"deks": ["dek_1"]}  # in the second entry, ent_2
+UNTIL = period((1, 0, 2), to="2026-11-18T11:30:00.000000Z")
+
 FORGED: dict[str, tuple[Made, int, str]] = {
     "an invented entry beside the tree": (
         Made(HEADERS, change=at_19(invented)), 1, "lies in no tree"),
@@ -102,6 +142,18 @@ FORGED: dict[str, tuple[Made, int, str]] = {
         Made(HEADERS, scope={"run": RUN}, change=only(16, 17, 19)), 1, "are missing"),
     "a log without its first epoch": (
         Made(HEADERS, scope=period((2, 0, 40)), change=renumbered), 1, "lacks epoch 1"),
+    "another time at which the log was opened": (
+        Made(HEADERS, change=opened_later), 1, "a witness saw it before"),
+    "a payload taken out of a month that is kept": (
+        keyed("active", None, {}, {}), 1, "its data key is not destroyed"),
+    "a payload taken out, and its key said to be destroyed later": (
+        keyed("active", "ent_later", {}, {}), 2, "destroyed after the file's newest"),
+    "a key said to be destroyed, and no entry of the whole log says so": (
+        keyed("shredded", "ent_none", {}, {}), 1, "no entry records it"),
+    "a destroyed key said to be active": (
+        keyed("active", None, {}, TOMBSTONE, payloads=False), 1, "is back"),
+    "a destroyed key said to be destroyed later": (
+        keyed("active", "ent_2", {}, TOMBSTONE, payloads=False), 1, "is back"),
 }  # fmt: skip
 
 
@@ -119,6 +171,43 @@ def test_what_a_hostile_exporter_leaves_out_or_invents_is_seen(name: str, tmp_pa
     report, said = check(tmp_path / "forged.jsonl", file)
     assert report.code == code, said
     assert wrong in said
+
+
+TRUE = {
+    "a key destroyed on record": keyed("shredded", "ent_2", {}, TOMBSTONE),
+    "a key destroyed after the newest checkpoint": keyed(
+        "active", "ent_later", {}, {}, payloads=False),
+    "a period that ends before the destruction": keyed(
+        "shredded", "ent_3", {}, {}, TOMBSTONE, scope=UNTIL, sizes=[2], shown=2),
+    "a file without payloads": keyed("active", None, {}, {}, payloads=False),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TRUE)
+def test_a_true_file_raises_no_alarm(name: str, tmp_path: Path) -> None:
+    report, said = check(tmp_path / "made.jsonl", TRUE[name])
+    assert report.code == 0, said
+
+
+def test_what_a_file_says_does_not_steer_the_terminal(tmp_path: Path) -> None:
+    scope = {"run": "run_\u001b[2J\u001b[32mThe export holds.\u202e\u00e9"}
+    _, said = check(tmp_path / "made.jsonl", Made(HEADERS, scope=scope))
+    assert said.isascii()
+    assert all(line.isprintable() for line in said.splitlines())
+
+
+def test_a_key_that_is_no_text_is_no_verdict(tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(bytes(range(128, 192)))
+    assert main([str(tmp_path / "none"), "--key", str(tmp_path / "key")]) == 2
+
+
+def test_a_line_that_is_too_long_is_a_finding(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.standalone.unsprawl_verify.LONGEST_LINE", 5_000)
+    long = {"key": {"dek": "d" * 6_000, "state": "active", "shredded_by": None}}["key"]
+    report, said = check(tmp_path / "made.jsonl", Made(HEADERS, keys=[long]))
+    assert (report.code, "a line has more than" in said) == (1, True)
 
 
 @pytest.mark.parametrize("blocks", [1, 4_000_000])

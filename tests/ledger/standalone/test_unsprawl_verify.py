@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from django.db import transaction
+from django.db import connection, transaction
 
 from kernel import clock
 from kernel.refs import Ref
@@ -21,7 +21,7 @@ from ledger.auditing.audit import audit
 from ledger.auditing.trust import Trust
 from ledger.epochs import open_epoch, plan_epoch
 from ledger.headers import read_header
-from ledger.models import Entry
+from ledger.models import DataKey, Entry, Payload
 from ledger.record import record
 from ledger.sequencing.keys import SigningKey
 from ledger.standalone import unsprawl_verify
@@ -84,11 +84,15 @@ def test_a_further_epoch_vouches_for_the_one_it_left(exporter: Exporter) -> None
     kept = note_of()
     open_epoch(plan_epoch(key=NEW_KEY, reason="a new key"), actor=ALICE)
     call("run_0_1")
+    call("run_new")
     sequence_now(key=NEW_KEY)
     cosign_all()
     new = (Key(None, NEW_KEY.public),)
     report = exporter.check(exporter.lines(), keys=new)
     assert (report.code, report.epochs[0]["is_trusted"]) == (0, False), report.document()
+    later = exporter.check(exporter.lines("run_new"), keys=new)
+    assert (later.code, len(later.notes)) == (0, 1), later.document()
+    assert "no entry of this file lies in it" in later.notes[0]
     trusted = Trust((NEW_KEY.public,), ())
     assert audit(trusted).word == "valid"
     both = (*new, Key(None, LOG_KEY.public))
@@ -149,6 +153,49 @@ def test_the_time_that_nobody_signs_excuses_no_entry(tamperer: Tamperer) -> None
     found = audit(TRUSTED)
     assert found.word == "invalid"
     assert any("after a witness saw its tree" in str(one) for one in found.findings)
+
+
+def as_superuser(statement: str, parameters: list[str]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(statement, parameters)
+        cursor.execute("SET LOCAL session_replication_role = origin")
+
+
+@pytest.mark.usefixtures("log")
+def test_a_key_destroyed_behind_the_newest_checkpoint_raises_no_alarm(exporter: Exporter) -> None:
+    """A file says of keys what was so at its checkpoints, however long it takes to write."""
+    dek = DataKey.objects.order_by("dek_id")[0].dek_id
+    with transaction.atomic():
+        said = record(
+            Verb.DATAKEY_SHREDDED, Ref("retention", "internal"), actor=ALICE,
+            facts={"deks": [dek], "keys": 1, "why": "age", "shred": "shr_1"},
+        )  # fmt: skip
+    as_superuser(
+        "UPDATE ledger_datakey SET state = 'shredded', wrapped_key = NULL, shredded_at = now(),"
+        " shredded_by = %s WHERE dek_id = %s",
+        [said.entry_id, dek],
+    )
+    for state in (b"active", b"shredded"):
+        lines = exporter.lines()
+        [stated] = [line for line in lines if line.startswith(b'{"key":{"dek":"%s"' % dek.encode())]
+        assert b'"state":"%s"' % state in stated
+        assert said.entry_id.encode() in stated
+        report = exporter.check(lines)
+        assert report.code == 0, report.document()
+        grow()
+
+
+@pytest.mark.usefixtures("log")
+def test_a_payload_deleted_while_its_key_is_active_is_found(exporter: Exporter) -> None:
+    entry = Payload.objects.order_by("entry_id")[3].entry_id
+    as_superuser("DELETE FROM ledger_payload WHERE entry_id = %s", [entry])
+    report = exporter.check(exporter.lines())
+    [found] = report.findings.ordered()
+    assert (found.place.id, "data key is not destroyed" in found.wrong) == (entry, True)
+    without = exporter.check(exporter.lines(payloads=False))
+    assert without.code == 0
+    assert any("payloads are absent" in text for text in without.unproven)
 
 
 @pytest.mark.usefixtures("log")
