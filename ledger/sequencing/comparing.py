@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 
 from ledger.sequencing.epochs import TreeEpoch, newest_epoch, suspend
+from ledger.sequencing.signing import cosigners
 from ledger.sequencing.stored import StoredTiles
 from ledger.sequencing.witnesses import Diverged, Offer, Unreachable, Witnesses
 from ledger.transparency.merkle import EMPTY_ROOT
@@ -36,7 +37,8 @@ def offer_of(connection: psycopg.Connection[Any], epoch: TreeEpoch) -> Offer:
     ).fetchone()
     size, root = (0, EMPTY_ROOT) if row is None else (row[0], bytes(row[1]))
     nodes = StoredTiles(connection, epoch.number).nodes(size)
-    return Offer(epoch.number, epoch.origin, size, root, nodes, None)
+    cosigned_by = cosigners(connection, epoch.number)
+    return Offer(epoch.number, epoch.origin, size, root, nodes, cosigned_by=cosigned_by)
 
 
 def compare(connection: psycopg.Connection[Any], witnesses: Witnesses) -> Compared:

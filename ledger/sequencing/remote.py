@@ -84,6 +84,12 @@ class RemoteWitness:
         log, epoch = log_and_epoch(offer.origin)
         seen = self.newest(log)
         if seen is None:
+            if self.key.name in offer.cosigned_by:
+                raise Unreachable(
+                    f"{self.key.name} says that it saw nothing of {log}, and its own lines are in"
+                    " this database: it lost its store, or another one answers. Bring its store"
+                    " back; if that is gone for good, name a new witness and open a further epoch"
+                )
             return
         _, seen_epoch = log_and_epoch(seen.checkpoint.origin)
         if seen_epoch < epoch:

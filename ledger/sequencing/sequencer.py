@@ -26,7 +26,13 @@ from ledger.sequencing.epochs import (
 )
 from ledger.sequencing.keys import SigningKey
 from ledger.sequencing.order import HORIZON, START, Batch, Order, Place
-from ledger.sequencing.signing import Signed, announce, sign_checkpoint, sign_what_is_unsigned
+from ledger.sequencing.signing import (
+    Signed,
+    announce,
+    cosigners,
+    sign_checkpoint,
+    sign_what_is_unsigned,
+)
 from ledger.sequencing.stored import StoredTiles
 from ledger.sequencing.tree import GrowingTree
 from ledger.sequencing.witnesses import Offer
@@ -94,7 +100,10 @@ class Sequencer:
         self._growing = growing = _restored(connection, epoch, self._key, self._horizon)
         tree = growing.tree
         nodes = StoredTiles(connection, epoch.number).nodes(tree.size)
-        return Offer(epoch.number, epoch.origin, tree.size, tree.root(), nodes)
+        cosigned_by = cosigners(connection, epoch.number)
+        return Offer(
+            epoch.number, epoch.origin, tree.size, tree.root(), nodes, cosigned_by=cosigned_by
+        )
 
     def newest(self) -> Signed | None:
         """Return the note over the tree as it is, once a step has signed it; None over nothing."""

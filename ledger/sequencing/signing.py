@@ -86,3 +86,12 @@ def keep_line(
 def announce(connection: psycopg.Connection[Any], announced: Announced) -> None:
     """Tell who waits, when the surrounding transaction commits."""
     connection.execute("SELECT pg_notify(%s, %s)", [CHANNEL, str(announced)])
+
+
+def cosigners(connection: psycopg.Connection[Any], epoch: int) -> frozenset[str]:
+    """Return the names of the witnesses whose lines are kept under an epoch's checkpoints."""
+    rows = connection.execute(
+        "SELECT DISTINCT signer FROM ledger_checkpointsignature WHERE epoch = %s AND is_witness",
+        [epoch],
+    )
+    return frozenset(name for (name,) in rows)

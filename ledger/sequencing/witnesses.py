@@ -37,6 +37,8 @@ class Offer:
     root: bytes
     nodes: NodeAt
     note: SignedNote | None = None  # None when it is compared, which is before it is signed
+    # Whose lines the database holds under this origin: they cannot have seen nothing of it.
+    cosigned_by: frozenset[str] = frozenset()
 
 
 class Witnesses(Protocol):

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import socket
 import threading
+from dataclasses import replace
 
 import pytest
+from django.db import connection
 
+from kernel import clock
+from ledger.models import CheckpointSignature
 from ledger.sequencing.remote import RemoteWitness, RemoteWitnesses
+from ledger.sequencing.signing import cosigners
 from ledger.sequencing.witnesses import Diverged, Offer, Unreachable
 from ledger.transparency.notes import COSIGNATURE_V1, VerifierKey
 from tests.ledger.witness.conftest import LOG, Log, Running, Starting
@@ -40,6 +45,23 @@ def test_a_growing_tree_is_cosigned_and_a_restart_catches_up(
 
     again.cosign(offer(log.grow(301)))
     assert again.cosign(offer(log)).name == remote.key.name  # the same once more
+
+
+def test_a_witness_that_cosigned_cannot_have_seen_nothing(remote: RemoteWitness, log: Log) -> None:
+    remote.compare(offer(log.grow(9)))
+    with pytest.raises(Unreachable, match="says that it saw nothing"):
+        remote.compare(replace(offer(log), cosigned_by=frozenset({remote.key.name})))
+    remote.compare(replace(offer(log), cosigned_by=frozenset({"another.example/witness"})))
+
+
+@pytest.mark.django_db
+def test_the_database_says_who_cosigned_an_epoch() -> None:
+    line = {"size": 1, "line": "—", "signed_at": clock.now()}
+    CheckpointSignature.objects.create(epoch=1, signer="w.example", is_witness=True, **line)
+    CheckpointSignature.objects.create(epoch=1, signer="log.example/1", is_witness=False, **line)
+    CheckpointSignature.objects.create(epoch=2, signer="v.example", is_witness=True, **line)
+    connection.ensure_connection()
+    assert cosigners(connection.connection, 1) == {"w.example"}
 
 
 def test_less_than_was_witnessed_is_found(remote: RemoteWitness, log: Log) -> None:
