@@ -3,7 +3,7 @@
 NotFound      ExportNotFound · TargetNotFound · ScheduleNotFound · FeedNotFound
 Conflict      ExportNotReady · ExportOver · ScheduleGoesOn
 Invalid       ScopeNotUsable · ReasonMissing · ExportTooLarge · TargetNotUsable · FeedNotUsable
-Unavailable   ExportsBusy
+Unavailable   ExportsBusy · ExportNotWritable
 """
 
 from __future__ import annotations
@@ -100,3 +100,10 @@ class ExportsBusy(Unavailable):
 
     code = "outlets.exports_busy"
     title = "Other exports are being made; try again in a moment"
+
+
+class ExportNotWritable(Unavailable):
+    """Raised when the disk does not take an export that is made while the client waits."""
+
+    code = "outlets.export_not_writable"
+    title = "The export could not be written"

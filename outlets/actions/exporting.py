@@ -31,6 +31,7 @@ from ledger.record import record
 from ledger.verbs import Verb
 from outlets.errors import (
     ExportNotReady,
+    ExportNotWritable,
     ExportOver,
     ExportsBusy,
     ExportTooLarge,
@@ -62,13 +63,15 @@ def make_now(scope: Scope, *, actor: Actor, payloads: bool, reason: str = "") ->
     """Make a small export while its reader waits; whoever calls closes the file.
 
     Records: export.made. Raises: ExportTooLarge, ExportsBusy, ExportKeyMissing,
-    ExportUnreadable.
+    ExportUnreadable, ExportNotWritable.
     """
     signer = ExportSigner(settings.KEYS_DIR, settings.PUBLIC_URL)
     with _one_of_few():
         file = _unnamed()
         try:
-            tally = _write(scope, signer, file, payloads=payloads)
+            with _said_by_the_disk():
+                tally = _write(scope, signer, file, payloads=payloads)
+                file.flush()
             made = MadeFile(file, tally.bytes, tally.sha256, tally.counts["entries"])
             with transaction.atomic():
                 record_made(scope, tally.counts, made.sha256, actor=actor.ref, reason=reason)
@@ -107,8 +110,19 @@ def _one_of_few() -> Iterator[None]:
 
 def _unnamed() -> IO[bytes]:
     folder = settings.EXPORT_DIR / "working"
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return tempfile.TemporaryFile(dir=folder)
+    with _said_by_the_disk():
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return tempfile.TemporaryFile(dir=folder)
+
+
+@contextmanager
+def _said_by_the_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise ExportNotWritable(
+            f"UNSPRAWL_EXPORT_DIR does not take it: {error.strerror or type(error).__name__}."
+        ) from error
 
 
 def record_made(

@@ -62,6 +62,16 @@ def test_what_is_too_large_is_made_as_a_job(
     assert (answer.status_code, answer.json()["code"]) == (422, "outlets.export_too_large")
 
 
+def test_a_disk_that_takes_nothing_is_said(cast: Cast, run: Any, export_dir: Path) -> None:
+    Tree().open().grow()
+    export_dir.mkdir()
+    (export_dir / "working").write_text("in the way")
+    answer = client_of(cast.alice).get(f"/api/v1/runs/{run.run_id}/export")
+    assert (answer.status_code, answer.json()["code"]) == (503, "outlets.export_not_writable")
+    assert "File exists" in answer.json()["detail"]
+    assert not Entry.objects.filter(verb="export.made").exists()
+
+
 def test_a_fifth_export_at_once_waits(cast: Cast, run: Any) -> None:
     for _ in range(4):
         assert exporting.AT_ONCE.acquire(blocking=False)
