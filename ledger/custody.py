@@ -13,6 +13,7 @@ from pathlib import Path
 from django.conf import settings
 from django.db import transaction
 
+from kernel.errors import DomainError
 from kernel.opening import PrivateRing
 from kernel.sealing import RingFile
 from ledger import datakeys
@@ -77,6 +78,15 @@ def open_in_operators_shell() -> None:
     """
     if "UNSPRAWL_OPENS" not in os.environ:
         settings.OPENS = frozenset({*settings.OPENS, RING})
+
+
+def ring_is_readable() -> bool:
+    """Say whether the private half of the payload ring can be read by this process."""
+    try:
+        PrivateRing.load(settings.KEYS_DIR, RING)
+    except DomainError:
+        return False
+    return True
 
 
 @cache

@@ -13,10 +13,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from kernel.errors import DomainError
-from kernel.opening import PrivateRing
 from ledger.auditing.audit import Audit, audit
 from ledger.auditing.trust import Trust
-from ledger.custody import RING, open_in_operators_shell
+from ledger.custody import RING, open_in_operators_shell, ring_is_readable
 from ledger.standalone import unsprawl_verify as standalone
 
 INCOMPLETE: Final = 2
@@ -44,7 +43,7 @@ class Command(BaseCommand):
                 if code := self._check_export(options):
                     sys.exit(code)
                 return
-            if _holds_the_ring():
+            if ring_is_readable():
                 open_in_operators_shell()
             trust = Trust.kept_in(settings.KEYS_DIR, more=tuple(options["key"]))
             found = audit(trust.with_notes(tuple(options["since"])), self._progress)
@@ -116,15 +115,6 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(document))
         else:
             self.stdout.write(f"INCOMPLETE: {error.detail}")
-
-
-def _holds_the_ring() -> bool:
-    """Say whether the private half of the payload ring can be read here."""
-    try:
-        PrivateRing.load(settings.KEYS_DIR, RING)
-    except DomainError:
-        return False
-    return True
 
 
 def _opened(found: Audit) -> str:
