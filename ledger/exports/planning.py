@@ -16,16 +16,30 @@ from ledger.exports.scope import Period, Plan, Range, Scope, joined
 
 Database = Connection[Any]
 
+# While a witness follows, a file speaks of the log as it was cosigned last: of a log that
+# grows there is always a newer size that nobody has cosigned yet.
 _NEWEST: Final = """
     SELECT e.number,
-           (SELECT max(s.size) FROM ledger_checkpointsignature s
-            WHERE s.epoch = e.number AND NOT s.is_witness),
-           (SELECT max(w.size) FROM ledger_checkpointsignature w
-            WHERE w.epoch = e.number AND w.is_witness AND EXISTS (
+           CASE WHEN EXISTS (
                 SELECT FROM ledger_checkpointsignature s
-                WHERE s.epoch = w.epoch AND s.size = w.size AND NOT s.is_witness))
-    FROM ledger_epoch e ORDER BY e.number
+                WHERE s.epoch = e.number AND NOT s.is_witness AND s.size > witnessed.size
+                AND s.signed_at < now() - make_interval(secs => %s)
+           ) THEN signed.size ELSE coalesce(witnessed.size, signed.size) END,
+           witnessed.size
+    FROM ledger_epoch e
+    CROSS JOIN LATERAL (
+        SELECT max(s.size) AS size FROM ledger_checkpointsignature s
+        WHERE s.epoch = e.number AND NOT s.is_witness
+    ) signed
+    CROSS JOIN LATERAL (
+        SELECT max(w.size) AS size FROM ledger_checkpointsignature w
+        WHERE w.epoch = e.number AND w.is_witness AND EXISTS (
+            SELECT FROM ledger_checkpointsignature s
+            WHERE s.epoch = w.epoch AND s.size = w.size AND NOT s.is_witness)
+    ) witnessed
+    ORDER BY e.number
 """
+WITNESS_FOLLOWS_SECONDS: Final = 10
 SEEN_AT_MOST: Final = 1_000
 _SEEN: Final = """
     SELECT size FROM (
@@ -69,8 +83,9 @@ def _seen(database: Database, held: Range) -> list[int]:
 
 
 def newest(database: Database) -> list[tuple[int, int | None, int | None]]:
-    """Return each epoch with the largest size that is signed, and that is witnessed."""
-    return [tuple(row) for row in database.execute(_NEWEST).fetchall()]
+    """Return each epoch with the largest size a file may speak of, and that is witnessed."""
+    rows = database.execute(_NEWEST, [WITNESS_FOLLOWS_SECONDS])
+    return [tuple(row) for row in rows.fetchall()]
 
 
 def period_between(

@@ -50,7 +50,7 @@ def filled(address: str, agent: Any, run: Any) -> str:
 
     def value(found: re.Match[str]) -> str:
         kind, name = found.groups()
-        return known.get(name, "1" if kind == "int" else "x")
+        return str(known.get(name, "1" if kind == "int" else "x"))
 
     return ARGUMENT.sub(value, address)
 

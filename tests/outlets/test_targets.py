@@ -243,8 +243,13 @@ def test_a_wrong_secret_is_said_to_be_refused(cast: Cast, run: Any) -> None:
 def test_a_folder_keeps_its_copies(
     cast: Cast, run: Any, export_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    synced, sync = set(), os.fsync
-    monkeypatch.setattr(os, "fsync", lambda fd: (synced.add(os.fstat(fd).st_ino), sync(fd)))
+    synced, sync = set[int](), os.fsync
+
+    def noted(descriptor: int) -> None:
+        synced.add(os.fstat(descriptor).st_ino)
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", noted)
     target = add_target(WantedTarget("nas", "directory", prefix="nightly"), actor=actor(cast.pat))
     export = copied(cast, target)
     assert export.place == f"kept/nightly/{export.filename}"
