@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -20,11 +22,19 @@ REFUSED = (errors.InsufficientPrivilege, errors.WrongObjectType, errors.InvalidG
 
 @pytest.fixture(params=ROLES)
 def session(
-    request: pytest.FixtureRequest, superuser_address: str, _granted: None, db: None
+    request: pytest.FixtureRequest,
+    superuser_address: str,
+    key_directory: Path,
+    _granted: None,
+    db: None,
 ) -> Iterator[psycopg.Connection[Any]]:
     """Yield a session of a role, as it is after it has logged in."""
     password = "only-here"
-    with psycopg.connect(superuser_address, autocommit=True) as superuser:
+    with (
+        (key_directory.parent / "roles.lock").open("w") as alone,
+        psycopg.connect(superuser_address, autocommit=True) as superuser,
+    ):
+        fcntl.flock(alone, fcntl.LOCK_EX)  # a role is the whole server's, not a database's
         ((secret,),) = superuser.execute(
             "SELECT rolpassword FROM pg_authid WHERE rolname = %s", [request.param]
         ).fetchall()
@@ -41,7 +51,7 @@ def session(
             )
 
 
-@pytest.mark.xdist_group("roles")  # a role is the whole server's, not a database's
+@pytest.mark.xdist_group("roles")
 @pytest.mark.parametrize("table", TABLES)
 def test_no_table_of_the_ledger_is_rewritten(session: psycopg.Connection[Any], table: str) -> None:
     name = f"ledger_{table}"

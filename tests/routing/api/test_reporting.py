@@ -90,10 +90,10 @@ def test_without_a_gateway_nothing_is_taken(agent, settings) -> None:
     assert post(with_key(agent), "r").json()["code"] == "routing.gateway_unreachable"
 
 
-def test_people_do_not_report_and_agents_do_not_read(agent, cast, gateway) -> None:
+def test_people_do_not_report_and_agents_read_runs_of_their_own_only(agent, cast, gateway) -> None:
     assert post(client_of(cast.alice), "r").status_code == 401
     assert post(APIClient(), "r").status_code == 401
-    assert with_key(agent).get("/api/v1/runs/r/entries").status_code == 401
+    assert with_key(agent).get("/api/v1/runs/r/entries").status_code == 404
 
 
 def test_a_body_beyond_the_limit_is_refused_here(agent, gateway) -> None:
