@@ -21,7 +21,7 @@ import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from config.embedded import privilege
-from config.embedded.postgres import LOGIN, OWNER, Postgres
+from config.embedded.postgres import LOGIN, OWNER, SEQUENCER, Postgres
 from config.embedded.valkey import Valkey
 from config.places import Places
 from kernel.sealing import ensure_key_rings
@@ -78,6 +78,7 @@ class Services:
             addresses = {
                 "owner": self._postgres.address(OWNER),
                 "login": self._postgres.address(LOGIN),
+                "sequencer": self._postgres.address(SEQUENCER),
                 "broker": self._valkey.address,
             }
             noted.write_text(json.dumps(addresses), encoding="utf-8")
@@ -118,6 +119,9 @@ def _chromium() -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    grouped = [item for item in items if item.get_closest_marker("xdist_group")]
+    if _WORKER and not all("@" in item.nodeid.rpartition("]")[2] for item in grouped):
+        raise pytest.UsageError("This xdist does not keep this pytest's groups on one worker.")
     browser = [item for item in items if item.get_closest_marker("browser")]
     # Last, because the browser's driver keeps an event loop in the main thread to its end,
     # and a test with a loop of its own cannot run beside it.
@@ -186,6 +190,12 @@ def owner_address(db: None, services: dict[str, str]) -> str:
 def app_address(db: None, services: dict[str, str]) -> str:
     """Return the same database as the application's role, with its grants and no more."""
     return _pointed_at_test_database(services["login"])
+
+
+@pytest.fixture
+def sequencer_address(db: None, services: dict[str, str]) -> str:
+    """Return the same database as the sequencer's role."""
+    return _pointed_at_test_database(services["sequencer"])
 
 
 def _pointed_at_test_database(address: str) -> str:

@@ -7,10 +7,10 @@ from config.database import database_from
 
 def test_a_socket_address_means_to_django_what_it_means_to_libpq() -> None:
     settings = database_from(
-        "postgresql://web:p%40ss@/unsprawl?host=%2Ftmp%2Fs&port=5432&sslmode=disable"
+        "postgresql://web:p%40ss@/unsprawl?host=%2Frun%2Fs&port=5432&sslmode=disable"
     )
 
-    assert settings["HOST"] == "/tmp/s"
+    assert settings["HOST"] == "/run/s"
     assert settings["PASSWORD"] == "p@ss"
     assert settings["OPTIONS"] == {
         "sslmode": "disable",

@@ -252,7 +252,7 @@ def test_a_foolish_number_of_partitions_is_refused(db: None, months: int) -> Non
         "SET session_replication_role = replica",
         "SET ROLE unsprawl_owner",
         "SET ROLE unsprawl_super",
-        "COPY ledger_entry TO '/tmp/x'",
+        "COPY ledger_entry TO '/nowhere/x'",
         "COPY ledger_entry FROM PROGRAM 'true'",
         "SELECT lo_import('/etc/passwd')",
         "ALTER ROLE unsprawl_web SUPERUSER",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import signal
 import threading
@@ -232,7 +233,9 @@ def test_after_a_stall_it_catches_up_without_a_pause(log: Log) -> None:
     log.start()
     log.settle()
     sizes = [row[0] for row in log.query("SELECT size FROM ledger_checkpoint ORDER BY size")]
-    assert sizes == [1_000, 11_000, 21_000, 30_000]
+    # One or two batches of the usual size show that it is behind; then ten thousand at once.
+    steps = [after - before for before, after in itertools.pairwise([0, *sizes])]
+    assert steps in ([1_000, 10_000, 10_000, 9_000], [1_000, 1_000, 10_000, 10_000, 8_000])
     log.check()
 
 
@@ -272,6 +275,7 @@ def test_a_tree_that_was_altered_ends_the_sequencer_and_is_said_once(log: Log) -
 def test_a_sequencer_that_is_asked_to_stop_stops_at_once(log: Log) -> None:
     process, standby = log.start(), log.start()
     log.wait(lambda: len(log.query(ACTIVE)) == 1)
+    log.wait(lambda: "standing_by" in log.said.read_text(encoding="utf-8"))
     begun = time.monotonic()
     assert log.stop(process) == log.stop(standby) == 0
     assert time.monotonic() - begun < 8

@@ -36,15 +36,15 @@ def wait_for_open_transactions() -> None:
     Transaction ids are the server's, and other workers' tests hold some of them open.
     """
     until = time.monotonic() + 60
-    while time.monotonic() < until:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT coalesce(max(xid::text::bigint), 0)"
-                " < pg_snapshot_xmin(pg_current_snapshot())::text::bigint FROM routing_call"
-            )
-            if cursor.fetchone()[0]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
+        (begun,) = cursor.fetchone()
+        while time.monotonic() < until:
+            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
+            (oldest,) = cursor.fetchone()
+            if oldest >= begun:
                 break
-        time.sleep(0.05)
+            time.sleep(0.05)
 
 
 def count_usage(**given: Any) -> int:

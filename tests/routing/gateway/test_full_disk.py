@@ -24,7 +24,7 @@ DISK_MEGABYTES = 320
 @pytest.fixture(scope="module")
 def disk() -> Iterator[Path]:
     """Yield a small disk of its own."""
-    place = Path(tempfile.mkdtemp(prefix="unsprawl-disk-", dir="/tmp"))
+    place = Path(tempfile.mkdtemp(prefix="unsprawl-disk-"))
     place.chmod(0o755)
     size = f"size={DISK_MEGABYTES}m"
     made = subprocess.run(
