@@ -20,6 +20,9 @@ class Review(models.Model):
         STOP_LIFT = "stop_lift", "Lifting a stop"
         HOLD_END = "hold_end", "Ending a legal hold"
         ERASURE = "erasure", "Erasing payloads"
+        PROPOSAL = "proposal", "An agent's action"
+        POLICY = "policy", "Activating a policy"
+        GRANT = "grant", "Granting data to a vendor"
 
     class State(models.TextChoices):
         OPEN = "open"

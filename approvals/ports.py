@@ -1,13 +1,20 @@
-"""What reviews ask of their left: which vendors stand behind the routes of an agent.
+"""What reviews ask of their left: vendors behind routes, and what a review is about.
 
-Owns the question, not the answer. `config.wiring` binds the answer; unbound, a review
-shows the routes alone, because a missing hint must not stop a decision.
+Owns the questions, not the answers; `config.wiring` binds those. Without the vendors a review
+shows the routes alone, because a missing hint must not stop a decision. A kind of review whose
+matter is bound takes effect as it is settled, in one transaction; of any other kind the asker
+redeems the answer.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any, Protocol
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from registry.actors import Actor
+
+if TYPE_CHECKING:
+    from approvals.models import Review
 
 
 class VendorDirectory(Protocol):
@@ -22,13 +29,56 @@ class VendorDirectory(Protocol):
         ...
 
 
+class Matter(Protocol):
+    """The subject of one review, locked."""
+
+    @property
+    def agent_id(self) -> str:
+        """The agent whose stream the review is recorded in; empty where there is none."""
+        ...
+
+    def present_digest(self) -> str | None:
+        """Return the digest of what is there now; None where the asker presents it again."""
+        ...
+
+    def barred(self) -> set[str]:
+        """Return the public ids of people who may not decide because of what they are here."""
+        ...
+
+    def owner_ids(self) -> set[str]:
+        """Return the public ids of those who own the subject now."""
+        ...
+
+    def approve(self, *, actor: Actor) -> None:
+        """Do what was asked for."""
+        ...
+
+    def refuse(self, *, actor: Actor, reason: str, is_final: bool) -> None:
+        """Undo the waiting; ``is_final`` when people or time said no, not the asker."""
+        ...
+
+
+Matters = Callable[["Review"], Matter]
+
+
 class _Bindings:
     vendors: VendorDirectory | None = None
+    matters: ClassVar[dict[str, Matters]] = {}
 
 
 def bind_vendors(directory: VendorDirectory | None) -> None:
     """Fill the port; the last binding holds."""
     _Bindings.vendors = directory
+
+
+def bind_matter(kind: str, lock: Matters) -> None:
+    """Say who locks what reviews of a kind are about; called before the review is locked."""
+    _Bindings.matters[kind] = lock
+
+
+def matter_of(kind: str) -> Matters | None:
+    """Return who locks the matter of a kind, when its package is to the left."""
+    return _Bindings.matters.get(kind)
 
 
 def vendors_behind(routes: Iterable[str]) -> dict[str, list[str]]:

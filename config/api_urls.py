@@ -10,7 +10,17 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 def resource_lists() -> list[URLPattern | URLResolver]:
     """The REST addresses of every app that has some."""
-    apps = ("registry", "approvals", "credentials", "outlets", "routing", "fleet", "ledger")
+    apps = (
+        "registry",
+        "approvals",
+        "credentials",
+        "rules",
+        "effects",
+        "outlets",
+        "routing",
+        "fleet",
+        "ledger",
+    )
     return [path("", include(f"{app}.api_urls")) for app in apps if find_spec(f"{app}.api_urls")]
 
 

@@ -62,5 +62,15 @@ def _configuration() -> dict[str, Any]:
 
 app.conf.update(_configuration())
 app.autodiscover_tasks(
-    ["fleet", "outlets", "routing", "approvals", "registry", "credentials", "ledger"]
+    [
+        "fleet",
+        "outlets",
+        "effects",
+        "routing",
+        "rules",
+        "approvals",
+        "registry",
+        "credentials",
+        "ledger",
+    ]
 )

@@ -29,7 +29,7 @@ def portal_lists() -> list[URLPattern | URLResolver]:
     named: list[URLPattern | URLResolver] = [
         path("", include(([*about_people, *about_agents], "registry")))
     ]
-    apps = ("fleet", "approvals", "outlets", "routing")
+    apps = ("fleet", "approvals", "rules", "effects", "outlets", "routing")
     return named + [path("", include(f"{app}.urls")) for app in apps if find_spec(f"{app}.urls")]
 
 

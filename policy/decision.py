@@ -13,9 +13,14 @@ from typing import Final
 
 UNAVAILABLE: Final = "policy.unavailable"
 UNCLEAN: Final = "policy.unclean"
-TOOLS: Final = "tools"  # what facts name as their question, when it is not the call itself
+# What facts name as their question, when it is not the call itself.
+TOOLS: Final = "tools"
+ACTION: Final = "action"
 
 _RULE: Final = re.compile(r"[a-z_]{1,40}\.[a-z_]{1,60}")
+# Whom an action may be put to: a role, a team by its slug, a person by their id.
+_AUDIENCE: Final = re.compile(r"role:[a-z]{1,40}|team:[a-z0-9_-]{1,64}|person:per_[a-z0-9]{1,60}")
+_MOST_DECIDERS: Final = 20
 _RECEIPT_LEVELS: Final = ("L0", "L1", "L2", "L3")
 _REASONS: Final = {
     UNAVAILABLE: "The policy could not be asked in time, so the call was refused. Try again;"
@@ -60,7 +65,7 @@ def read_answer(
     answer: object, bundle_digest: str, input_digest: str, *, question: object = None
 ) -> Decision:
     """Believe an answer of exactly the shape its question has; deny on anything else."""
-    binds = _bind_tools if question == TOOLS else _bind
+    binds = {TOOLS: _bind_tools, ACTION: _bind_action}.get(str(question), _bind)
     match answer:
         case {
             "allow": bool(allow),
@@ -97,6 +102,35 @@ def _bind(constraints: dict[str, object]) -> bool:
             )
         case _:
             return False
+
+
+def _bind_action(constraints: dict[str, object]) -> bool:
+    match constraints:
+        case {
+            "approvers": list(approvers),
+            "quorum": int(quorum),
+            "expires_seconds": int(expires),
+            "escalate_seconds": int() | None as escalate,
+            "escalate_to": list(seniors),
+            "checks": list(checks),
+            "receipt_level": str(level),
+            **rest,
+        }:
+            counts = [quorum, expires, *(() if escalate is None else (escalate,))]
+            return (
+                not rest
+                and all(not isinstance(count, bool) and count > 0 for count in counts)
+                and quorum <= _MOST_DECIDERS
+                and all(_is_audience(each) for each in [*approvers, *seniors])
+                and all(isinstance(name, str) for name in checks)
+                and level in _RECEIPT_LEVELS
+            )
+        case _:
+            return False
+
+
+def _is_audience(each: object) -> bool:
+    return isinstance(each, str) and _AUDIENCE.fullmatch(each) is not None
 
 
 def _bind_tools(constraints: dict[str, object]) -> bool:

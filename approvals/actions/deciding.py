@@ -9,7 +9,7 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models.functions import Now
 
-from approvals.actions.matters import Matter, lock_matter
+from approvals.actions.matters import lock_matter
 from approvals.actions.settling import (
     State,
     check_open,
@@ -27,6 +27,7 @@ from approvals.errors import (
     PeopleDecide,
 )
 from approvals.models import Review, ReviewDecision
+from approvals.ports import Matter
 from approvals.queries import approvals_that_count, review_for
 from kernel.db import refused_as
 from ledger.verbs import Verb

@@ -9,44 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final
 
 from approvals.models import Review
+from approvals.ports import Matter, matter_of
 from kernel.canonical import digest
 from registry.actions import agents as act
 from registry.actions.guards import hold
 from registry.actors import Actor
 from registry.models import Agent, AgentVersion
 from registry.queries import agents as queries
-
-
-class Matter(Protocol):
-    """The subject of one review, locked."""
-
-    @property
-    def agent_id(self) -> str:
-        """The agent whose stream the review is recorded in; empty where there is none."""
-        ...
-
-    def present_digest(self) -> str | None:
-        """Return the digest of what is there now; None where the asker presents it again."""
-        ...
-
-    def barred(self) -> set[str]:
-        """Return the public ids of people who may not decide because of what they are here."""
-        ...
-
-    def owner_ids(self) -> set[str]:
-        """Return the public ids of those who own the subject now."""
-        ...
-
-    def approve(self, *, actor: Actor) -> None:
-        """Do what was asked for."""
-        ...
-
-    def refuse(self, *, actor: Actor, reason: str, is_final: bool) -> None:
-        """Undo the waiting; ``is_final`` when people or time said no, not the asker."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -153,11 +125,13 @@ _KINDS: Final[dict[str, Callable[[Agent], Matter]]] = {
 
 def is_settled_here(kind: str) -> bool:
     """Say whether the end of such a review takes effect here, so that nobody redeems it."""
-    return kind in _KINDS
+    return kind in _KINDS or matter_of(kind) is not None
 
 
 def lock_matter(review: Review) -> Matter:
     """Lock what a review is about. Call it before the review itself is locked."""
+    if (bound := matter_of(review.kind)) is not None:
+        return bound(review)
     made = _KINDS.get(review.kind)
     if made is None:
         subject = review.subject_ref

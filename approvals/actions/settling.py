@@ -12,9 +12,10 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
-from approvals.actions.matters import Matter, is_settled_here
+from approvals.actions.matters import is_settled_here
 from approvals.errors import ReviewExpired, ReviewSettled, ReviewVoid
 from approvals.models import Review
+from approvals.ports import Matter
 from kernel.canonical import canonical
 from kernel.errors import Conflict
 from ledger.entries import Fact

@@ -15,11 +15,12 @@ from django.db import IntegrityError, connection, transaction
 from approvals.models import Review, ReviewDecision
 from config.places import BASE_DIR
 from credentials.models import RingRotation, Secret
+from effects.models import Connection, Effect, Operation, Proposal
 from kernel import clock
 from kernel.db import constraint_of
 from kernel.refs import new_id
 from outlets.models import Export, Feed, Schedule, Target
-from registry.models import SignInLink
+from registry.models import Agent, SignInLink
 from routing.models import (
     BudgetNotice,
     BudgetWindow,
@@ -40,6 +41,7 @@ from routing.models import (
     UsageMonth,
     UsageRoute,
 )
+from rules.models import Activation, Bundle
 from tests.architecture.test_errors import PACKAGES
 from tests.factories import (
     make_agent,
@@ -208,6 +210,42 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         {"report_key": "'x'", "output_tokens": "-1"},
     ),
     ("routing_tooluse_known_use", "routing_tooluse", {"use": "'dreamt'"}),
+    ("rules_bundle_named_by_digest", "rules_bundle", {"digest": "'md5'"}),
+    ("rules_activation_one_in_force", "rules_activation", {}),
+    ("rules_activation_has_reason", "rules_activation", {"reason": "''", "ended_at": "now()"}),
+    (
+        "effects_connection_agent_has_no_secret",
+        "effects_connection",
+        {"adapter": "'agent'", "credential": "'static'"},
+    ),
+    ("effects_operation_one_per_version", "effects_operation", {"retired_at": "now()"}),
+    ("effects_operation_one_current", "effects_operation", {"version": "2"}),
+    ("effects_proposal_one_per_key", "effects_proposal", {}),
+    (
+        "effects_proposal_decided_iff_stamped",
+        "effects_proposal",
+        {"idempotency_key": "'x'", "decided_at": "now()"},
+    ),
+    (
+        "effects_proposal_ended_iff_stamped",
+        "effects_proposal",
+        {"idempotency_key": "'x'", "ended_at": "now()"},
+    ),
+    (
+        "effects_proposal_carried_out_as_decided",
+        "effects_proposal",
+        {"idempotency_key": "'x'", "state": "'sent'", "decided_at": "now()"},
+    ),
+    (
+        "effects_effect_intent_before_sending",
+        "effects_effect",
+        {"proposal_id": "proposal_id + 1", "sent_at": "now()"},
+    ),
+    (
+        "effects_effect_reconciled_iff_signed",
+        "effects_effect",
+        {"proposal_id": "proposal_id + 1", "reconciled_at": "now()"},
+    ),
 ]  # fmt: skip
 
 
@@ -294,6 +332,30 @@ def world(db: None) -> None:
         public_id="fed_x", name="siem", kind="syslog+tcp", format="json", address="h:1",
         added_by="x:y", added_at=now,
     )  # fmt: skip
+    bundle = Bundle.objects.create(
+        public_id="pol_x", digest="sha256:00", title="t", origin="shipped", packed=b"p",
+        added_by="x:y", added_at=now,
+    )  # fmt: skip
+    Activation.objects.create(
+        public_id="pac_x", bundle=bundle, reason="r", activated_by="x:y", activated_at=now
+    )
+    system = Connection.objects.create(
+        public_id="con_x", name="crm", title="CRM", adapter="http", added_by="x:y", added_at=now,
+        changed_at=now,
+    )  # fmt: skip
+    operation = Operation.objects.create(
+        public_id="opn_x", connection=system, name="update", version=1, title="t",
+        effect="write", is_reversible=True, idempotency="none", arguments_schema={}, template={},
+        digest="sha256:00", added_by="x:y", added_at=now,
+    )  # fmt: skip
+    running = Agent.objects.get(name="running")
+    assert running.current_version is not None
+    proposal = Proposal.objects.create(
+        public_id="prp_x", agent=running, version=running.current_version, operation=operation,
+        key_id="k", idempotency_key="k", request_digest="d", action_digest="d",
+        action_entry="ent_x", created_at=now, expires_at=later,
+    )  # fmt: skip
+    Effect.objects.create(public_id="eff_x", proposal=proposal, key="k")
     LifecycleRow.objects.create(platform="p", model_id="m", loaded_at=now)
     Price.objects.create(platform="p", model_id="m", source="s", loaded_at=now)
 

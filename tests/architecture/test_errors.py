@@ -12,7 +12,7 @@ from config.places import BASE_DIR
 from kernel.errors import DomainError
 
 PACKAGES = (
-    "config", "fleet", "outlets", "routing", "approvals", "registry",
+    "config", "fleet", "outlets", "effects", "routing", "rules", "approvals", "registry",
     "credentials", "ledger", "policy", "kernel",
 )  # fmt: skip
 CODE = re.compile(r"[a-z]+\.[a-z][a-z0-9_]*")

@@ -13,7 +13,7 @@ import pytest
 from config.places import BASE_DIR
 
 PACKAGES = (
-    "config", "fleet", "outlets", "routing", "approvals", "registry",
+    "config", "fleet", "outlets", "effects", "routing", "rules", "approvals", "registry",
     "credentials", "ledger", "policy", "kernel",
 )  # fmt: skip
 EDGES = frozenset({"urls", "api_urls", "api", "views", "admin", "tasks", "management"})

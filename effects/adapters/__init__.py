@@ -1,0 +1,1 @@
+"""How an action becomes bytes for one kind of system, and what its answer means."""

@@ -1,0 +1,8 @@
+"""What agents may do in other systems, what they asked to do, and what became of it."""
+
+from __future__ import annotations
+
+from effects.models.connection import Connection, Operation
+from effects.models.proposal import Effect, Proposal
+
+__all__ = ["Connection", "Effect", "Operation", "Proposal"]
