@@ -16,6 +16,8 @@ UNCLEAN: Final = "policy.unclean"
 # What facts name as their question, when it is not the call itself.
 TOOLS: Final = "tools"
 ACTION: Final = "action"
+# A check of an operation, which binds nothing.
+CHECK: Final = "check"
 
 _RULE: Final = re.compile(r"[a-z_]{1,40}\.[a-z_]{1,60}")
 # Whom an action may be put to: a role, a team by its slug, a person by their id.
@@ -65,7 +67,9 @@ def read_answer(
     answer: object, bundle_digest: str, input_digest: str, *, question: object = None
 ) -> Decision:
     """Believe an answer of exactly the shape its question has; deny on anything else."""
-    binds = {TOOLS: _bind_tools, ACTION: _bind_action}.get(str(question), _bind)
+    binds = {TOOLS: _bind_tools, ACTION: _bind_action, CHECK: _bind_nothing}.get(
+        str(question), _bind
+    )
     match answer:
         case {
             "allow": bool(allow),
@@ -127,6 +131,10 @@ def _bind_action(constraints: dict[str, object]) -> bool:
             )
         case _:
             return False
+
+
+def _bind_nothing(constraints: dict[str, object]) -> bool:
+    return not constraints
 
 
 def _is_audience(each: object) -> bool:

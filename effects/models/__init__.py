@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from effects.models.connection import Connection, Operation
+from effects.models.gate import Gate
 from effects.models.proposal import Effect, Proposal
 
-__all__ = ["Connection", "Effect", "Operation", "Proposal"]
+__all__ = ["Connection", "Effect", "Gate", "Operation", "Proposal"]

@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, transaction
 from approvals.models import Review, ReviewDecision
 from config.places import BASE_DIR
 from credentials.models import RingRotation, Secret
-from effects.models import Connection, Effect, Operation, Proposal
+from effects.models import Connection, Effect, Gate, Operation, Proposal
 from kernel import clock
 from kernel.db import constraint_of
 from kernel.refs import new_id
@@ -246,6 +246,13 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         "effects_effect",
         {"proposal_id": "proposal_id + 1", "reconciled_at": "now()"},
     ),
+    ("effects_gate_one_per_check", "effects_gate", {}),
+    ("effects_gate_judged_iff_recorded", "effects_gate", {"name": "'x'", "judged_at": "now()"}),
+    (
+        "effects_gate_failed_says_why",
+        "effects_gate",
+        {"name": "'x'", "state": "'failed'", "judged_at": "now()", "entry": "'ent_y'"},
+    ),
 ]  # fmt: skip
 
 
@@ -356,6 +363,10 @@ def world(db: None) -> None:
         action_entry="ent_x", created_at=now, expires_at=later,
     )  # fmt: skip
     Effect.objects.create(public_id="eff_x", proposal=proposal, key="k")
+    Gate.objects.create(
+        public_id="gat_x", proposal=proposal, action_digest="d", name="limit", kind="rego",
+        place=0, created_at=now,
+    )  # fmt: skip
     LifecycleRow.objects.create(platform="p", model_id="m", loaded_at=now)
     Price.objects.create(platform="p", model_id="m", source="s", loaded_at=now)
 
