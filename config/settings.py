@@ -197,6 +197,9 @@ REVIEW_QUORUM_BY_DATA_CLASS = {
     "regulated": env.integer("UNSPRAWL_REGULATED_QUORUM", 2, minimum=1, maximum=10)
 }
 
+# --- adapters of this installation's own, beside those that are shipped
+ADAPTERS = env.listing("UNSPRAWL_ADAPTERS")
+
 # --- budgets
 BUDGET_TIME_ZONE = env.time_zone("UNSPRAWL_BUDGET_TIME_ZONE", "UTC")
 

@@ -124,17 +124,22 @@ class GuardedClient:
     ) -> Answer:
         """Make one request to one vetted address. Raises: AddressRefused, FetchFailed."""
         target = self.check(url)
-        deadline = _Deadline(self._seconds)
-        connection = _dial(self.vet(target, deadline), deadline)
+        deadline, went = _Deadline(self._seconds), _Went()
+        try:
+            connection = _dial(self.vet(target, deadline), deadline)
+        except FetchFailed as error:
+            raise went.told(error) from None
         deadline.watch(connection)
         try:
-            asked = _Asked(method, target, _sent(headers or {}), body)
+            asked = _Asked(method, target, _sent(headers or {}), body, went)
             answer = self._exchange(asked, connection, deadline)
-        except _FAILURES as error:
-            raise _failed(_fault_of(error, deadline)) from None
-        else:
             if deadline.is_over:  # cut off, which reads like the end of a body without a length
                 raise _failed(FetchFault.TIMED_OUT)
+        except FetchFailed as error:
+            raise went.told(error) from None
+        except _FAILURES as error:
+            raise went.told(_failed(_fault_of(error, deadline))) from None
+        else:
             return answer
         finally:
             deadline.stop()
@@ -173,7 +178,7 @@ class GuardedClient:
             session.trust_env = False
             session.headers.clear()
             session.adapters.clear()
-            session.mount(asked.target.origin, _PinnedAdapter(connection))
+            session.mount(asked.target.origin, _PinnedAdapter(connection, asked.went))
             prepared = session.prepare_request(
                 requests.Request(asked.method, asked.target.url, asked.headers, data=asked.body)
             )
@@ -189,6 +194,7 @@ class GuardedClient:
                 verify=self._verify,
                 proxies={},
             ) as response:
+                asked.went.answered = response.status_code
                 received = self._read(response)
                 headers = {name.lower(): value for name, value in response.headers.items()}
                 return Answer(response.status_code, headers, received, time.monotonic() - started)
@@ -298,31 +304,53 @@ def _dial(addresses: list[SocketAddress], deadline: _Deadline) -> socket.socket:
     raise _failed(FetchFault.TIMED_OUT if deadline.is_over else FetchFault.UNREACHABLE)
 
 
+@dataclass(slots=True)
+class _Went:
+    """How far a request came: for those who must know whether it may have had an effect."""
+
+    began: bool = False
+    answered: int | None = None
+
+    def told(self, error: FetchFailed) -> FetchFailed:
+        error.began, error.answered = self.began, self.answered
+        return error
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     method: str
     target: Target
     headers: Mapping[str, str] = field(repr=False)
     body: bytes | None = field(repr=False)
+    went: _Went
 
 
 class _PinnedAdapter(HTTPAdapter):
     """Gives urllib3 the one connection that was vetted, instead of letting it look hosts up."""
 
-    def __init__(self, connection: socket.socket) -> None:
-        self._connection = connection
+    def __init__(self, connection: socket.socket, went: _Went) -> None:
+        self._connection, self._went = connection, went
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        dialled = self._connection
+        dialled, went = self._connection, self._went
 
         class Plain(HTTPConnection):
             def _new_conn(self) -> socket.socket:
                 return dialled
 
+            def send(self, data: Any) -> None:
+                went.began = True
+                super().send(data)
+
         class Secure(HTTPSConnection):
             def _new_conn(self) -> socket.socket:
                 return dialled
+
+            # TLS is agreed on before the first of the request is sent.
+            def send(self, data: Any) -> None:
+                went.began = True
+                super().send(data)
 
         class PlainPool(HTTPConnectionPool):
             ConnectionCls = Plain

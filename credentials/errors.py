@@ -42,7 +42,14 @@ class AddressRefused(Invalid):
 
 
 class FetchFailed(Unavailable):
-    """Raised when no usable answer came; ``reason`` is one of a fixed list."""
+    """Raised when no usable answer came; ``reason`` is one of a fixed list.
+
+    What an effect needs to know is beside it: whether a byte of the request may have left
+    (taken for granted unless somebody knows better), and the status where one arrived.
+    """
 
     code = "credentials.fetch_failed"
     title = "The other side did not answer usefully"
+
+    began: bool = True
+    answered: int | None = None

@@ -10,9 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from kernel.canonical import canonical, digest_bytes
+
+# What a plan shows where something is filled in as it leaves: no text of an argument or a
+# template can be either of them in a header, for both are outside ASCII.
+SECRET_GAP: Final = "•••"  # noqa: S105  what stands in its place
+FENCE_GAP: Final = "•#•"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +27,7 @@ class Place:
     name: str
     settings: Mapping[str, Any]
     allow_private: bool = False
+    gaps: tuple[str, ...] = ()  # what the credential fills: names of headers, or user and password
 
 
 @dataclass(frozen=True, slots=True)

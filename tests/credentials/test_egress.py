@@ -25,6 +25,7 @@ from credentials.egress import Answer, FetchFault, GuardedClient, SocketAddress
 from credentials.errors import AddressRefused, FetchFailed
 from kernel import clock
 from tests.credentials.hostile_urls import HOSTILE
+from tests.effects.sinks import http_sink
 
 Talk = Callable[[socket.socket, bytes], None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nX-Seen: yes\r\n\r\nok"
@@ -457,3 +458,23 @@ def test_an_unknown_issuer_is_refused(secure: SecureListener) -> None:
     client = inside(resolve=resolving("127.0.0.1"))
     assert fault_of(client, f"https://vendor.example:{secure.port}/") == FetchFault.TLS
     assert b"GET" not in secure.heard
+
+
+def test_a_failure_says_whether_a_byte_of_the_request_may_have_left() -> None:
+    with http_sink() as sink:
+        client = GuardedClient(allow_private=True, seconds=2.0)
+        sink.breaks = "after"
+        with pytest.raises(FetchFailed) as failed:
+            client.post(f"{sink.url}/x", b"{}")
+        assert (failed.value.began, failed.value.answered) == (True, None)
+        sink.breaks, sink.answer = "", lambda asked: (201, b"x" * 100_000)
+        with pytest.raises(FetchFailed) as failed:
+            client.post(f"{sink.url}/x", b"{}")
+        assert (failed.value.began, failed.value.answered) == (True, 201)
+    with pytest.raises(FetchFailed) as failed:
+        client.post(f"{sink.url}/x", b"{}")
+    assert (failed.value.began, failed.value.answered) == (False, None)
+    unknown = GuardedClient(allow_private=True, resolve=lambda host, port: [])
+    with pytest.raises(FetchFailed) as failed:
+        unknown.post("http://nowhere.test/x", b"{}")
+    assert not failed.value.began
