@@ -31,6 +31,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "outlets.expire_exports": {"task": "outlets.expire_exports", "schedule": 300.0},
         "routing.carry_out_erasures": {"task": "routing.carry_out_erasures", "schedule": 5.0},
         "routing.keep_retention": {"task": "routing.keep_retention", "schedule": 1800.0},
+        "credentials.end_leases": {"task": "credentials.end_leases", "schedule": 2.0},
         "approvals.expire_reviews": {"task": "approvals.expire_reviews", "schedule": 60.0},
     }
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from approvals.ports import bind_vendors
+from credentials.ports import bind_holders
 from registry.actors import Actor
 from registry.models import Agent
 from registry.ports import bind_containment, bind_limits, bind_routes
@@ -19,6 +20,7 @@ from routing.containment.gateways import Gateways
 from routing.containment.kept import IssuedKeys, KeptByVendors
 from routing.containment.paths import register_paths
 from routing.models import RouteTarget
+from routing.queries.holders import ActingAgents
 from routing.queries.routes import RouteNames
 from routing.queries.stops import subject_for
 
@@ -65,4 +67,5 @@ def bind() -> None:
     bind_limits(ManifestLimits())
     bind_vendors(RouteVendors())
     bind_containment(ProvenByRouting())
+    bind_holders(ActingAgents())
     register_paths(Gateways(), IssuedKeys(), KeptByVendors())

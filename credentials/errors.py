@@ -1,16 +1,17 @@
 """What the lending of credentials refuses, as facts.
 
-    Invalid       SecretNotUsable · AddressRefused
-    NotFound      SecretNotFound
-    Conflict      RotationUnderWay
-    Unavailable   FetchFailed
+    Invalid       SecretNotUsable · AddressRefused · CredentialSettingsInvalid
+    Denied        LeaseRefused
+    NotFound      SecretNotFound · LeaseNotFound
+    Conflict      RotationUnderWay · LeaseOver
+    Unavailable   FetchFailed · SecretsClosed · NotLent
 
 No Django: the gateway raises some of them.
 """
 
 from __future__ import annotations
 
-from kernel.errors import Conflict, Invalid, NotFound, Unavailable
+from kernel.errors import Conflict, Denied, Invalid, NotFound, Unavailable
 
 
 class SecretNotUsable(Invalid):
@@ -53,3 +54,45 @@ class FetchFailed(Unavailable):
 
     began: bool = True
     answered: int | None = None
+
+
+class CredentialSettingsInvalid(Invalid):
+    """Raised when settings of a credential cannot be meant; ``field`` names the member."""
+
+    code = "credentials.settings_invalid"
+    title = "The settings of this credential are not valid"
+
+
+class LeaseRefused(Denied):
+    """Raised when an agent may hold nothing now: it is stopped, suspended or retired."""
+
+    code = "credentials.lease_refused"
+    title = "Nothing is lent to this agent now"
+
+
+class LeaseNotFound(NotFound):
+    """Raised when there is no such lease, or not for this viewer."""
+
+    code = "credentials.lease_not_found"
+    title = "There is no such lease"
+
+
+class LeaseOver(Conflict):
+    """Raised when a lease that is to be revoked is dead already."""
+
+    code = "credentials.lease_over"
+    title = "This lease is over"
+
+
+class SecretsClosed(Unavailable):
+    """Raised in a process that may seal the secrets of tools and not open them."""
+
+    code = "credentials.secrets_closed"
+    title = "This process may not open secrets"
+
+
+class NotLent(Unavailable):
+    """Raised when a credential could not be made; ``reason`` is one of a fixed list."""
+
+    code = "credentials.not_lent"
+    title = "The credential could not be made"

@@ -1,9 +1,11 @@
-"""What is lent: sealed vendor and tool secrets. There is no column that could be read back."""
+"""What is lent, and to whom: sealed secrets and leases. No column could be read back."""
 
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
+
+from kernel.refs import Ref
 
 
 class Secret(models.Model):
@@ -71,3 +73,82 @@ class RingRotation(models.Model):
 
     def __str__(self) -> str:
         return f"{self.ring} to {self.ring_key_id}"
+
+
+class Lease(models.Model):
+    """One lending of a credential to one agent's action. There is no column for the credential."""
+
+    class Kind(models.TextChoices):
+        STATIC = "static", "Static secret"
+        POSTGRESQL_ROLE = "postgresql_role", "PostgreSQL role"
+        OAUTH_CLIENT = "oauth_client", "OAuth token"
+        TOKEN_EXCHANGE = "token_exchange", "Exchanged token"
+
+    class State(models.TextChoices):
+        ACTIVE = "active"
+        REVOKING = "revoking"  # asked to end, and not known to be dead
+        RETURNED = "returned"  # the executor is done with it
+        REVOKED = "revoked"
+        EXPIRED = "expired"
+        IRREVOCABLE = "irrevocable"  # could not be ended; a token dies at expires_at all the same
+
+    ENDED = (State.RETURNED, State.REVOKED, State.EXPIRED)
+    OPEN = (State.ACTIVE, State.REVOKING, State.IRREVOCABLE)
+
+    public_id = models.TextField(unique=True)  # lse_…
+    connection = models.TextField()  # connection:con_…
+    agent_id = models.TextField()  # agt_…
+    proposal_id = models.TextField()  # prp_…, for which it was lent first
+    kind = models.TextField(choices=Kind.choices)
+    handle = models.TextField()  # what it is called over there; never what opens
+    terms = models.JSONField(default=dict)  # what ending it takes, so that no row to the left is
+    kept_by = models.TextField(blank=True, default="")  # the process whose memory holds a token
+    state = models.TextField(choices=State.choices, default=State.ACTIVE)
+    goal = models.TextField(blank=True, default="")  # what it becomes once it is dead
+    reason = models.TextField(blank=True, default="")
+    asked_by = models.TextField(blank=True, default="")
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    again_at = models.DateTimeField(null=True, blank=True)  # the next attempt to end it
+    fault = models.TextField(blank=True, default="")  # of the last attempt, from a fixed list
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(expires_at__gt=F("issued_at")), name="credentials_lease_expires_later"
+            ),
+            models.CheckConstraint(
+                condition=(
+                    Q(state__in=("returned", "revoked", "expired")) & Q(ended_at__isnull=False)
+                )
+                | (~Q(state__in=("returned", "revoked", "expired")) & Q(ended_at__isnull=True)),
+                name="credentials_lease_ended_iff_stamped",
+            ),
+            models.CheckConstraint(
+                condition=Q(state="active", goal="") | (~Q(state="active") & ~Q(goal="")),
+                name="credentials_lease_active_has_no_goal",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="revoking", again_at__isnull=True),
+                name="credentials_lease_revoking_is_due",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["state", "again_at"], name="credentials_lease_due_idx"),
+            models.Index(fields=["state", "expires_at"], name="credentials_lease_expiry_idx"),
+            models.Index(fields=["agent_id", "-issued_at"], name="credentials_lease_agent_idx"),
+            models.Index(fields=["-issued_at", "-public_id"], name="credentials_lease_newest_idx"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+    @property
+    def ref(self) -> Ref:
+        return Ref("lease", self.public_id)
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in self.ENDED

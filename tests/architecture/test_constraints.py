@@ -14,7 +14,7 @@ from django.db import IntegrityError, connection, transaction
 
 from approvals.models import Review, ReviewDecision
 from config.places import BASE_DIR
-from credentials.models import RingRotation, Secret
+from credentials.models import Lease, RingRotation, Secret
 from effects.models import Connection, Effect, Gate, Operation, Proposal
 from kernel import clock
 from kernel.db import constraint_of
@@ -118,6 +118,14 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         "credentials_ringrotation_one_at_a_time",
         "credentials_ringrotation",
         {"ring_key_id": "'k9'"},
+    ),
+    ("credentials_lease_expires_later", "credentials_lease", {"expires_at": "issued_at"}),
+    ("credentials_lease_ended_iff_stamped", "credentials_lease", {"ended_at": "now()"}),
+    ("credentials_lease_active_has_no_goal", "credentials_lease", {"goal": "'revoked'"}),
+    (
+        "credentials_lease_revoking_is_due",
+        "credentials_lease",
+        {"state": "'revoking'", "goal": "'revoked'"},
     ),
     (
         "routing_vendor_http_address",
@@ -366,6 +374,10 @@ def world(db: None) -> None:
     Gate.objects.create(
         public_id="gat_x", proposal=proposal, action_digest="d", name="limit", kind="rego",
         place=0, created_at=now,
+    )  # fmt: skip
+    Lease.objects.create(
+        public_id="lse_x", connection="connection:con_x", agent_id="agt_x", proposal_id="prp_x",
+        kind="static", handle="sec_x", issued_at=now, expires_at=later,
     )  # fmt: skip
     LifecycleRow.objects.create(platform="p", model_id="m", loaded_at=now)
     Price.objects.create(platform="p", model_id="m", source="s", loaded_at=now)

@@ -1,0 +1,1 @@
+"""Leases: a credential lent for one agent's action, recorded before it exists, ended after."""

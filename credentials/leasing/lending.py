@@ -1,0 +1,108 @@
+"""The one way to a tool's credential: lent for an action, by the process that opens the ring.
+
+A lease is on record before its credential exists, and ends with the sending or on its time.
+What is lent lives in the memory of the worker and on the wire, and is written nowhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final, NoReturn
+
+from credentials.leasing import books
+from credentials.leasing.books import Wanted
+from credentials.leasing.terms import Reader, StaticTerms, invalid
+from credentials.models import Lease
+from credentials.opening import open_tool_secret, require_opening
+from kernel import clock
+from kernel.refs import Ref
+
+NONE: Final = "none"
+LONGEST_SECONDS: Final = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Lending:
+    """What is lent: headers, or the user and password of a session. Shows neither."""
+
+    lease_id: str = ""  # lse_…; empty where nothing had to be lent
+    kind: str = NONE
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    user: str = ""
+    password: str = field(default="", repr=False)
+
+    @property
+    def is_live(self) -> bool:
+        """Whether it may still be used: asked right before the bytes leave."""
+        return not self.lease_id or books.is_live(self.lease_id)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("what is lent is not passed on")
+
+
+Lend = Callable[[Wanted, Mapping[str, Any]], AbstractContextManager[Lending]]
+
+
+@contextmanager
+def lend(
+    *,
+    connection_ref: Ref,
+    kind: str,
+    settings: Mapping[str, Any],
+    holder_agent: str,
+    proposal: str,
+    seconds: float,
+) -> Iterator[Lending]:
+    """Lend the credential of a connection for one sending, outside any transaction.
+
+    Records: lease.issued, and how it ended. Raises: SecretsClosed, LeaseRefused,
+    SecretNotFound, CannotOpen, CredentialSettingsInvalid, NotLent, AddressRefused.
+    """
+    if kind == NONE:
+        yield Lending()
+        return
+    require_opening()
+    lender = _LENDERS.get(kind)
+    if lender is None:
+        raise invalid("credential", f"there is no kind {kind[:40]!r}.")
+    until = clock.now() + timedelta(seconds=min(max(seconds, 1.0), LONGEST_SECONDS))
+    wanted = Wanted(connection_ref, holder_agent, proposal, kind, until)
+    with lender(wanted, settings) as lent:
+        yield lent
+
+
+def check_credential(kind: str, settings: Mapping[str, Any]) -> None:
+    """Read the settings of a credential as lending would. Raises: CredentialSettingsInvalid."""
+    check = _CHECKS.get(kind)
+    if check is None:
+        raise invalid("credential", f"there is no kind {kind[:40]!r}.")
+    check(settings)
+
+
+@contextmanager
+def _lend_static(wanted: Wanted, settings: Mapping[str, Any]) -> Iterator[Lending]:
+    terms = StaticTerms.read(settings)
+    secret_id, secret = open_tool_secret(wanted.connection)
+    lease = books.issue(wanted, secret_id)
+    try:
+        text = secret.reveal()
+        password = text if terms.place == "password" else ""
+        yield Lending(lease.public_id, wanted.kind, terms.headers(text), terms.user, password)
+    finally:
+        # Nobody but this process held it: with the sending the lease is over. That the secret
+        # itself opens as before, over there, is what makes it static.
+        books.close(lease, otherwise=Lease.State.RETURNED, actor=books.EXECUTOR)
+
+
+def _check_none(settings: Mapping[str, Any]) -> None:
+    Reader(settings).done()
+
+
+_LENDERS: Final[dict[str, Lend]] = {Lease.Kind.STATIC: _lend_static}
+_CHECKS: Final[dict[str, Callable[[Mapping[str, Any]], object]]] = {
+    NONE: _check_none,
+    Lease.Kind.STATIC: StaticTerms.read,
+}
