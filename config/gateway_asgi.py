@@ -11,6 +11,7 @@ import uvicorn
 
 from config.durable import require_durable_database
 from config.env import Env
+from config.judged_by import judged_by
 from config.logs import configure_logging
 from config.otel import otlp_from, share_from
 from config.places import Places
@@ -28,13 +29,14 @@ def settings_from(env: Env) -> Settings:
         env.problems.append("DATABASE_URL is missing, and no service runs on this data directory.")
     if "vendor" not in env.choices("UNSPRAWL_OPENS", frozenset({"vendor", "tool", "payload"})):
         env.problems.append("UNSPRAWL_OPENS must name vendor: the gateway opens vendor secrets.")
+    directory, opa_url = judged_by(env)
     usual, file = Patience(), env.text("UNSPRAWL_PROTECTION_FILE")
     first_byte, idle = int(usual.first_byte), int(usual.idle)
     return Settings(
         database_url=database_url,
         keys_dir=env.path("UNSPRAWL_KEYS_DIR", places.keys),
-        bundle_dir=env.path("UNSPRAWL_POLICY_DIR", BASE),
-        opa_url=env.url("OPA_URL", "http://opa") if env.text("OPA_URL") else "",
+        bundle_dir=directory or BASE,
+        opa_url=opa_url,
         door_bind=env.text("UNSPRAWL_DOOR_BIND", "127.0.0.1"),
         door_port=env.integer("UNSPRAWL_DOOR_PORT", 0, maximum=65535),
         door_host=env.text("UNSPRAWL_DOOR_HOST"),

@@ -36,6 +36,9 @@ _DJANGO: Final = (
     "UNSPRAWL_MAIL_FROM", "UNSPRAWL_SHREDS_DIR", "UNSPRAWL_RETENTION_FLOOR_DAYS",
 )  # fmt: skip
 
+# Who judges instead of the activation in force.
+_JUDGED_BY: Final = ("OPA_URL", "UNSPRAWL_POLICY_DIR")
+
 _OTEL: Final = (
     "OTEL_SDK_DISABLED", "OTEL_SERVICE_NAME", "OTEL_RESOURCE_ATTRIBUTES", "OTEL_TRACES_SAMPLER_ARG",
     "OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT",
@@ -99,8 +102,7 @@ GATEWAY: Final = Process(
     ("-m", "config.gateway_asgi"),
     (
         "DATABASE_URL",
-        "OPA_URL",
-        "UNSPRAWL_POLICY_DIR",
+        *_JUDGED_BY,
         "UNSPRAWL_FIRST_BYTE_SECONDS",
         "UNSPRAWL_PROTECTION_FILE",
         "UNSPRAWL_REPORTS_PER_MINUTE",
@@ -115,13 +117,13 @@ GATEWAY: Final = Process(
 WEB: Final = Process(
     "web",
     ("-m", "config.web"),
-    (*_DJANGO, "DATABASE_URL", "BROKER_URL", "UNSPRAWL_WITNESS_KEY"),
+    (*_DJANGO, *_JUDGED_BY, "DATABASE_URL", "BROKER_URL", "UNSPRAWL_WITNESS_KEY"),
     opens="payload",
 )
 WORKER: Final = Process(
     "worker",
     ("-m", "config.worker"),
-    (*_DJANGO, "DATABASE_URL", "BROKER_URL"),
+    (*_DJANGO, *_JUDGED_BY, "DATABASE_URL", "BROKER_URL"),
     opens="tool,payload",
 )
 SEQUENCER: Final = Process(

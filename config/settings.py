@@ -16,6 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from config.appearance import UNFOLD as UNFOLD
 from config.database import OWNER_COMMANDS, database_from
 from config.env import Env, Misconfigured
+from config.judged_by import judged_by
 from config.logs import logging_settings
 from config.places import BASE_DIR, Places
 from config.watching import witness_keys
@@ -40,6 +41,8 @@ GATEWAY_URL = env.url(
     "UNSPRAWL_GATEWAY_URL", runtime.gateway_url or f"http://127.0.0.1:{GATEWAY_PORT}"
 )
 GATEWAY_INTERNAL_URL = env.url("UNSPRAWL_GATEWAY_INTERNAL_URL", GATEWAY_URL)
+# Who judges instead of the activation in force, alike in gateway, web and worker.
+POLICY_DIR, OPA_URL = judged_by(env)
 SANDBOX_URL = env.url("UNSPRAWL_SANDBOX_URL", runtime.sandbox_url or "http://127.0.0.1:8200")
 BOOTSTRAP_TOKEN = env.secret("UNSPRAWL_BOOTSTRAP_TOKEN")
 EXPORT_DIR = env.path("UNSPRAWL_EXPORT_DIR", places.data / "exports")

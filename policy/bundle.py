@@ -1,8 +1,8 @@
 """A policy bundle: one directory of Rego and its data, named by the digest of its bytes.
 
 The digest covers exactly the bytes that are judged by: they are read once, hashed, and
-handed to the engine as they are. Unit tests (``*_test.rego``) lie beside the rules and
-are no part of the bundle.
+handed to the engine as they are. Unit tests (``*_test.rego``) and cases (``cases.json``)
+lie beside the rules and are no part of the bundle.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from policy.errors import BundleUnusable
 
 BASE: Final = Path(__file__).parent / "bundles" / "base"
 DATA_FILE: Final = "data.json"
+CASES_FILE: Final = "cases.json"
 MAX_FILE_BYTES: Final = 1024 * 1024
 
 
@@ -64,9 +65,14 @@ def bundle_files(directory: Path) -> list[Path]:
     ]
 
 
+def load_tests(directory: Path) -> dict[str, bytes]:
+    """Read what tests a bundle: its unit tests and its cases. Raises: BundleUnusable."""
+    return {path.name: _read(path) for path in sorted(directory.glob("*")) if is_test(path)}
+
+
 def is_test(path: Path) -> bool:
-    """Say whether a file holds unit tests of a bundle."""
-    return path.name.endswith("_test.rego")
+    """Say whether a file tests a bundle: it judges nothing."""
+    return path.name.endswith("_test.rego") or path.name == CASES_FILE
 
 
 def digest_files(files: dict[str, bytes]) -> str:

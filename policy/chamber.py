@@ -7,6 +7,7 @@ turn is ended, never used again: a late answer could be taken for the next quest
 from __future__ import annotations
 
 import json
+import os
 import socket
 import subprocess  # our own worker, by its path
 import sys
@@ -63,6 +64,15 @@ class Chamber:
     def has_ended(self) -> bool:
         return self._child.poll() is not None
 
+    @property
+    def resident_bytes(self) -> int:
+        """What the child holds of the machine's memory; 0 where that cannot be known."""
+        try:
+            pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]
+        except (OSError, IndexError):
+            return 0
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
     def await_ready(self, until: float) -> None:
         """Wait for the bundle to be built. Raises: StillStarting, ChamberLost, BundleUnusable."""
         if self._is_ready:
@@ -93,6 +103,11 @@ class Chamber:
         self._wire.close()
         self._child.kill()
         self._child.wait()
+
+    def abandon(self) -> None:
+        """Forget a child of the process this one was forked from, without ending it."""
+        self._wire.close()
+        self._child.returncode = 0  # not ours to wait for
 
     def _send(self, line: bytes, until: float) -> None:
         self._wire.settimeout(max(until - time.monotonic(), 0.001))

@@ -25,6 +25,9 @@ __all__ = ["CALLS", "Decision", "Judge"]
 
 CALLS: Final = "unsprawl/calls/answer"
 MAX_BACKOFF_SECONDS: Final = 5.0
+# An engine that keeps some of every question is replaced between two of them.
+MAX_RESIDENT_BYTES: Final = 512 * 1024 * 1024
+LOOK_EVERY: Final = 256
 
 
 class Judge:
@@ -47,6 +50,7 @@ class Judge:
         self._failures = 0
         self._retry_at = 0.0
         self._is_closed = False
+        self._answered = 0
         self._chamber: Chamber | None = self._open()
         try:
             self._chamber.await_ready(time.monotonic() + BUILD_SECONDS)
@@ -91,6 +95,13 @@ class Judge:
                 self._chamber.close()
                 self._chamber = None
 
+    def abandon(self) -> None:
+        """Let go of a child that belongs to the process this one was forked from."""
+        self._is_closed, self._lock = True, threading.Lock()
+        if self._chamber is not None:
+            self._chamber.abandon()
+            self._chamber = None
+
     def __enter__(self) -> Self:
         return self
 
@@ -118,6 +129,11 @@ class Judge:
             self._lose(chamber)
             return None
         self._failures = 0
+        self._answered += 1
+        if self._answered % LOOK_EVERY == 0 and chamber.resident_bytes > MAX_RESIDENT_BYTES:
+            chamber.close()
+            self._chamber = None
+            self._reopen()
         return message
 
     def _lose(self, chamber: Chamber) -> None:

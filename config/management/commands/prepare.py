@@ -29,6 +29,7 @@ from registry.actors import Actor
 from routing.actions.catalogue import load_shipped_catalogue
 from routing.sandbox.secret import FILE_NAME
 from routing.sandbox.setup import ensure_sandbox
+from rules.actions.shipping import ensure_shipped_bundle
 
 
 class Command(BaseCommand):
@@ -45,6 +46,7 @@ class Command(BaseCommand):
             ("witness", _compare),
             ("destruction", _destroy_again),
             ("catalogue", _load_catalogue),
+            ("policy", _ship_policy),
             ("sandbox", _connect_sandbox),
             ("admin token", first_steps.bootstrap_token),
         ):
@@ -142,6 +144,10 @@ def _load_catalogue() -> str:
     loaded = load_shipped_catalogue(actor=first_steps.OPERATOR)
     new = [f"{one.name} {one.rows} rows" for one in loaded if not one.unchanged]
     return ", ".join(new) or "up to date"
+
+
+def _ship_policy() -> str:
+    return ensure_shipped_bundle(actor=Actor.system("prepare"))
 
 
 def _connect_sandbox() -> str:
