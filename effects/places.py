@@ -33,11 +33,14 @@ def work_of(operation: Operation) -> Work:
 
 def gaps_of(connection: Connection) -> tuple[str, ...]:
     """Return what the credential of a connection fills on the wire."""
-    if connection.credential == Connection.Credential.NONE:
+    kinds = Connection.Credential
+    if connection.credential == kinds.NONE:
         return ()
-    if connection.adapter in {Connection.Adapter.POSTGRESQL, Connection.Adapter.SMTP}:
+    terms = connection.credential_settings
+    if connection.credential == kinds.POSTGRESQL_ROLE or terms.get("place") == "password":
         return ("user", "password")
-    return (str(connection.credential_settings.get("header", "Authorization")),)
+    is_own = connection.credential == kinds.STATIC and terms.get("place", "header") == "header"
+    return (str(terms.get("header", "Authorization")) if is_own else "Authorization",)
 
 
 def key_of(proposal_id: str, operation: Operation, arguments: Mapping[str, Any]) -> str:

@@ -37,17 +37,17 @@ def constraint_of(error: IntegrityError) -> str:
     return getattr(diagnosis, "constraint_name", None) or ""
 
 
-def ring(task_name: str) -> None:
-    """Ask for a sweep once the surrounding transaction has committed."""
-    transaction.on_commit(lambda: _send(task_name))
+def ring(task_name: str, *ids: str) -> None:
+    """Ask for a sweep, or for one row's turn, once the surrounding transaction has committed."""
+    transaction.on_commit(lambda: _send(task_name, ids))
 
 
-def _send(task_name: str) -> None:
+def _send(task_name: str, ids: tuple[str, ...] = ()) -> None:
     from celery import current_app
     from kombu.exceptions import OperationalError
 
     try:
-        current_app.send_task(task_name, ignore_result=True, retry=False)
+        current_app.send_task(task_name, args=ids, ignore_result=True, retry=False)
     except (OperationalError, OSError) as error:
         # Not lost: the beat runs the same sweep.
         logger.warning("doorbell not heard: %s (%s)", task_name, type(error).__name__)

@@ -49,6 +49,18 @@ def read_payload(entry_id: str, *, actor: Ref, reason: str) -> bytes:
     return plaintext
 
 
+def open_recorded(entry_id: str) -> bytes:
+    """Return the bytes an entry speaks of to the automation that acts on them; nobody sees them.
+
+    Raises: EntryNotFound, PayloadAbsent, PayloadShredded, EvidenceAltered, PayloadsClosed,
+    CannotOpen, ShredJournalUnusable.
+    """
+    entry = Entry.objects.filter(entry_id=entry_id).first()
+    if entry is None:
+        raise EntryNotFound
+    return _open(entry)
+
+
 def _open(entry: Entry) -> bytes:
     try:
         header = read_header(bytes(entry.header))
