@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from approvals.audience import audience_now, in_words, refs_of
+from approvals.humans import accounts_of
 from approvals.models import Review, ReviewDecision
 from approvals.queries import able_deciders
 from kernel import clock
@@ -20,6 +22,7 @@ from registry.queries import agent_for
 class Standing:
     """How one viewer stands to one review."""
 
+    audience: str  # whom it is put to, in words
     agent: Agent | None  # what it is about, when that is an agent that is still there
     why_not: str  # empty when the viewer may decide
     may_withdraw: bool
@@ -28,7 +31,7 @@ class Standing:
 
 def standing_of(actor: Actor, review: Review, decisions: list[ReviewDecision]) -> Standing:
     """Return how the viewer stands to a review."""
-    agent = _subject(actor, review)
+    agent, audience = _subject(actor, review), audience_now(review)
     parties = {review.requester.public_id, *review.excluded}
     if agent is not None:
         parties.add(agent.owner.public_id)
@@ -37,33 +40,42 @@ def standing_of(actor: Actor, review: Review, decisions: list[ReviewDecision]) -
         agent is not None and actor.is_person(agent.owner)
     )
     return Standing(
+        audience=in_words(audience),
         agent=agent,
-        why_not=_why_not(actor, review, decisions, parties),
+        why_not=_why_not(actor, review, decisions, parties, audience),
         may_withdraw=is_open and asked and actor.has(Role.EMPLOYEE),
         able=able_deciders(review, parties) if is_open else 0,
     )
 
 
 def _why_not(
-    actor: Actor, review: Review, decisions: list[ReviewDecision], parties: set[str]
+    actor: Actor,
+    review: Review,
+    decisions: list[ReviewDecision],
+    parties: set[str],
+    audience: list[str],
 ) -> str:
-    lacks_role = actor.person is None or not actor.has(Role(review.required_role))
-    answered = any(actor.is_person(decision.decider) for decision in decisions)
+    if actor.person is None:
+        return "Only people decide."
+    human = {account.public_id for account in accounts_of(actor.person)}
+    answered = any(
+        each.decider.public_id in human and each.digest == review.asked_digest for each in decisions
+    )
     reasons = (
         (review.state != Review.State.OPEN, f"It is {review.state} already."),
         (review.expires_at <= clock.now(), "It has expired, and expiry means no."),
-        (lacks_role, f"Only people with the {review.required_role} role decide it."),
-        (actor.is_person(review.requester), "You asked this yourself; somebody else decides."),
-        (actor.ref.id in parties, "You own what this is about; somebody else decides."),
+        (not set(refs_of(actor)) & set(audience), f"Only {in_words(audience)} decide it."),
+        (review.requester.public_id in human, "You asked this yourself; somebody else decides."),
+        (bool(human & parties), "You own what this is about; somebody else decides."),
         (answered, "Your answer is on record; it is given once."),
     )
     return next((reason for holds, reason in reasons if holds), "")
 
 
 def _subject(actor: Actor, review: Review) -> Agent | None:
-    if review.subject_ref.kind != "agent":
+    if not review.about_agent:
         return None
     try:
-        return agent_for(actor, review.subject_ref.id)
+        return agent_for(actor, review.about_agent)
     except AgentNotFound:
         return None

@@ -1,7 +1,7 @@
 """Every refusal about reviews.
 
 NotFound 404   ReviewNotFound
-Denied   403   OwnMatter · PeopleDecide · NotYoursToWithdraw
+Denied   403   NotAsked · OwnMatter · PeopleDecide · NotYoursToWithdraw
 Conflict 409   ReviewSettled · ReviewExpired · ReviewVoid · AlreadyDecided
                ReviewAlreadyOpen · NothingToSubmit · NotInSoftLaunch
 Invalid  422   CommentMissing · DecisionUnknown · TextUnusable · JustificationNeeded
@@ -17,6 +17,13 @@ class ReviewNotFound(NotFound):
 
     code = "approvals.review_not_found"
     title = "There is no such review"
+
+
+class NotAsked(Denied):
+    """Raised when somebody would decide what is not put to them; names whom it is put to."""
+
+    code = "approvals.not_asked"
+    title = "This is not put to you"
 
 
 class OwnMatter(Denied):

@@ -7,34 +7,37 @@ the sweep has come by.
 
 from __future__ import annotations
 
-from django.db.models import Case, F, Q, QuerySet, TextField, Value, When
-from django.db.models.functions import Concat, Now
+from typing import Final
 
+from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, TextField, Value, When
+from django.db.models.functions import Coalesce, Now, NullIf
+
+from approvals.audience import audience_now, is_in, people_of, put_to, refs_of
 from approvals.errors import ReviewNotFound
+from approvals.humans import accounts_of, mailbox, mailboxes_of
 from approvals.models import Review, ReviewDecision
 from registry.actors import Actor
 from registry.models import Agent, Person
 from registry.queries import GOVERNING
 
+MOST_COUNTED: Final = 100  # of what waits: beyond it nobody needs the number
 _PAST = Q(state=Review.State.OPEN, expires_at__lte=Now())
 _ANSWERABLE = Q(state=Review.State.OPEN, expires_at__gt=Now())
 
 
 def reviews_for(actor: Actor) -> QuerySet[Review]:
     """Return the reviews this viewer may see, each with its ``standing`` at this moment."""
-    reviews = Review.objects.select_related("requester").annotate(
-        standing=Case(
-            When(_PAST, then=Value("expired")), default=F("state"), output_field=TextField()
-        )
-    )
+    reviews = _with_standing()
     if actor.has(*GOVERNING) or actor.ref.kind == "system":
         return reviews
     if actor.person is None:
         return reviews.none()
+    answered = ReviewDecision.objects.filter(decider=actor.person).values("review_id")
     return reviews.filter(
         Q(requester=actor.person)
-        | Q(required_role__in=sorted(actor.roles - {"employee"}))
-        | Q(subject__in=_subjects(Q(owner=actor.person) | Q(backup_owner=actor.person)))
+        | put_to(refs_of(actor))
+        | Q(about_agent__in=_agents(Q(owner=actor.person) | Q(backup_owner=actor.person)))
+        | Q(pk__in=answered)
     )
 
 
@@ -51,17 +54,19 @@ def review_for(actor: Actor, public_id: str) -> Review:
 def waiting_for(actor: Actor) -> QuerySet[Review]:
     """Return the open reviews that this actor may decide and has not decided yet."""
     if actor.person is None:
-        return Review.objects.none()
-    decided = ReviewDecision.objects.filter(decider=actor.person).values("review_id")
+        return _with_standing().none()
+    human = accounts_of(actor.person)
+    waiting = _with_standing().filter(_ANSWERABLE, put_to(refs_of(actor)))
     return (
-        reviews_for(actor)
-        .filter(_ANSWERABLE, required_role__in=sorted(actor.roles))
-        .exclude(requester=actor.person)
-        .exclude(excluded__contains=[actor.person.public_id])
-        .exclude(subject__in=_subjects(Q(owner=actor.person)))
-        .exclude(pk__in=decided)
-        .order_by("expires_at", "id")
+        waiting.exclude(_barred(human))
+        .exclude(Exists(_answers().filter(decider__in=human)))
+        .order_by("expires_at", "public_id")
     )
+
+
+def waiting_count(actor: Actor) -> int:
+    """Count what waits for an actor, up to a hundred: more is shown as "99+"."""
+    return waiting_for(actor).order_by()[:MOST_COUNTED].count()
 
 
 def decisions_of(reviews: list[Review]) -> dict[int, list[ReviewDecision]]:
@@ -73,24 +78,29 @@ def decisions_of(reviews: list[Review]) -> dict[int, list[ReviewDecision]]:
     return found
 
 
-def approvals_that_count(review: Review, barred: set[str]) -> QuerySet[ReviewDecision]:
-    """Return the approvals by people who may still decide this review at this moment.
+def approvals_that_count(review: Review, barred: set[str]) -> int:
+    """Count the approvals of what is asked now by people who may still decide at this moment.
 
-    Somebody who has since left, lost the role or become the owner does not count.
+    Somebody who has since left, lost the role or become the owner does not count, nor does
+    an approval of what was asked before a decider changed it.
     """
-    return review.decisions.filter(
-        decision=ReviewDecision.Decision.APPROVE,
-        decider__deactivated_at__isnull=True,
-        decider__roles__contains=[review.required_role],
-    ).exclude(decider__public_id__in=barred)
+    audience, shut_out = audience_now(review), mailboxes_of(barred)
+    given = review.decisions.filter(
+        decision=ReviewDecision.Decision.APPROVE, digest=review.asked_digest
+    )
+    humans = set()
+    for answer in given.select_related("decider__team"):
+        who = answer.decider
+        if is_in(who, audience) and mailbox(who.email) not in shut_out:
+            humans.add(mailbox(who.email))
+    return len(humans)
 
 
 def able_deciders(review: Review, barred: set[str]) -> int:
     """Count the people who could decide this review: too few, and it can only expire."""
-    able = Person.objects.filter(
-        deactivated_at__isnull=True, roles__contains=[review.required_role]
-    )
-    return able.exclude(public_id__in=barred).count()
+    shut_out = mailboxes_of(barred)
+    emails = Person.objects.filter(people_of(audience_now(review))).values_list("email", flat=True)
+    return len({mailbox(email) for email in emails} - shut_out)
 
 
 def open_review_of(subject: str, kind: str) -> Review | None:
@@ -98,6 +108,28 @@ def open_review_of(subject: str, kind: str) -> Review | None:
     return Review.objects.filter(subject=subject, kind=kind, state=Review.State.OPEN).first()
 
 
-def _subjects(whose: Q) -> QuerySet[Agent, str]:
-    named = Concat(Value("agent:"), "public_id", output_field=TextField())
-    return Agent.objects.filter(whose).annotate(named=named).values_list("named", flat=True)
+def _with_standing() -> QuerySet[Review]:
+    return Review.objects.select_related("requester").annotate(
+        standing=Case(
+            When(_PAST, then=Value("expired")), default=F("state"), output_field=TextField()
+        )
+    )
+
+
+def _barred(human: list[Person]) -> Q:
+    """Return what one human is a party to, by any of their accounts."""
+    return (
+        Q(requester__in=human)
+        | Q(excluded__overlap=[person.public_id for person in human])
+        | Q(about_agent__in=_agents(Q(owner__in=human)))
+    )
+
+
+def _answers() -> QuerySet[ReviewDecision]:
+    """Return the answers to what the outer review asks now."""
+    asked = Coalesce(NullIf(OuterRef("edited_digest"), Value("")), OuterRef("digest"))
+    return ReviewDecision.objects.filter(review=OuterRef("pk"), digest=asked)
+
+
+def _agents(whose: Q) -> QuerySet[Agent, str]:
+    return Agent.objects.filter(whose).values_list("public_id", flat=True)

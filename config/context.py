@@ -18,9 +18,9 @@ from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
-from approvals.models import Review
-from kernel import clock
+from approvals.queries import waiting_count
 from ledger.standing import suspension_now
+from registry.actors import Actor
 from registry.models import Person, Role
 
 
@@ -120,16 +120,7 @@ def nav(request: HttpRequest) -> list[Section]:
 
 
 def _reviews_waiting(person: Person) -> int:
-    # Whoever asked, whoever is shut out and whoever has answered decides nothing here.
-    return (
-        Review.objects.filter(
-            state=Review.State.OPEN, required_role__in=person.roles, expires_at__gt=clock.now()
-        )
-        .exclude(requester=person)
-        .exclude(excluded__contains=[person.public_id])
-        .exclude(decisions__decider=person)
-        .count()
-    )
+    return waiting_count(Actor.of(person))
 
 
 COUNTS: dict[str, Callable[[Person], int]] = {"approvals:reviews": _reviews_waiting}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -22,6 +22,7 @@ from approvals.actions.settling import (
     lock_review,
     record_review,
 )
+from approvals.audience import is_audience
 from approvals.errors import ReviewAlreadyOpen
 from approvals.models import Review
 from approvals.queries import open_review_of
@@ -29,7 +30,9 @@ from kernel.db import refused_as
 from kernel.refs import Ref, new_id
 from ledger.verbs import Verb
 from registry.actors import Actor
-from registry.models import Person, Role
+from registry.models import Person
+
+SECURITY: Final = ("role:security",)
 
 
 @dataclass(frozen=True)
@@ -42,13 +45,36 @@ class Question:
     digest: str
     text: str
     requester: Person
-    required_role: Role = Role.SECURITY
+    audience: tuple[str, ...] = SECURITY  # role:…, team:<slug>, person:per_…: any of them decides
     quorum: int = 1
     # People beside the requester who may not decide: the owner, above all.
     excluded: frozenset[str] = frozenset()
     evidence: Mapping[str, Any] = field(default_factory=dict)
     justification: str = ""
     open_for: timedelta | None = None
+    # From then on, those it escalates to may decide as well.
+    escalate_after: timedelta | None = None
+    escalate_to: tuple[str, ...] = ()
+    asked_by: Ref | None = None  # the agent that asked; the requester answers for it
+    operation: str = ""  # what would be done, by its name
+    # Irreversible, or money above the policy's line: never decided together with others.
+    stakes: Review.Stakes = Review.Stakes.USUAL
+
+    @property
+    def about_agent(self) -> str:
+        """The agent it is about, by id: the subject, or who asked."""
+        refs = (self.subject, self.asked_by)
+        return next((ref.id for ref in refs if ref is not None and ref.kind == "agent"), "")
+
+    def check(self) -> None:
+        """Refuse what no asker may leave open; a fault of the code that asks, not of people."""
+        if self.kind == "" or self.digest == "":
+            raise ValueError("a question has a kind and a digest")
+        asked = [*self.audience, *self.escalate_to]
+        if not self.audience or not all(is_audience(ref) for ref in asked):
+            raise ValueError(f"a question is put to roles, teams and people, not to {asked}")
+        if (self.escalate_after is None) != (not self.escalate_to):
+            raise ValueError("a question escalates after a time and to somebody, or not at all")
 
 
 @transaction.atomic
@@ -57,12 +83,12 @@ def ask(question: Question, *, actor: Actor) -> Review:
 
     Records: review.opened (and the end of a stale one). Raises: ReviewAlreadyOpen.
     """
-    if question.kind == "" or question.digest == "":
-        raise ValueError("a question has a kind and a digest")
+    question.check()
     subject = str(question.subject)
     earlier = open_review_of(subject, question.kind)
     if earlier is not None:
         _make_room(earlier, question.digest)
+    after = question.escalate_after
     already = ReviewAlreadyOpen("Somebody asked the same a moment ago.")
     lives = question.open_for or timedelta(days=settings.REVIEW_DAYS)
     with refused_as({"approvals_review_one_open_per_subject": already}):
@@ -76,8 +102,14 @@ def ask(question: Question, *, actor: Actor) -> Review:
             justification=question.justification,
             evidence=dict(question.evidence),
             requester=question.requester,
+            asked_by=str(question.asked_by or question.requester.ref),
+            about_agent=question.about_agent,
+            operation=question.operation,
+            stakes=question.stakes,
             excluded=sorted(question.excluded),
-            required_role=question.required_role,
+            audience=list(question.audience),
+            escalates_at=None if after is None else Now() + after,
+            escalate_to=list(question.escalate_to),
             quorum=question.quorum,
             created_at=Now(),
             expires_at=Now() + lives,
@@ -86,13 +118,14 @@ def ask(question: Question, *, actor: Actor) -> Review:
     record_review(
         Verb.REVIEW_OPENED,
         review,
-        question.subject.id if question.subject.kind == "agent" else "",
+        question.about_agent,
         actor=actor,
         facts={
             "kind": review.kind,
             "digest": review.digest,
             "quorum": review.quorum,
-            "required_role": review.required_role,
+            "audience": review.audience,
+            "asked_by": review.asked_by,
             "requester": str(review.requester.ref),
         },
         text={

@@ -19,13 +19,16 @@ from approvals.actions.settling import (
     settle_review,
 )
 from approvals.actions.texts import clean_text
+from approvals.audience import audience_now, in_words, refs_of
 from approvals.errors import (
     AlreadyDecided,
     CommentMissing,
     DecisionUnknown,
+    NotAsked,
     OwnMatter,
     PeopleDecide,
 )
+from approvals.humans import accounts_of
 from approvals.models import Review, ReviewDecision
 from approvals.ports import Matter
 from approvals.queries import approvals_that_count, review_for
@@ -42,7 +45,7 @@ def decide_review(public_id: str, *, actor: Actor, decision: str, comment: str =
     """Answer a review. One rejection ends it; the quorum's last approval carries it out.
 
     Records: review.decided, and review.approved or review.rejected with the change.
-    Raises: ReviewNotFound, RoleMissing, OwnMatter, PeopleDecide, ReviewSettled,
+    Raises: ReviewNotFound, RoleMissing, NotAsked, OwnMatter, PeopleDecide, ReviewSettled,
     ReviewExpired, ReviewVoid, AlreadyDecided, CommentMissing, DecisionUnknown.
     """
     if decision not in Decision.values:
@@ -67,21 +70,40 @@ def decide_review(public_id: str, *, actor: Actor, decision: str, comment: str =
 
 
 def _decider(review: Review, matter: Matter, actor: Actor) -> Person:
-    """Return the person who decides, locked. Raises: PeopleDecide, RoleMissing, OwnMatter."""
+    """Return the person who decides, locked.
+
+    Raises: PeopleDecide, RoleMissing, NotAsked, OwnMatter.
+    """
     if actor.person is None:
         raise PeopleDecide
     # A deactivation under way waits for this lock, or is seen here.
     person = Person.objects.select_for_update(no_key=True).get(pk=actor.person.pk)
     if not person.is_active:
         raise PersonDeactivated
-    Actor.of(person, actor.roles).require(Role(review.required_role))
-    if review.requester_id == person.pk:
-        raise OwnMatter("You asked this yourself; somebody else decides.", rule="requester")
-    if person.public_id in matter.owner_ids():
-        raise OwnMatter("You own what this is about; somebody else decides.", rule="owner")
-    if person.public_id in review.excluded:
-        raise OwnMatter("You are party to this; somebody else decides.", rule="excluded")
+    _check_asked(review, Actor.of(person, actor.roles))
+    _check_own(review, matter, person)
     return person
+
+
+def _check_asked(review: Review, actor: Actor) -> None:
+    """Raises: RoleMissing where only roles are asked, else NotAsked."""
+    audience = audience_now(review)
+    if set(refs_of(actor)) & set(audience):
+        return
+    if all(ref.startswith("role:") for ref in audience):
+        actor.require(*(Role(ref.removeprefix("role:")) for ref in audience))
+    raise NotAsked(f"This is put to {in_words(audience)}.", audience=audience)
+
+
+def _check_own(review: Review, matter: Matter, person: Person) -> None:
+    """Raises: OwnMatter, when the person, with whatever account, is a party to it."""
+    own = {account.public_id for account in accounts_of(person)}
+    if review.requester.public_id in own:
+        raise OwnMatter("You asked this yourself; somebody else decides.", rule="requester")
+    if own & matter.owner_ids():
+        raise OwnMatter("You own what this is about; somebody else decides.", rule="owner")
+    if own & {*review.excluded, *matter.barred()}:
+        raise OwnMatter("You are party to this; somebody else decides.", rule="excluded")
 
 
 def _answer(
@@ -93,16 +115,24 @@ def _answer(
     actor: Actor,
 ) -> None:
     again = AlreadyDecided("Your answer is on record; it is given once.")
+    human = accounts_of(person)
+    if review.decisions.filter(decider__in=human, digest=review.asked_digest).exists():
+        raise again
     with refused_as({"approvals_reviewdecision_one_each": again}):
         ReviewDecision.objects.create(
-            review=review, decider=person, decision=decision, comment=comment, created_at=Now()
+            review=review,
+            decider=person,
+            decision=decision,
+            digest=review.asked_digest,
+            comment=comment,
+            created_at=Now(),
         )
     record_review(
         Verb.REVIEW_DECIDED,
         review,
         matter.agent_id,
         actor=actor,
-        facts={"decision": decision.value, "digest": review.digest},
+        facts={"decision": decision.value, "digest": review.asked_digest},
         text=comment,
     )
 
@@ -117,7 +147,7 @@ def _settle_if_decided(
 ) -> None:
     if decision == Decision.REJECT:
         settle_review(review, State.REJECTED, matter, actor=actor, reason=comment)
-    elif approvals_that_count(review, barred).count() >= review.quorum:
+    elif approvals_that_count(review, barred) >= review.quorum:
         settle_review(review, State.APPROVED, matter, actor=actor)
 
 

@@ -60,11 +60,12 @@ def end_if_stale(review: Review, matter: Matter) -> Conflict | None:
         settle_review(review, State.EXPIRED, matter, actor=Actor.system("review-expiry"))
         return ReviewExpired("Nobody decided in time, which means no. Submit again.")
     present = matter.present_digest()
-    if present is not None and present != review.digest:
+    if present is not None and present != review.asked_digest:
         actor = Actor.system("review-digest")
         settle_review(review, State.WITHDRAWN, matter, actor=actor, reason="the digest differs")
         return ReviewVoid(
-            "What was asked about is not what is there now. Submit again.", digest=review.digest
+            "What was asked about is not what is there now. Submit again.",
+            digest=review.asked_digest,
         )
     return None
 
@@ -92,7 +93,7 @@ def settle_review(
         raise settled_as(review)
     facts: dict[str, Fact] = {
         "kind": review.kind,
-        "digest": review.digest,
+        "digest": review.asked_digest,
         "deciders": list(
             review.decisions.order_by("id").values_list("decider__public_id", flat=True)
         ),

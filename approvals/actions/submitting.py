@@ -29,7 +29,7 @@ from registry.actions.agents import enter_review
 from registry.actions.guards import hold, out_of_turn, require_answering
 from registry.actors import Actor
 from registry.manifest import Manifest
-from registry.models import Agent, AgentVersion, Person, Role
+from registry.models import Agent, AgentVersion, Person
 from registry.queries import agents as queries
 
 RUNNING: Final = (Agent.Stage.SOFT_LAUNCH, Agent.Stage.LIVE, Agent.Stage.DEPRECATED)
@@ -132,7 +132,6 @@ def _ask(
         text=asked[kind],
         # An automation asks on behalf of whoever answers for the agent.
         requester=actor.person or agent.owner,
-        required_role=Role.SECURITY,
         quorum=_quorum({*agent.data_classes, *manifest.data_classes}),
         excluded=frozenset(owners),
         evidence=evidence_of(agent, version),

@@ -222,15 +222,24 @@ class Population:
         self.bulk.copy(
             "approvals_review",
             ("id", "public_id", "kind", "subject", "subject_name", "digest", "question",
-             "justification", "evidence", "requester_id", "excluded", "required_role", "quorum",
+             "justification", "evidence", "requester_id", "excluded", "audience", "quorum",
+             "asked_by", "about_agent", "operation", "stakes", "escalate_to", "edited_digest",
              "state", "created_at", "expires_at", "settled_at", "redeemed_at"),
             map(self._review, asked),
         )  # fmt: skip
         self.bulk.copy(
             "approvals_reviewdecision",
-            ("review_id", "decider_id", "decision", "comment", "created_at"),
+            ("review_id", "decider_id", "decision", "digest", "is_edited", "comment", "created_at"),
             (
-                (n + 1, len(self.people), "approve", "Checked with the team.", self._born(n))
+                (
+                    n + 1,
+                    len(self.people),
+                    "approve",
+                    f"sha256:{n:064x}",
+                    False,
+                    "Checked with the team.",
+                    self._born(n),
+                )
                 for n in asked
                 if Shape(n).stage != "in_review"
             ),
@@ -245,7 +254,9 @@ class Population:
         return (
             n + 1, new_id("rev"), "registration", f"agent:{self.agents[n]}", shape.name,
             f"sha256:{n:064x}", f"May {shape.title} run?", "It saves the team two hours a day.",
-            json.dumps(evidence), owner + 1, [self.people[owner]], "security", 1,
+            json.dumps(evidence), owner + 1, [self.people[owner]],
+            ["role:security"], 1, f"person:{self.people[owner]}", self.agents[n],
+            "", "usual", [], "",
             "open" if waits else "approved", asked_at, asked_at + timedelta(days=7), settled,
             settled,
         )  # fmt: skip

@@ -14,7 +14,7 @@ from typing import Final
 from django.db.models import Count, Q
 
 from approvals.models import Review
-from approvals.queries import waiting_for
+from approvals.queries import waiting_count, waiting_for
 from fleet.queries.attention import Concern, concerns_for
 from fleet.queries.retiring import Retiring, retiring_for
 from registry.actors import Actor
@@ -88,7 +88,7 @@ def home_for(actor: Actor, *, days: int = 30, within_days: int = 90) -> Home:
         dearest=dearest_agents(actor, limit=SHOWN),
         retiring=retiring_for(actor, within_days=within_days),
         reviews=list(waiting[:SHOWN]),
-        reviews_waiting=waiting.count(),
+        reviews_waiting=waiting_count(actor),
         concerns=concerns_for(actor),
         counted_at=counted_at(),
     )

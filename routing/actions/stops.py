@@ -23,7 +23,6 @@ from ledger.entries import Fact
 from ledger.record import record
 from ledger.verbs import Verb
 from registry.actors import Actor
-from registry.models import Role
 from routing.errors import LiftNeedsPeople, MayNotStop, ReasonMissing, StopInForce, StopLifted
 from routing.models import Stop
 from routing.queries.stops import (
@@ -123,7 +122,6 @@ def _ask(stop: Stop, bound: str, why: str, actor: Actor) -> Review:
             digest=bound,
             text="May every call go on again?",
             requester=actor.person,
-            required_role=Role.SECURITY,
             excluded=frozenset({placer.id} if placer.kind == "person" else ()),
             evidence={"stop": stop.public_id, "reason": stop.reason},
             justification=why,

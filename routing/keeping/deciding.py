@@ -20,7 +20,6 @@ from ledger.retention import ages, legal_holds, months
 from ledger.retention.shredding import link_tombstones
 from registry.actors import Actor
 from registry.manifest.sensitivity import DATA_CLASSES
-from registry.models import Role
 from routing.keeping.errors import HoldEnded, MayNotKeep, NothingNamed
 from routing.keeping.meaning import covers, owners_of, require_decider, stated
 from routing.keeping.previewing import hold_named
@@ -85,7 +84,6 @@ def end_hold(public_id: str, *, actor: Actor, reason: str) -> Ending:
             digest=bound,
             text=f"May the legal hold on {hold.title} end?",
             requester=actor.person,
-            required_role=Role.SECURITY,
             excluded=frozenset({placer.id} if placer.kind == "person" else ())
             | owners_of(hold.scope, hold.subject),
             evidence={"hold": hold.public_id, "reason": hold.reason},

@@ -23,7 +23,6 @@ from ledger.record import record
 from ledger.retention.shredding import BATCH, is_busy, shred
 from ledger.verbs import Verb
 from registry.actors import Actor
-from registry.models import Role
 from routing.keeping.errors import ErasureNotFound, ErasureUnderWay, MayNotKeep
 from routing.keeping.meaning import (
     agent_named,
@@ -119,7 +118,7 @@ def request_erasure(
             digest=_digest(erasure),
             text=f"May what is on record of {erasure.title} be destroyed?",
             requester=actor.person,
-            required_role=Role.SECURITY,
+            stakes=Review.Stakes.HIGH,
             excluded=owners_of(scope, found),
             evidence={
                 "keys": seen.keys,

@@ -24,16 +24,16 @@ def refused(rule: str, sql: str, *values: str | int) -> None:
     assert diagnosis.constraint_name == rule
 
 
-def insert_decision(review: Review, decider: Person) -> tuple[str, int, int]:
+def insert_decision(review: Review, decider: Person) -> tuple[str, int, int, str]:
     sql = (
         "INSERT INTO approvals_reviewdecision"
-        " (review_id, decider_id, decision, comment, created_at)"
-        " VALUES (%s, %s, 'approve', '', now())"
+        " (review_id, decider_id, decision, comment, digest, is_edited, created_at)"
+        " VALUES (%s, %s, 'approve', '', %s, false, now())"
     )
-    return sql, review.pk, decider.pk
+    return sql, review.pk, decider.pk, review.digest
 
 
-@pytest.mark.parametrize("column", ["digest", "subject", "question", "kind", "required_role"])
+@pytest.mark.parametrize("column", ["digest", "subject", "question", "kind", "about_agent"])
 def test_a_question_is_never_changed(review: Review, column: str) -> None:
     refused("approvals_review_question_is_fixed", f"UPDATE approvals_review SET {column} = 'other'")
 
@@ -122,7 +122,7 @@ def test_one_review_of_a_kind_is_open_about_a_subject(cast: Cast, review: Review
             digest="sha256:0",
             question="?",
             requester=cast.bob,
-            required_role="security",
+            audience=["role:security"],
             created_at=clock.now(),
             expires_at=clock.now(),
         )

@@ -25,7 +25,7 @@ def test_those_who_answer_for_a_draft_submit_it(cast: Cast, draft: Agent, who: s
     assert draft.stage == "in_review"
     assert review.requester == getattr(cast, who)
     assert review.kind == "registration"
-    assert review.required_role == "security"
+    assert review.audience == ["role:security"]
     assert review.digest == digest(draft.versions.get().manifest)
     assert review.excluded == [cast.alice.public_id]
 

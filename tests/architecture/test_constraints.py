@@ -106,6 +106,26 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("approvals_review_quorum_from_one", "approvals_review", {"quorum": "0"}),
     ("approvals_review_one_open_per_subject", "approvals_review", {}),
     ("approvals_review_redeemed_only_approved", "approvals_review", {"redeemed_at": "now()"}),
+    ("approvals_review_asks_somebody", "approvals_review", {"audience": "'{}'"}),
+    (
+        "approvals_review_escalates_to_somebody",
+        "approvals_review",
+        {"escalate_to": "'{role:security}'"},
+    ),
+    ("approvals_review_escalated_only_as_asked", "approvals_review", {"escalated_at": "now()"}),
+    (
+        "approvals_reviewdecision_one_per_right",
+        "approvals_reviewdecision",
+        {
+            "decider_id": "(SELECT id FROM registry_person WHERE email LIKE 'sue@%')",
+            "on_behalf_of_id": "decider_id",
+        },
+    ),
+    (
+        "approvals_reviewdecision_not_for_oneself",
+        "approvals_reviewdecision",
+        {"on_behalf_of_id": "decider_id"},
+    ),
     ("approvals_reviewdecision_one_each", "approvals_reviewdecision", {}),
     ("credentials_secret_one_per_version", "credentials_secret", {"retired_at": "now()"}),
     ("credentials_secret_one_current", "credentials_secret", {"version": "2"}),
@@ -292,11 +312,11 @@ def world(db: None) -> None:
     )  # fmt: skip
     review = Review.objects.create(
         public_id=new_id("rev"), kind="registration", subject=str(agent.ref), subject_name="a",
-        digest="sha256:00", question="?", requester=cast.alice, required_role="security",
+        digest="sha256:00", question="?", requester=cast.alice, audience=["role:security"],
         created_at=now, expires_at=later,
     )  # fmt: skip
     ReviewDecision.objects.create(
-        review=review, decider=cast.sam, decision="approve", created_at=now
+        review=review, decider=cast.sam, decision="approve", digest="sha256:00", created_at=now
     )
     Secret.objects.create(
         public_id=new_id("sec"), ring="vendor", holder="vendor:ven_x", version=1, ring_key_id="k1",

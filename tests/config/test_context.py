@@ -90,7 +90,7 @@ def test_the_count_is_of_reviews_that_the_person_may_still_decide() -> None:
         question="May it run?",
         requester=alice,
         excluded=[sid.public_id],
-        required_role=Role.SECURITY,
+        audience=["role:security"],
         quorum=2,
         created_at=clock.now(),
         expires_at=clock.now() + timedelta(days=1),
@@ -98,7 +98,7 @@ def test_the_count_is_of_reviews_that_the_person_may_still_decide() -> None:
     assert [reviews_waiting_for(person) for person in (alice, sam, sid)] == [0, 1, 0]
 
     ReviewDecision.objects.create(
-        review=review, decider=sam, decision="approve", created_at=clock.now()
+        review=review, decider=sam, decision="approve", digest=review.digest, created_at=clock.now()
     )
     assert reviews_waiting_for(sam) == 0
 

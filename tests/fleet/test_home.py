@@ -183,7 +183,7 @@ def test_only_reviews_that_one_may_decide_are_waiting(cast):
         digest="sha256:x",
         question="May a run?",
         requester=cast.alice,
-        required_role="security",
+        audience=["role:security"],
         created_at=clock.now(),
         expires_at=clock.now() + timedelta(days=3),
     )
