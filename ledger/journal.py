@@ -190,6 +190,8 @@ class Journal:
         self._closing = True
         self._wake.set()
         if self._task is not None:
+            if not self.writer:
+                self._task.cancel()  # it waits for a database that may be gone for good
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
         if self._connection is not None and not self._connection.closed:

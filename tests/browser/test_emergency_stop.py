@@ -13,7 +13,6 @@ from tests.browser.test_steering_pages import Company, kept, opened
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.xdist_group("browser"),
 ]
 OPEN = {
     "path": "gateway gw-2:4711:9f3a", "state": "open", "open": 2, "milliseconds": 5003,

@@ -22,7 +22,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.journeys.conftest import Service
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.xdist_group("journeys")]
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 SHOTS = os.environ.get("SCREENSHOTS_DIR", "")
 PASSWORD = "a long and winding road"

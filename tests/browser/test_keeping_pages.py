@@ -19,7 +19,6 @@ from tests.routing.keeping.scenes import PERSON, say, tag
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.xdist_group("browser"),
 ]
 
 

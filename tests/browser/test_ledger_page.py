@@ -21,7 +21,6 @@ from tests.ledger.sequenced import sequence_now
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.xdist_group("browser"),
 ]
 SHOTS = os.environ.get("SCREENSHOTS_DIR", "")
 LOOKS = [("light", 1280), ("dark", 390), ("light", 390), ("dark", 1280)]

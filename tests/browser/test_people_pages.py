@@ -37,7 +37,6 @@ from tests.factories import (
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.xdist_group("browser"),
 ]
 LOOKS = [("light", 1280), ("dark", 390)]
 LONG = "Averylongwordwithoutanyspacethatsomebodytyped" * 3

@@ -23,7 +23,6 @@ from tests.factories import make_agent, make_call, make_cast, make_exchange, mak
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.xdist_group("browser"),
 ]
 LOOKS = [("light", 1280), ("dark", 390), ("dark", 1280), ("light", 390)]
 _ASKED = {

@@ -48,7 +48,6 @@ from tests.factories import (
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.xdist_group("browser"),
 ]
 SHOTS = os.environ.get("SCREENSHOTS_DIR", "")
 LOOKS = [("light", 1280), ("dark", 390)]

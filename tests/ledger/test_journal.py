@@ -188,6 +188,27 @@ async def test_a_fenced_writer_adds_nothing_and_goes_on_under_another_epoch(jour
     assert [(row[0], row[1]) for row in chain(world, stream)] == [(first, 1), (journal.writer, 1)]
 
 
+async def test_closing_does_not_wait_for_a_database_that_is_gone(rig):
+    asked, never = asyncio.Event(), asyncio.Event()
+
+    async def know_again() -> None:
+        asked.set()
+        await never.wait()
+
+    made = Journal(rig.login, process=f"gateway:test:{new_id('p')}", before_epoch=know_again)
+    await made.open()
+    with psycopg.connect(rig.login) as same_role:
+        same_role.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE usename = current_user AND pid <> pg_backend_pid()"
+        )
+    async with asyncio.timeout(10):
+        with contextlib.suppress(JournalDown):
+            await made.append(entry(), stream=new_id("run"))
+        await asked.wait()
+        await made.close()
+
+
 async def test_closing_a_writer_waits_for_a_commit_that_runs(journal, world, rig):
     """Whoever fences sees everything that the fenced one recorded."""
     run_id = new_id("run")
