@@ -8,6 +8,7 @@ lie beside the rules and are no part of the bundle.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
@@ -20,6 +21,8 @@ BASE: Final = Path(__file__).parent / "bundles" / "base"
 DATA_FILE: Final = "data.json"
 CASES_FILE: Final = "cases.json"
 MAX_FILE_BYTES: Final = 1024 * 1024
+_PACKAGE: Final = re.compile(r"^package[ \t]+([\w.]+)", re.MULTILINE)
+_PROOF: Final = re.compile(r"^settings_sound\b", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +39,17 @@ class Bundle:
         """Read a bundle. Raises: BundleUnusable."""
         files = {path.name: _read(path) for path in sorted(bundle_files(directory))}
         return cls._of(files, directory.name)
+
+    @property
+    def proofs(self) -> list[str]:
+        """What has to be true of the data before anything is judged by it."""
+        return sorted(
+            {
+                found[1].replace(".", "/") + "/settings_sound"
+                for source in self.modules.values()
+                if (found := _PACKAGE.search(source)) and _PROOF.search(source)
+            }
+        )
 
     @classmethod
     def unpack(cls, packed: bytes) -> Self:

@@ -49,6 +49,7 @@ class Chamber:
             "modules": bundle.modules,
             "data": bundle.data.decode(),
             "entrypoint": entrypoint,
+            "proofs": bundle.proofs,
             "build_seconds": BUILD_SECONDS,
             # Twice the parent's patience: the parent ends a late child, the child's own
             # alarm is for when the parent has died meanwhile.

@@ -9,6 +9,7 @@ is refused, and no default may say yes.
 from __future__ import annotations
 
 import re
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +34,7 @@ _TOKEN: Final = re.compile(
 _DEFAULT_TRUE: Final = re.compile(
     r"^default\b(?:[^\n]|\n(?![a-zA-Z#])|\n(?=true\b))*?\btrue\b", re.MULTILINE
 )
+_PACKAGE: Final = re.compile(r"^package[ \t]+([\w.]+)", re.MULTILINE)
 _KEYWORDS: Final = frozenset({"if", "in", "not", "every", "some", "contains", "else", "default"})
 
 
@@ -50,10 +52,13 @@ class Problem:
 
 def lint(bundle: Bundle, entrypoint: str) -> list[Problem]:
     """Return every reason to refuse the bundle, in the order of its files."""
+    functions: dict[str, set[str]] = {}
+    for source in bundle.modules.values():
+        functions.setdefault(_package(source), set()).update(_functions(_tokens(source)))
     found = [
         problem
         for name, source in sorted(bundle.modules.items())
-        for problem in lint_module(name, source)
+        for problem in lint_module(name, source, functions[_package(source)])
     ]
     if not any(_defines(source, entrypoint) for source in bundle.modules.values()):
         # The engine builds such a bundle gladly and answers nothing.
@@ -61,13 +66,10 @@ def lint(bundle: Bundle, entrypoint: str) -> list[Problem]:
     return found
 
 
-def lint_module(name: str, source: str) -> list[Problem]:
-    """Return every reason to refuse one module."""
+def lint_module(name: str, source: str, beside: AbstractSet[str] = frozenset()) -> list[Problem]:
+    """Return every reason to refuse one module; `beside` are functions its package has."""
     tokens = _tokens(source)
-    defined = {
-        text for (_, kind, text), before in zip(tokens, [None, *tokens], strict=False)
-        if kind == "call" and (before is None or before[1] == "break")
-    }  # fmt: skip
+    defined = _functions(tokens) | beside
     found = [
         Problem(name, line, what)
         for line, kind, text in tokens
@@ -86,7 +88,19 @@ def _defines(source: str, entrypoint: str) -> bool:
     return has_package is not None and has_rule is not None
 
 
-def _objection(kind: str, text: str, defined: set[str]) -> str:
+def _functions(tokens: list[tuple[int, str, str]]) -> set[str]:
+    return {
+        text for (_, kind, text), before in zip(tokens, [None, *tokens], strict=False)
+        if kind == "call" and (before is None or before[1] == "break")
+    }  # fmt: skip
+
+
+def _package(source: str) -> str:
+    found = _PACKAGE.search(source)
+    return found[1] if found else ""
+
+
+def _objection(kind: str, text: str, defined: AbstractSet[str]) -> str:
     if kind == "template":
         return "template strings are not read alike by every engine; use concat"
     if text == "with":

@@ -54,9 +54,14 @@ def build(order: dict[str, Any]) -> Any:
     for name, source in sorted(order["modules"].items()):
         engine.add_module(name, source)
     entrypoint = order["entrypoint"]
-    compiled = engine.build(None, [entrypoint])
+    proofs = order.get("proofs", [])
+    compiled = engine.build(None, [entrypoint, *proofs])
     if not compiled.ok():
         raise ValueError("the bundle does not compile")
+    for proof in proofs:
+        output = engine.query_bundle_entrypoint(compiled, proof)
+        if not output.ok() or [list(each.expressions) for each in output] != [[True]]:
+            raise ValueError(f"data.json does not hold what the rules need ({proof})")
 
     def ask(facts: str) -> Any:
         # As a term, not as a value: the engine's own reading of values cuts text at NUL

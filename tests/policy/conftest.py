@@ -31,6 +31,30 @@ GOOD: Facts = {
     },
     "route": {"name": "classify-invoice", "constraints": {}},
 }
+ACTION: Facts = {
+    "question": "action",
+    "agent": {
+        "name": "ledger-poster",
+        "stage": "live",
+        "risk_tier": "low",
+        "data_classes": ["internal"],
+        "team": "finance",
+        "owner": "per_1",
+        "tools": ["erp.post-entry"],
+    },
+    "action": {
+        "adapter": "http",
+        "connection": "erp",
+        "operation": "post-entry",
+        "effect": "write",
+        "is_reversible": True,
+        "arguments": {"account": "4711"},
+        "is_new": False,
+    },
+    "edited": False,
+    "requested": {"weekday": "mon", "minute": 600},
+    "counts": {"hour": 0, "day": 0, "open": 0},
+}
 
 
 @pytest.fixture(scope="session")

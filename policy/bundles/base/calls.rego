@@ -9,6 +9,8 @@ settings := data.settings
 
 answer := data.unsprawl.tools.answer if {
 	input.question == "tools"
+} else := data.unsprawl.actions.answer if {
+	input.question == "action"
 } else := {
 	"allow": false,
 	"ask": false,
