@@ -203,6 +203,11 @@ REVIEW_QUORUM_BY_DATA_CLASS = {
 # --- adapters of this installation's own, beside those that are shipped
 ADAPTERS = env.listing("UNSPRAWL_ADAPTERS")
 
+# --- proposals
+PROPOSALS_PER_AGENT = env.integer("UNSPRAWL_PROPOSALS_PER_AGENT", 100, minimum=1, maximum=10_000)
+WORKING_TIME_ZONE = env.time_zone("UNSPRAWL_WORKING_TIME_ZONE", "UTC")
+AUTHORS_MAY_APPROVE = env.boolean("UNSPRAWL_AUTHORS_MAY_APPROVE", default=False)
+
 # --- budgets
 BUDGET_TIME_ZONE = env.time_zone("UNSPRAWL_BUDGET_TIME_ZONE", "UTC")
 

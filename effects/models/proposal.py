@@ -33,6 +33,17 @@ class Proposal(models.Model):
     UNDER_WAY = (State.APPROVED, State.CLAIMED, State.SENT)
     OVER = (State.DENIED, State.EXPIRED, State.WITHDRAWN, State.SUCCEEDED, State.FAILED)
 
+    class Decided(models.TextChoices):
+        """By whom or what a proposal stopped waiting."""
+
+        POLICY = "policy", "The policy"
+        CHECK = "check", "A check"
+        PEOPLE = "people", "People"
+        TIME = "time", "Nobody, in time"
+        AGENT = "agent", "Its agent"
+        OWNER = "owner", "Its owner"
+        VOID = "void", "What it was bound to changed"
+
     public_id = models.TextField(unique=True)  # prp_…
     agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="proposals")
     version = models.ForeignKey(AgentVersion, on_delete=models.PROTECT, related_name="+")
@@ -46,7 +57,13 @@ class Proposal(models.Model):
     action_entry = models.TextField()  # ent_… whose payload is the canonical action
     decided_digest = models.TextField(blank=True, default="")
     decided_entry = models.TextField(blank=True, default="")
+    # Leaf arguments that a reviewer changed, and how many there were; null when nobody edited.
+    edited_count = models.PositiveIntegerField(null=True, blank=True)
+    argument_count = models.PositiveIntegerField(default=0)
+    # Of agent, operation and arguments: what is asked again while it waits is one question.
+    likeness = models.TextField(blank=True, default="")
     state = models.TextField(choices=State.choices, default=State.PROPOSED)
+    decided_how = models.TextField(choices=Decided.choices, blank=True, default="")
     rule = models.TextField(blank=True, default="")  # what the policy answered
     reason = models.TextField(blank=True, default="")
     constraints = models.JSONField(default=dict)
@@ -62,6 +79,11 @@ class Proposal(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["agent", "idempotency_key"], name="effects_proposal_one_per_key"
+            ),
+            models.UniqueConstraint(
+                fields=["agent", "likeness"],
+                condition=Q(state="proposed") & ~Q(likeness=""),
+                name="effects_proposal_one_waits_alike",
             ),
             models.CheckConstraint(
                 condition=Q(state="proposed", decided_at__isnull=True)
@@ -100,6 +122,26 @@ class Proposal(models.Model):
     @property
     def ref(self) -> Ref:
         return Ref("proposal", self.public_id)
+
+
+class AskedAgain(models.Model):
+    """A further key under which an agent asked for what already waited."""
+
+    proposal = models.ForeignKey(Proposal, on_delete=models.PROTECT, related_name="asked_again")
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="+")
+    idempotency_key = models.TextField()
+    request_digest = models.TextField()
+    asked_at = models.DateTimeField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agent", "idempotency_key"], name="effects_askedagain_one_per_key"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.idempotency_key}: {self.proposal_id}"
 
 
 class Effect(models.Model):

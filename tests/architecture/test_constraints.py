@@ -15,7 +15,7 @@ from django.db import IntegrityError, connection, transaction
 from approvals.models import Review, ReviewDecision
 from config.places import BASE_DIR
 from credentials.models import Lease, RingRotation, Secret
-from effects.models import Connection, Effect, Gate, Operation, Proposal
+from effects.models import AskedAgain, Connection, Effect, Gate, Operation, Proposal
 from kernel import clock
 from kernel.db import constraint_of
 from kernel.refs import new_id
@@ -248,7 +248,9 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ),
     ("effects_operation_one_per_version", "effects_operation", {"retired_at": "now()"}),
     ("effects_operation_one_current", "effects_operation", {"version": "2"}),
-    ("effects_proposal_one_per_key", "effects_proposal", {}),
+    ("effects_proposal_one_per_key", "effects_proposal", {"likeness": "''"}),
+    ("effects_proposal_one_waits_alike", "effects_proposal", {"idempotency_key": "'x'"}),
+    ("effects_askedagain_one_per_key", "effects_askedagain", {}),
     (
         "effects_proposal_decided_iff_stamped",
         "effects_proposal",
@@ -388,8 +390,11 @@ def world(db: None) -> None:
     proposal = Proposal.objects.create(
         public_id="prp_x", agent=running, version=running.current_version, operation=operation,
         key_id="k", idempotency_key="k", request_digest="d", action_digest="d",
-        action_entry="ent_x", created_at=now, expires_at=later,
+        action_entry="ent_x", created_at=now, expires_at=later, likeness="sha256:00",
     )  # fmt: skip
+    AskedAgain.objects.create(
+        proposal=proposal, agent=running, idempotency_key="j", request_digest="d", asked_at=now
+    )
     Effect.objects.create(public_id="eff_x", proposal=proposal, key="k")
     Gate.objects.create(
         public_id="gat_x", proposal=proposal, action_digest="d", name="limit", kind="rego",
