@@ -32,6 +32,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "routing.carry_out_erasures": {"task": "routing.carry_out_erasures", "schedule": 5.0},
         "routing.keep_retention": {"task": "routing.keep_retention", "schedule": 1800.0},
         "credentials.end_leases": {"task": "credentials.end_leases", "schedule": 2.0},
+        "approvals.send_notices": {"task": "approvals.send_notices", "schedule": 5.0},
         "approvals.expire_reviews": {"task": "approvals.expire_reviews", "schedule": 60.0},
     }
 

@@ -15,6 +15,7 @@ from config.judged_by import judged_by
 from config.logs import configure_logging
 from config.otel import otlp_from, share_from
 from config.places import Places
+from kernel.sealing import RINGS
 from policy.bundle import BASE
 from routing.gateway.open_calls import Patience
 from routing.gateway.reporting.pace import A_MINUTE
@@ -27,7 +28,7 @@ def settings_from(env: Env) -> Settings:
     database_url = env.secret("DATABASE_URL") or places.read_runtime().database_url
     if not database_url:
         env.problems.append("DATABASE_URL is missing, and no service runs on this data directory.")
-    if "vendor" not in env.choices("UNSPRAWL_OPENS", frozenset({"vendor", "tool", "payload"})):
+    if "vendor" not in env.choices("UNSPRAWL_OPENS", frozenset(RINGS)):
         env.problems.append("UNSPRAWL_OPENS must name vendor: the gateway opens vendor secrets.")
     directory, opa_url = judged_by(env)
     usual, file = Patience(), env.text("UNSPRAWL_PROTECTION_FILE")

@@ -119,7 +119,8 @@ WEB: Final = Process(
     "web",
     ("-m", "config.web"),
     (*_DJANGO, *_JUDGED_BY, "DATABASE_URL", "BROKER_URL", "UNSPRAWL_WITNESS_KEY"),
-    opens="payload",
+    # What others sign with, to refuse a forgery; never what we send with.
+    opens="inbound,payload",
 )
 WORKER: Final = Process(
     "worker",

@@ -20,6 +20,7 @@ from config.judged_by import judged_by
 from config.logs import logging_settings
 from config.places import BASE_DIR, Places
 from config.watching import witness_keys
+from kernel.sealing import RINGS
 
 env = Env()
 places = Places.from_environ()
@@ -33,7 +34,7 @@ SHREDS_DIR = env.path("UNSPRAWL_SHREDS_DIR", places.shreds)
 RETENTION_FLOOR_DAYS = env.integer(
     "UNSPRAWL_RETENTION_FLOOR_DAYS", 184, minimum=184, maximum=36_500
 )
-OPENS = env.choices("UNSPRAWL_OPENS", frozenset({"vendor", "tool", "payload"}))
+OPENS = env.choices("UNSPRAWL_OPENS", frozenset(RINGS))
 PORT = env.port("PORT", 8000)
 GATEWAY_PORT = env.port("GATEWAY_PORT", 8100)
 PUBLIC_URL = env.url("UNSPRAWL_PUBLIC_URL", runtime.web_url or f"http://127.0.0.1:{PORT}")

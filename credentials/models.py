@@ -14,6 +14,7 @@ class Secret(models.Model):
     class Ring(models.TextChoices):
         VENDOR = "vendor"
         TOOL = "tool"
+        INBOUND = "inbound"  # what others sign their requests to us with
 
     public_id = models.TextField(unique=True)  # sec_…, part of the associated data
     ring = models.TextField(choices=Ring.choices)
@@ -51,6 +52,7 @@ class RingRotation(models.Model):
     class Ring(models.TextChoices):
         VENDOR = "vendor"
         TOOL = "tool"
+        INBOUND = "inbound"  # what others sign their requests to us with
         PAYLOAD = "payload"
 
     ring = models.TextField(choices=Ring.choices)

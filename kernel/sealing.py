@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, Suite
 from kernel.errors import Unavailable
 from kernel.keys import new_pepper_document
 
-RINGS: Final = ("vendor", "tool", "payload")
+RINGS: Final = ("vendor", "tool", "inbound", "payload")
 # 32 bytes each: what data subjects' ids are hashed with, what the shred journal is signed with.
 PLAIN_KEYS: Final = ("subject", "shreds")
 _ID: Final = re.compile(r"k[1-9][0-9]{0,8}")

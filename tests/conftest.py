@@ -40,7 +40,7 @@ os.environ |= {
     "UNSPRAWL_TEST_HOME": str(_HOME),
     "UNSPRAWL_DATA_DIR": str(_HOME),
     "UNSPRAWL_PLAIN_STATIC": "true",
-    "UNSPRAWL_OPENS": "vendor,tool,payload",
+    "UNSPRAWL_OPENS": "vendor,tool,inbound,payload",
     "DJANGO_SETTINGS_MODULE": "config.settings",
     # The browser tests drive a live server from a thread with an event loop.
     "DJANGO_ALLOW_ASYNC_UNSAFE": "true",

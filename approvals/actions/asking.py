@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
+from approvals.actions.announcing import announce_review
 from approvals.actions.matters import lock_matter
 from approvals.actions.settling import (
     State,
@@ -24,7 +25,7 @@ from approvals.actions.settling import (
 )
 from approvals.audience import is_audience
 from approvals.errors import ReviewAlreadyOpen
-from approvals.models import Review
+from approvals.models import Notice, Review
 from approvals.queries import open_review_of
 from kernel.db import refused_as
 from kernel.refs import Ref, new_id
@@ -134,6 +135,7 @@ def ask(question: Question, *, actor: Actor) -> Review:
             "evidence": review.evidence,
         },
     )
+    announce_review(review, Notice.Event.OPENED)
     return review
 
 

@@ -12,9 +12,10 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.functions import Now
 
+from approvals.actions.announcing import announce_review
 from approvals.actions.matters import is_settled_here
 from approvals.errors import ReviewExpired, ReviewSettled, ReviewVoid
-from approvals.models import Review
+from approvals.models import Notice, Review
 from approvals.ports import Matter
 from kernel.canonical import canonical
 from kernel.errors import Conflict
@@ -99,6 +100,7 @@ def settle_review(
         ),
     }
     record_review(_VERBS[state], review, matter.agent_id, actor=actor, facts=facts, text=reason)
+    announce_review(review, Notice.Event.SETTLED)
     if is_yes:
         matter.approve(actor=actor)
     else:

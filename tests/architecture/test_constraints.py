@@ -12,7 +12,16 @@ import pytest
 from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 
-from approvals.models import Review, ReviewDecision
+from approvals.models import (
+    Arrival,
+    Channel,
+    DecisionLink,
+    Notice,
+    NoticePreference,
+    Review,
+    ReviewDecision,
+    SlackAccount,
+)
 from config.places import BASE_DIR
 from credentials.models import Lease, RingRotation, Secret
 from effects.models import AskedAgain, Connection, Effect, Gate, Operation, Proposal
@@ -127,6 +136,40 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         {"on_behalf_of_id": "decider_id"},
     ),
     ("approvals_reviewdecision_one_each", "approvals_reviewdecision", {}),
+    ("approvals_channel_known_effect", "approvals_channel", {"min_effect": "'terrible'"}),
+    ("approvals_channel_known_limit", "approvals_channel", {"decides_up_to": "'terrible'"}),
+    (
+        "approvals_channel_decides_where_known",
+        "approvals_channel",
+        {"decides_up_to": "'read'", "kind": "'teams'"},
+    ),
+    ("approvals_notice_ended_iff_stamped", "approvals_notice", {"ended_at": "now()"}),
+    ("approvals_notice_is_of_a_review", "approvals_notice", {"review_id": "NULL"}),
+    ("approvals_notice_one_each", "approvals_notice", {}),
+    (
+        "approvals_notice_one_each_person",
+        "approvals_notice",
+        {"event": "CASE WHEN person_id IS NULL THEN 'reminded' ELSE event END"},
+    ),
+    ("approvals_decisionlink_one_per_notice", "approvals_decisionlink", {}),
+    (
+        "approvals_decisionlink_expires_later",
+        "approvals_decisionlink",
+        {"expires_at": "created_at"},
+    ),
+    ("approvals_arrival_once", "approvals_arrival", {}),
+    ("approvals_arrival_ended_iff_stamped", "approvals_arrival", {"ended_at": "now()"}),
+    (
+        "approvals_noticepreference_hour_of_a_day",
+        "approvals_noticepreference",
+        {"digest_hour": "24"},
+    ),
+    (
+        "approvals_slackaccount_one_person",
+        "approvals_slackaccount",
+        {"person_id": "(SELECT max(id) FROM registry_person)"},
+    ),
+    ("approvals_slackaccount_one_each", "approvals_slackaccount", {"slack_user": "'U2'"}),
     ("credentials_secret_one_per_version", "credentials_secret", {"retired_at": "now()"}),
     ("credentials_secret_one_current", "credentials_secret", {"version": "2"}),
     (
@@ -320,6 +363,26 @@ def world(db: None) -> None:
     ReviewDecision.objects.create(
         review=review, decider=cast.sam, decision="approve", digest="sha256:00", created_at=now
     )
+    channel = Channel.objects.create(
+        public_id="chn_x", name="hook", kind="webhook", added_by="x:y", added_at=now
+    )
+    told = {"channel": channel, "review": review, "event": "opened"}
+    Notice.objects.create(public_id="ntc_x", again_at=now, created_at=now, **told)
+    mailed = Notice.objects.create(
+        public_id="ntc_y", again_at=now, created_at=now, person=cast.sam, **told
+    )
+    DecisionLink.objects.create(
+        public_id="lnk_x", notice=mailed, review=review, person=cast.sam, digest="d",
+        created_at=now, expires_at=later,
+    )  # fmt: skip
+    Arrival.objects.create(
+        public_id="arr_x", channel=channel, key="k", body_sha256="b", again_at=now, arrived_at=now
+    )
+    NoticePreference.objects.create(person=cast.sam, changed_at=now)
+    SlackAccount.objects.create(
+        public_id="sla_x", person=cast.alice, channel=channel, slack_user="U1", asked_at=now,
+        proved_at=now,
+    )  # fmt: skip
     Secret.objects.create(
         public_id=new_id("sec"), ring="vendor", holder="vendor:ven_x", version=1, ring_key_id="k1",
         wrapped_key=b"w", nonce=b"n", ciphertext=b"c", created_by="system:test", created_at=now,

@@ -276,7 +276,7 @@ def test_a_process_knows_only_what_its_row_names(running: Service) -> None:
     }
 
     assert told["gateway"]["UNSPRAWL_OPENS"] == "vendor"
-    assert told["web"]["UNSPRAWL_OPENS"] == "payload"
+    assert told["web"]["UNSPRAWL_OPENS"] == "inbound,payload"
     assert "DATABASE_URL" not in told["sandbox"]
     assert not {"UNSPRAWL_KEYS_DIR", "UNSPRAWL_DATA_DIR", "UNSPRAWL_OPENS"} & set(told["witness"])
     assert not any(name.startswith(("DATABASE", "BROKER")) for name in told["witness"])

@@ -31,7 +31,7 @@ from kernel.sealing import (
 def rings(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("rings")
     assert ensure_key_rings(made) == [
-        "vendor", "tool", "payload", "pepper", "django", "subject", "shreds",
+        "vendor", "tool", "inbound", "payload", "pepper", "django", "subject", "shreds",
     ]  # fmt: skip
     return made
 
@@ -100,7 +100,7 @@ def test_nothing_shows_the_private_half(rings: Path) -> None:
 def test_key_files_are_for_their_owner(rings: Path) -> None:
     modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in rings.iterdir()}
     assert {name for name, mode in modes.items() if mode == 0o644} == {
-        "vendor.pub.json", "tool.pub.json", "payload.pub.json",
+        "vendor.pub.json", "tool.pub.json", "inbound.pub.json", "payload.pub.json",
     }  # fmt: skip
     assert set(modes.values()) == {0o600, 0o644}
 
@@ -190,4 +190,4 @@ def test_a_private_file_is_replaced_whole_or_not_at_all(
 
 
 def test_the_rings_are_three() -> None:
-    assert sealing.RINGS == ("vendor", "tool", "payload")
+    assert sealing.RINGS == ("vendor", "tool", "inbound", "payload")

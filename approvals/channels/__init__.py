@@ -1,0 +1,1 @@
+"""What channels say and how: contents by what they may carry, a format for each, signatures."""
