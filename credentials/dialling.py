@@ -1,7 +1,7 @@
 """Connections that are no requests: to a vetted address, by the same rules as every other.
 
-For receivers of syslog. A host and a port are read strictly, resolved once, and every
-address is vetted, as the guarded client does it. No Django.
+For receivers of syslog, mail servers and databases. A host and a port are read strictly,
+resolved once, and every address is vetted, as the guarded client does it. No Django.
 """
 
 from __future__ import annotations
@@ -56,6 +56,11 @@ class Place:
                 plain.close()
                 last = error
         raise failed(last)
+
+    def addresses(self) -> list[str]:
+        """Return the vetted addresses, resolved once. Raises: AddressRefused, FetchFailed."""
+        client = _client(self.target, allow_private=self.allow_private)
+        return [str(address[0]) for _, address in client.vet(self.target)]
 
     def datagrams(self) -> tuple[socket.socket, object]:
         """Return a socket and the address to send to. Raises: AddressRefused, FetchFailed."""

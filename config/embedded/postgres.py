@@ -47,6 +47,7 @@ class Postgres:
     home: Path
     sockets: Path
     fsync: bool = True  # off only for throw-away clusters of tests
+    listens_on: str = ""  # an address, for a test's second server; ours takes no connection by it
     process: subprocess.Popen[bytes] | None = None
 
     @cached_property
@@ -140,7 +141,7 @@ class Postgres:
         privilege.hand_over(self.socket_directory)
         self.stop_leftover()
         settings = {
-            "listen_addresses": "",
+            "listen_addresses": self.listens_on,
             "unix_socket_directories": str(self.socket_directory),
             "unix_socket_permissions": "0700" if os.geteuid() else "0777",
             "max_connections": "200",

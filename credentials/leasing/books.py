@@ -90,14 +90,17 @@ def is_live(lease_id: str) -> bool:
 
 
 @transaction.atomic
-def begin_ending(lease: Lease, goal: str, *, actor: Ref, reason: str = "") -> bool:
-    """Say that a lease is to end; the next sweep, or whoever lent it, ends it.
+def begin_ending(
+    lease: Lease, goal: str, *, actor: Ref, reason: str = "", own_seconds: float = 0.0
+) -> bool:
+    """Say that a lease is to end; the next sweep ends it, or for some time the asker alone.
 
     Records: lease.recalled, when somebody wants it to end before its time.
     """
     left = (Lease.State.ACTIVE, Lease.State.IRREVOCABLE)
     moved = Lease.objects.filter(pk=lease.pk, state__in=left).update(
-        state=Lease.State.REVOKING, goal=goal, attempts=0, again_at=clock.now(),
+        state=Lease.State.REVOKING, goal=goal, attempts=0,
+        again_at=clock.now() + timedelta(seconds=own_seconds),
         reason=reason[:1000], asked_by=str(actor),
     )  # fmt: skip
     if moved and goal == Lease.State.REVOKED:

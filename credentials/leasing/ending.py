@@ -16,6 +16,7 @@ from django.db import transaction
 from credentials.errors import LeaseNotFound, LeaseOver
 from credentials.leasing import books
 from credentials.leasing.books import LEASES
+from credentials.leasing.roles import end_role
 from credentials.models import Lease
 from credentials.opening import require_opening
 from credentials.ports import holders
@@ -94,6 +95,13 @@ def recall_from_stopped(*, actor: Ref = LEASES) -> int:
     )
 
 
+def end_now(lease: Lease) -> None:
+    """Try at once what a sweep would try later, for whoever lent it."""
+    row = Lease.objects.filter(pk=lease.pk, state=Lease.State.REVOKING).first()
+    if row is not None:
+        try_to_end(row)
+
+
 def try_to_end(lease: Lease) -> bool:
     """Try once; a lease that resists is put off, and given up after a while."""
     fault = _ENDERS[lease.kind](lease)
@@ -144,4 +152,7 @@ def _end_static(lease: Lease) -> str | None:
 DIE_IN_TIME: Final = frozenset(
     {Lease.Kind.STATIC, Lease.Kind.OAUTH_CLIENT, Lease.Kind.TOKEN_EXCHANGE}
 )
-_ENDERS: Final[dict[str, Ender]] = {Lease.Kind.STATIC: _end_static}
+_ENDERS: Final[dict[str, Ender]] = {
+    Lease.Kind.STATIC: _end_static,
+    Lease.Kind.POSTGRESQL_ROLE: end_role,
+}

@@ -12,8 +12,11 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final, NoReturn
 
+from credentials.databases import DatabasePlace
 from credentials.leasing import books
 from credentials.leasing.books import Wanted
+from credentials.leasing.ending import end_now
+from credentials.leasing.roles import RoleTerms, lent_role
 from credentials.leasing.terms import Reader, StaticTerms, invalid
 from credentials.models import Lease
 from credentials.opening import open_tool_secret, require_opening
@@ -43,11 +46,20 @@ class Lending:
         raise TypeError("what is lent is not passed on")
 
 
-Lend = Callable[[Wanted, Mapping[str, Any]], AbstractContextManager[Lending]]
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """How a credential is configured: its own settings, and those of the connection."""
+
+    settings: Mapping[str, Any]
+    place: Mapping[str, Any]
+    allow_private: bool
+
+
+Lend = Callable[[Wanted, Asked], AbstractContextManager[Lending]]
 
 
 @contextmanager
-def lend(
+def lend(  # noqa: PLR0913  the seam to the executors, in one call with named parts
     *,
     connection_ref: Ref,
     kind: str,
@@ -55,8 +67,12 @@ def lend(
     holder_agent: str,
     proposal: str,
     seconds: float,
+    place: Mapping[str, Any] | None = None,
+    allow_private: bool = False,
 ) -> Iterator[Lending]:
     """Lend the credential of a connection for one sending, outside any transaction.
+
+    ``place`` are the settings of the connection itself: where a database is, is said there.
 
     Records: lease.issued, and how it ended. Raises: SecretsClosed, LeaseRefused,
     SecretNotFound, CannotOpen, CredentialSettingsInvalid, NotLent, AddressRefused.
@@ -70,21 +86,27 @@ def lend(
         raise invalid("credential", f"there is no kind {kind[:40]!r}.")
     until = clock.now() + timedelta(seconds=min(max(seconds, 1.0), LONGEST_SECONDS))
     wanted = Wanted(connection_ref, holder_agent, proposal, kind, until)
-    with lender(wanted, settings) as lent:
+    with lender(wanted, Asked(settings, place or {}, allow_private)) as lent:
         yield lent
 
 
-def check_credential(kind: str, settings: Mapping[str, Any]) -> None:
-    """Read the settings of a credential as lending would. Raises: CredentialSettingsInvalid."""
+def check_credential(
+    kind: str,
+    settings: Mapping[str, Any],
+    *,
+    place: Mapping[str, Any] | None = None,
+    allow_private: bool = False,
+) -> None:
+    """Read settings as lending would. Raises: CredentialSettingsInvalid, AddressRefused."""
     check = _CHECKS.get(kind)
     if check is None:
         raise invalid("credential", f"there is no kind {kind[:40]!r}.")
-    check(settings)
+    check(Asked(settings, place or {}, allow_private))
 
 
 @contextmanager
-def _lend_static(wanted: Wanted, settings: Mapping[str, Any]) -> Iterator[Lending]:
-    terms = StaticTerms.read(settings)
+def _lend_static(wanted: Wanted, asked: Asked) -> Iterator[Lending]:
+    terms = StaticTerms.read(asked.settings)
     secret_id, secret = open_tool_secret(wanted.connection)
     lease = books.issue(wanted, secret_id)
     try:
@@ -97,12 +119,33 @@ def _lend_static(wanted: Wanted, settings: Mapping[str, Any]) -> Iterator[Lendin
         books.close(lease, otherwise=Lease.State.RETURNED, actor=books.EXECUTOR)
 
 
-def _check_none(settings: Mapping[str, Any]) -> None:
-    Reader(settings).done()
+@contextmanager
+def _lend_role(wanted: Wanted, asked: Asked) -> Iterator[Lending]:
+    settings = role_settings(asked.settings, asked.place)
+    made: Lease | None = None
+    try:
+        with lent_role(wanted, settings, allow_private=asked.allow_private) as (made, password):
+            yield Lending(made.public_id, wanted.kind, user=made.handle, password=password.reveal())
+    finally:
+        if made is not None:
+            end_now(made)
 
 
-_LENDERS: Final[dict[str, Lend]] = {Lease.Kind.STATIC: _lend_static}
-_CHECKS: Final[dict[str, Callable[[Mapping[str, Any]], object]]] = {
-    NONE: _check_none,
-    Lease.Kind.STATIC: StaticTerms.read,
+def role_settings(settings: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a role's settings with where the database is, as the connection says it."""
+    return {name: place[name] for name in DatabasePlace.MEMBERS if name in place} | dict(settings)
+
+
+def _check_role(asked: Asked) -> None:
+    RoleTerms.read(role_settings(asked.settings, asked.place), allow_private=asked.allow_private)
+
+
+_LENDERS: Final[dict[str, Lend]] = {
+    Lease.Kind.STATIC: _lend_static,
+    Lease.Kind.POSTGRESQL_ROLE: _lend_role,
+}
+_CHECKS: Final[dict[str, Callable[[Asked], object]]] = {
+    NONE: lambda asked: Reader(asked.settings).done(),
+    Lease.Kind.STATIC: lambda asked: StaticTerms.read(asked.settings),
+    Lease.Kind.POSTGRESQL_ROLE: _check_role,
 }

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 
+from cryptography.x509 import load_pem_x509_certificates
+
 from credentials.errors import CredentialSettingsInvalid
 
 _TOKEN: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,60}")  # RFC 9110 §5.6.2
@@ -57,6 +59,18 @@ class Reader:
         value = self._left.pop(name, default)
         if type(value) is not int or not least <= value <= most:
             raise invalid(name, f"give a whole number from {least} to {most}.")
+        return value
+
+    def pem(self, name: str) -> str:
+        """Take certificates as PEM; none is an empty text."""
+        value = self._left.pop(name, "")
+        if not isinstance(value, str) or len(value) > 50_000:
+            raise invalid(name, "give certificates as PEM.")
+        if value:
+            try:
+                load_pem_x509_certificates(value.encode())
+            except ValueError:
+                raise invalid(name, "give certificates as PEM.") from None
         return value
 
     def items(self, name: str, *, most: int = 50) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +10,7 @@ import pytest
 
 from kernel.refs import Ref, new_id, system
 from kernel.sealing import ensure_key_rings
+from tests.credentials.leasing.elsewhere import Elsewhere
 
 if TYPE_CHECKING:
     from registry.models import Agent
@@ -55,3 +57,20 @@ def lends(agent: Agent, place: Ref) -> Any:
         return lend(**given | over)
 
     return lending
+
+
+@pytest.fixture(scope="session")
+def elsewhere(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elsewhere]:
+    """Yield somebody else's database server, reached over TCP, with a table of theirs."""
+    made = Elsewhere.start(tmp_path_factory.mktemp("elsewhere"))
+    yield made
+    made.destroy()
+
+
+@pytest.fixture
+def crm(agent: Agent, rings: Path, elsewhere: Elsewhere) -> Ref:
+    from credentials.actions import seal_secret
+
+    found = Ref("connection", new_id("con"))
+    seal_secret(found, elsewhere.admin_password, ring="tool", actor=system("test"))
+    return found
