@@ -161,23 +161,44 @@ def django_db_modify_db_settings(
         connections["default"].settings_dict[name] = value
 
 
+_EMPTY = """
+CREATE OR REPLACE FUNCTION pg_temp.empty_tables(names text[]) RETURNS void LANGUAGE plpgsql AS $$
+DECLARE name text; is_used boolean;
+BEGIN
+  FOREACH name IN ARRAY names LOOP
+    EXECUTE format('SELECT EXISTS (SELECT FROM %%I)', name) INTO is_used;
+    IF is_used THEN EXECUTE format('DELETE FROM %%I', name); END IF;
+  END LOOP;
+END $$;
+SELECT pg_temp.empty_tables(%s)
+"""
+
+
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None) -> None:
-    """Let the tests' own cleaning, and nothing else, pass the append-only triggers."""
+    """Let the tests' own cleaning, and nothing else, pass the append-only triggers.
+
+    It empties the tables that hold something, where Django truncates all of them and writes
+    content types and permissions anew: a hundred times as long as most tests of this kind.
+    """
+    from django.core.management.commands import flush
     from django.db import connection
     from django.db.backends.postgresql.operations import DatabaseOperations
 
     from ledger import custody
 
-    def flush_past_the_guards(self: DatabaseOperations, statements: list[str]) -> None:
+    def empty(self: DatabaseOperations, statements: list[str]) -> None:
+        lasting = {"django_content_type", "auth_permission", "django_migrations"}
+        named = set(connection.introspection.django_table_names()) - lasting
+        tables = [*sorted(named), "ledger_payload"]
         with connection.cursor() as cursor:
             cursor.execute("SET session_replication_role = replica")
-            for statement in (*statements, "TRUNCATE ledger_payload"):
-                cursor.execute(statement)
+            cursor.execute(_EMPTY, [tables])
             cursor.execute("SET session_replication_role = origin")
         custody.forget_keys()  # their rows are gone
 
-    DatabaseOperations.execute_sql_flush = flush_past_the_guards  # type: ignore[method-assign,assignment]
+    DatabaseOperations.execute_sql_flush = empty  # type: ignore[method-assign,assignment]
+    flush.emit_post_migrate_signal = lambda *_, **__: None  # type: ignore[assignment]
 
 
 @pytest.fixture
