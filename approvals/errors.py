@@ -2,9 +2,10 @@
 
 NotFound 404   ReviewNotFound
 Denied   403   NotAsked · OwnMatter · PeopleDecide · NotYoursToWithdraw
-Conflict 409   ReviewSettled · ReviewExpired · ReviewVoid · AlreadyDecided
+Conflict 409   ReviewSettled · ReviewExpired · ReviewVoid · ReviewChanged
+               AlreadyDecided
                ReviewAlreadyOpen · NothingToSubmit · NotInSoftLaunch
-Invalid  422   CommentMissing · DecisionUnknown · TextUnusable · JustificationNeeded
+Invalid  422   EditRefused · CommentMissing · DecisionUnknown · TextUnusable · JustificationNeeded
 """
 
 from __future__ import annotations
@@ -68,6 +69,13 @@ class ReviewVoid(Conflict):
     title = "What was asked about has changed since"
 
 
+class ReviewChanged(Conflict):
+    """Raised when an answer is to something else than is asked by now."""
+
+    code = "approvals.review_changed"
+    title = "What you saw has changed"
+
+
 class AlreadyDecided(Conflict):
     """Raised when somebody answers the same review twice."""
 
@@ -94,6 +102,13 @@ class NotInSoftLaunch(Conflict):
 
     code = "approvals.not_in_soft_launch"
     title = "Only an agent in soft launch can be promoted"
+
+
+class EditRefused(Invalid):
+    """Raised when what is asked cannot be changed in the answer."""
+
+    code = "approvals.edit_refused"
+    title = "This cannot be edited"
 
 
 class CommentMissing(Invalid):

@@ -8,7 +8,7 @@ redeems the answer.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from registry.actors import Actor
@@ -47,6 +47,14 @@ class Matter(Protocol):
 
     def owner_ids(self) -> set[str]:
         """Return the public ids of those who own the subject now."""
+        ...
+
+    def edit(self, arguments: Mapping[str, Any], *, actor: Actor) -> str:
+        """Make the arguments what a decider wants, and return the digest of what is asked then.
+
+        It refuses what would need other people or more of them than the review asks. Raises:
+        EditRefused where nothing can be edited.
+        """
         ...
 
     def approve(self, *, actor: Actor) -> None:

@@ -1,9 +1,10 @@
-"""The sweeps that end what nobody decided, and that tell the channels."""
+"""The sweeps: what nobody decides escalates, then ends; and the channels are told."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
+from approvals.actions import escalate_reviews as note_escalated
 from approvals.actions import expire_reviews as end_expired
 from approvals.actions import sending
 from registry.actors import Actor
@@ -19,3 +20,9 @@ def expire_reviews() -> None:
 def send_notices() -> None:
     """Send what the outbox holds and is due; any number of workers may, at once."""
     sending.send_notices(actor=Actor.system("channels"))
+
+
+@shared_task(name="approvals.escalate_reviews")  # type: ignore[untyped-decorator]  # no types
+def escalate_reviews() -> None:
+    """Put on record what has escalated; who may decide follows the clock without it."""
+    note_escalated(actor=Actor.system("review-escalation"))

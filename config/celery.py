@@ -33,6 +33,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "routing.keep_retention": {"task": "routing.keep_retention", "schedule": 1800.0},
         "credentials.end_leases": {"task": "credentials.end_leases", "schedule": 2.0},
         "approvals.send_notices": {"task": "approvals.send_notices", "schedule": 5.0},
+        "approvals.escalate_reviews": {"task": "approvals.escalate_reviews", "schedule": 30.0},
         "approvals.expire_reviews": {"task": "approvals.expire_reviews", "schedule": 60.0},
     }
 

@@ -42,6 +42,8 @@ class Verb(StrEnum):
     GATE_FAILED = "gate.failed"
     REVIEW_OPENED = "review.opened"
     REVIEW_DECIDED = "review.decided"
+    REVIEW_EDITED = "review.edited"
+    REVIEW_ESCALATED = "review.escalated"
     REVIEW_APPROVED = "review.approved"
     REVIEW_REJECTED = "review.rejected"
     REVIEW_EXPIRED = "review.expired"

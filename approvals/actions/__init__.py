@@ -5,12 +5,14 @@ from __future__ import annotations
 from approvals.actions.asking import Question, ask, redeem
 from approvals.actions.deciding import decide_review
 from approvals.actions.ending import expire_reviews, withdraw_review
+from approvals.actions.escalating import escalate_reviews
 from approvals.actions.submitting import request_promotion, submit_agent
 
 __all__ = [
     "Question",
     "ask",
     "decide_review",
+    "escalate_reviews",
     "expire_reviews",
     "redeem",
     "request_promotion",

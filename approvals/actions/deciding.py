@@ -1,15 +1,20 @@
 """Answering a review: four eyes, k of n, one winner.
 
-Whether somebody may decide is asked of the rows as they are under the lock, not of what
-was true when they opened the page: roles, ownership and accounts change meanwhile.
+An answer is to the digest that its giver saw; a decider may also change what is asked, within
+what its matter allows, and approve that: earlier approvals were to something else, and lapse.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from django.db import transaction
 from django.db.models.functions import Now
 
+from approvals.actions.escalating import note_escalation
 from approvals.actions.matters import lock_matter
+from approvals.actions.rights import barred_from, lock_decider
 from approvals.actions.settling import (
     State,
     check_open,
@@ -19,14 +24,12 @@ from approvals.actions.settling import (
     settle_review,
 )
 from approvals.actions.texts import clean_text
-from approvals.audience import audience_now, in_words, refs_of
 from approvals.errors import (
     AlreadyDecided,
     CommentMissing,
     DecisionUnknown,
-    NotAsked,
-    OwnMatter,
-    PeopleDecide,
+    EditRefused,
+    ReviewChanged,
 )
 from approvals.humans import accounts_of
 from approvals.models import Review, ReviewDecision
@@ -35,84 +38,98 @@ from approvals.queries import approvals_that_count, review_for
 from kernel.db import refused_as
 from ledger.verbs import Verb
 from registry.actors import Actor
-from registry.errors.authentication import PersonDeactivated
-from registry.models import Person, Role
+from registry.models import Person
 
 Decision = ReviewDecision.Decision
 
 
-def decide_review(public_id: str, *, actor: Actor, decision: str, comment: str = "") -> Review:
+def decide_review(
+    public_id: str,
+    *,
+    actor: Actor,
+    decision: str,
+    comment: str = "",
+    edited: Mapping[str, Any] | None = None,
+    digest: str | None = None,
+) -> Review:
     """Answer a review. One rejection ends it; the quorum's last approval carries it out.
 
-    Records: review.decided, and review.approved or review.rejected with the change.
-    Raises: ReviewNotFound, RoleMissing, NotAsked, OwnMatter, PeopleDecide, ReviewSettled,
-    ReviewExpired, ReviewVoid, AlreadyDecided, CommentMissing, DecisionUnknown.
+    ``digest`` is what the decider saw: an answer to anything else is refused. ``edited`` holds
+    what an approval makes of the arguments; from then on that is what is asked.
+
+    Records: review.decided, review.edited, and review.approved or review.rejected with the
+    change. Raises: ReviewNotFound, RoleMissing, NotAsked, OwnMatter, PeopleDecide,
+    ReviewSettled, ReviewExpired, ReviewVoid, ReviewChanged, AlreadyDecided, CommentMissing,
+    DecisionUnknown, EditRefused, and what its matter raises of an edit.
     """
-    if decision not in Decision.values:
-        raise DecisionUnknown(f"{decision[:40]!r} is neither approve nor reject.")
-    said = clean_text(comment, "comment")
-    if decision == Decision.REJECT and not said:
-        raise CommentMissing("The owner needs a reason to act on.", field="comment")
+    said = _checked(decision, comment, edited)
     with transaction.atomic():
         seen = review_for(actor, public_id)
         matter = lock_matter(seen)
         review = lock_review(seen.public_id)
-        barred = _barred(review, matter)
-        person = _decider(review, matter, actor)
+        barred = barred_from(review, matter)
+        person = lock_decider(review, matter, actor)
         check_open(review)
         stale = end_if_stale(review, matter)
         if stale is None:
-            _answer(review, person, Decision(decision), said, matter, actor)
+            note_escalation(review, actor=Actor.system("review-escalation"))
+            _check_seen(review, digest)
+            is_edited = edited is not None and _edit(review, edited, matter, actor)
+            _answer(review, person, Decision(decision), said, matter, actor, is_edited=is_edited)
             _settle_if_decided(review, Decision(decision), said, matter, barred, actor)
     if stale is not None:
         raise stale
     return review
 
 
-def _decider(review: Review, matter: Matter, actor: Actor) -> Person:
-    """Return the person who decides, locked.
+def _checked(decision: str, comment: str, edited: Mapping[str, Any] | None) -> str:
+    """Return the comment as it is kept. Raises: DecisionUnknown, CommentMissing, EditRefused."""
+    if decision not in Decision.values:
+        raise DecisionUnknown(f"{decision[:40]!r} is neither approve nor reject.")
+    said = clean_text(comment, "comment")
+    if decision == Decision.REJECT and not said:
+        raise CommentMissing("The owner needs a reason to act on.", field="comment")
+    if decision == Decision.REJECT and edited is not None:
+        raise EditRefused("Only an approval changes what is asked.", field="edited_arguments")
+    return said
 
-    Raises: PeopleDecide, RoleMissing, NotAsked, OwnMatter.
+
+def _check_seen(review: Review, digest: str | None) -> None:
+    if digest is not None and digest != review.asked_digest:
+        raise ReviewChanged(
+            "What you saw has changed. Look at it again, then decide.", digest=review.asked_digest
+        )
+
+
+def _edit(review: Review, edited: Mapping[str, Any], matter: Matter, actor: Actor) -> bool:
+    """Make what is asked what the decider wants; say whether that differs.
+
+    Records: review.edited. The matter records what was written.
     """
-    if actor.person is None:
-        raise PeopleDecide
-    # A deactivation under way waits for this lock, or is seen here.
-    person = Person.objects.select_for_update(no_key=True).get(pk=actor.person.pk)
-    if not person.is_active:
-        raise PersonDeactivated
-    _check_asked(review, Actor.of(person, actor.roles))
-    _check_own(review, matter, person)
-    return person
+    before, after = review.asked_digest, matter.edit(edited, actor=actor)
+    if after == before:
+        return False
+    Review.objects.filter(pk=review.pk, state=State.OPEN).update(edited_digest=after)
+    review.refresh_from_db()
+    record_review(
+        Verb.REVIEW_EDITED,
+        review,
+        matter.agent_id,
+        actor=actor,
+        facts={"digest": after, "was": before},
+    )
+    return True
 
 
-def _check_asked(review: Review, actor: Actor) -> None:
-    """Raises: RoleMissing where only roles are asked, else NotAsked."""
-    audience = audience_now(review)
-    if set(refs_of(actor)) & set(audience):
-        return
-    if all(ref.startswith("role:") for ref in audience):
-        actor.require(*(Role(ref.removeprefix("role:")) for ref in audience))
-    raise NotAsked(f"This is put to {in_words(audience)}.", audience=audience)
-
-
-def _check_own(review: Review, matter: Matter, person: Person) -> None:
-    """Raises: OwnMatter, when the person, with whatever account, is a party to it."""
-    own = {account.public_id for account in accounts_of(person)}
-    if review.requester.public_id in own:
-        raise OwnMatter("You asked this yourself; somebody else decides.", rule="requester")
-    if own & matter.owner_ids():
-        raise OwnMatter("You own what this is about; somebody else decides.", rule="owner")
-    if own & {*review.excluded, *matter.barred()}:
-        raise OwnMatter("You are party to this; somebody else decides.", rule="excluded")
-
-
-def _answer(
+def _answer(  # noqa: PLR0913  one answer, with everything that is kept of it
     review: Review,
     person: Person,
     decision: Decision,
     comment: str,
     matter: Matter,
     actor: Actor,
+    *,
+    is_edited: bool,
 ) -> None:
     again = AlreadyDecided("Your answer is on record; it is given once.")
     human = accounts_of(person)
@@ -124,6 +141,7 @@ def _answer(
             decider=person,
             decision=decision,
             digest=review.asked_digest,
+            is_edited=is_edited,
             comment=comment,
             created_at=Now(),
         )
@@ -149,7 +167,3 @@ def _settle_if_decided(
         settle_review(review, State.REJECTED, matter, actor=actor, reason=comment)
     elif approvals_that_count(review, barred) >= review.quorum:
         settle_review(review, State.APPROVED, matter, actor=actor)
-
-
-def _barred(review: Review, matter: Matter) -> set[str]:
-    return {review.requester.public_id, *review.excluded, *matter.barred()}

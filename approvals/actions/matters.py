@@ -7,10 +7,11 @@ may not decide *now*; both may have changed since the question was put.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
+from approvals.errors import EditRefused
 from approvals.models import Review
 from approvals.ports import Matter, matter_of
 from kernel.canonical import digest
@@ -36,6 +37,9 @@ class OtherMatter:
     def owner_ids(self) -> set[str]:
         return set()
 
+    def edit(self, arguments: Mapping[str, Any], *, actor: Actor) -> str:
+        raise EditRefused("Only the arguments of an action can be edited.")
+
     def approve(self, *, actor: Actor) -> None:
         """Nothing happens by itself: the asker redeems the answer."""
 
@@ -58,6 +62,9 @@ class AgentMatter:
 
     def barred(self) -> set[str]:
         return self.owner_ids()
+
+    def edit(self, arguments: Mapping[str, Any], *, actor: Actor) -> str:
+        raise EditRefused("A manifest is edited by its owner, as a new version.")
 
 
 @dataclass

@@ -30,6 +30,7 @@ class DecisionOutput(serializers.Serializer[Any]):
     decision = serializers.ChoiceField(choices=ReviewDecision.Decision.choices)
     comment = serializers.CharField()
     digest = serializers.CharField()
+    is_edited = serializers.BooleanField()
     created_at = serializers.DateTimeField()
 
 
@@ -88,10 +89,14 @@ class ReviewsQuery(ListQuery):
 
 
 class DecisionInput(Input):
-    """An answer; a rejection needs a comment."""
+    """An answer; a rejection needs a comment, and only an approval edits."""
 
     decision = serializers.ChoiceField(choices=ReviewDecision.Decision.choices)
     comment = Text(required=False, allow_blank=True, max_length=4000)
+    digest = Text(required=False, max_length=80, help_text="Of what you saw; 409 if it changed.")
+    edited_arguments = serializers.DictField(
+        required=False, help_text="What the arguments become; only with an approval."
+    )
 
 
 class WithdrawalInput(Input):
@@ -147,7 +152,9 @@ class Decisions(APIView):
     @extend_schema(request=DecisionInput, responses=ReviewDetailOutput)
     def post(self, request: Request, review: str) -> Response:
         actor = actor_of(request)
-        decided = act.decide_review(review, actor=actor, **_said(DecisionInput, request))
+        said = _said(DecisionInput, request)
+        edited = said.pop("edited_arguments", None)
+        decided = act.decide_review(review, actor=actor, edited=edited, **said)
         return _shown(decided.public_id, actor)
 
 
