@@ -9,8 +9,9 @@ from __future__ import annotations
 from django.db import transaction
 from django.db.models.functions import Now
 
+from approvals.actions.announcing import announce_review
 from approvals.actions.settling import State, lock_review, record_review
-from approvals.models import Review
+from approvals.models import Notice, Review
 from ledger.verbs import Verb
 from registry.actors import Actor
 
@@ -53,4 +54,5 @@ def note_escalation(review: Review, *, actor: Actor) -> bool:
         actor=actor,
         facts={"audience": review.audience, "joined_by": review.escalate_to},
     )
+    announce_review(review, Notice.Event.ESCALATED)
     return True
