@@ -6,6 +6,7 @@ Conflict 409   ReviewSettled · ReviewExpired · ReviewVoid · ReviewChanged
                AlreadyDecided
                ReviewAlreadyOpen · NothingToSubmit · NotInSoftLaunch
 Invalid  422   EditRefused · CommentMissing · DecisionUnknown · TextUnusable · JustificationNeeded
+               LaunchTooEarly
 """
 
 from __future__ import annotations
@@ -137,3 +138,10 @@ class JustificationNeeded(Invalid):
 
     code = "approvals.justification_needed"
     title = "A similar agent exists; reuse it or say why this one is needed"
+
+
+class LaunchTooEarly(Invalid):
+    """Raised when a soft launch has shown less than its minimum and no exception is stated."""
+
+    code = "approvals.launch_too_early"
+    title = "The soft launch has not shown enough yet"

@@ -15,6 +15,7 @@ from registry.actors import Actor
 
 if TYPE_CHECKING:
     from approvals.models import Review
+    from registry.models import Agent
 
 
 class VendorDirectory(Protocol):
@@ -26,6 +27,14 @@ class VendorDirectory(Protocol):
 
     def receivers(self, routes: Iterable[str]) -> list[dict[str, Any]]:
         """Return every target of the routes: route, vendor, model, regions, data classes."""
+        ...
+
+
+class LaunchRecord(Protocol):
+    """Knows what an agent's soft launch has shown, and what a promotion asks of it."""
+
+    def shown(self, agent: Agent) -> tuple[dict[str, Any], list[str]] | None:
+        """Return the figures and what is missing; None for an agent that never acted."""
         ...
 
 
@@ -71,12 +80,23 @@ Matters = Callable[["Review"], Matter]
 
 class _Bindings:
     vendors: VendorDirectory | None = None
+    launches: LaunchRecord | None = None
     matters: ClassVar[dict[str, Matters]] = {}
 
 
 def bind_vendors(directory: VendorDirectory | None) -> None:
     """Fill the port; the last binding holds."""
     _Bindings.vendors = directory
+
+
+def bind_launches(record: LaunchRecord | None) -> None:
+    """Fill the port; the last binding holds."""
+    _Bindings.launches = record
+
+
+def launch_of(agent: Agent) -> tuple[dict[str, Any], list[str]] | None:
+    """Return what a soft launch has shown and what is missing; None where nothing is measured."""
+    return None if _Bindings.launches is None else _Bindings.launches.shown(agent)
 
 
 def bind_matter(kind: str, lock: Matters) -> None:

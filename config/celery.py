@@ -34,6 +34,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "credentials.end_leases": {"task": "credentials.end_leases", "schedule": 2.0},
         "approvals.send_notices": {"task": "approvals.send_notices", "schedule": 5.0},
         "approvals.escalate_reviews": {"task": "approvals.escalate_reviews", "schedule": 30.0},
+        "effects.demote_regressed": {"task": "effects.demote_regressed", "schedule": 60.0},
         "approvals.expire_reviews": {"task": "approvals.expire_reviews", "schedule": 60.0},
     }
 

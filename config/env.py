@@ -76,6 +76,19 @@ class Env:
             )
         return chosen & allowed
 
+    def minimum(self, name: str, default: str) -> dict[str, int]:
+        """What a soft launch must have shown: two counts, then three shares in percent."""
+        members = ("decided", "each", "agreement", "lower", "errors")
+        numbers = _numbers(self.text(name, default))
+        if len(numbers) != len(members) or numbers[0] < 1 or max(numbers[2:]) > 100:
+            self.problems.append(
+                f"{name} must be five whole numbers, such as {default}: how many actions were"
+                " decided, how many of each operation, and in percent the agreement, its lower"
+                " bound and the errors."
+            )
+            numbers = _numbers(default)
+        return dict(zip(members, numbers, strict=True))
+
     def path(self, name: str, default: Path) -> Path:
         value = self.text(name)
         return Path(value).expanduser().absolute() if value else default
@@ -106,3 +119,13 @@ class Env:
         """Raise Misconfigured with every problem met so far."""
         if self.problems:
             raise Misconfigured(list(dict.fromkeys(self.problems)))
+
+
+def _numbers(text: str) -> list[int]:
+    """Read whole numbers by comma; none where one of them is something else."""
+    parts = [part.strip() for part in text.split(",")]
+    return [int(part) for part in parts] if all(map(_is_number, parts)) else []
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 6

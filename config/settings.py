@@ -209,6 +209,16 @@ PROPOSALS_PER_AGENT = env.integer("UNSPRAWL_PROPOSALS_PER_AGENT", 100, minimum=1
 WORKING_TIME_ZONE = env.time_zone("UNSPRAWL_WORKING_TIME_ZONE", "UTC")
 AUTHORS_MAY_APPROVE = env.boolean("UNSPRAWL_AUTHORS_MAY_APPROVE", default=False)
 
+# --- from soft launch to live, and back: (decided, of each operation, and in percent agreement,
+# its lower bound, errors)
+LAUNCH_MINIMUM = {
+    "low": env.minimum("UNSPRAWL_LAUNCH_LOW", "10,3,90,65,10"),
+    "medium": env.minimum("UNSPRAWL_LAUNCH_MEDIUM", "20,5,95,80,5"),
+    "high": env.minimum("UNSPRAWL_LAUNCH_HIGH", "50,10,98,88,2"),
+}
+# How far below the minimum a live agent falls before it is demoted, in percent.
+LAUNCH_MARGIN = env.integer("UNSPRAWL_LAUNCH_MARGIN", 10, minimum=1, maximum=50)
+
 # --- budgets
 BUDGET_TIME_ZONE = env.time_zone("UNSPRAWL_BUDGET_TIME_ZONE", "UTC")
 

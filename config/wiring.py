@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from approvals.ports import bind_vendors
+from approvals.ports import bind_launches, bind_vendors
 from credentials.ports import bind_holders
+from effects.launch.evidence import MeasuredLaunches
 from registry.actors import Actor
 from registry.models import Agent
 from registry.ports import bind_containment, bind_limits, bind_routes
@@ -66,6 +67,7 @@ def bind() -> None:
     bind_routes(RouteNames())
     bind_limits(ManifestLimits())
     bind_vendors(RouteVendors())
+    bind_launches(MeasuredLaunches())
     bind_containment(ProvenByRouting())
     bind_holders(ActingAgents())
     register_paths(Gateways(), IssuedKeys(), KeptByVendors())

@@ -6,7 +6,8 @@ another of the same: where one exists that is much alike, the asker says why.
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
@@ -18,11 +19,13 @@ from approvals.actions.settling import end_if_stale, lock_review
 from approvals.actions.texts import clean_text
 from approvals.errors import (
     JustificationNeeded,
+    LaunchTooEarly,
     NothingToSubmit,
     NotInSoftLaunch,
     ReviewAlreadyOpen,
 )
 from approvals.models import Review
+from approvals.ports import launch_of
 from approvals.queries import open_review_of
 from kernel.canonical import digest
 from registry.actions.agents import enter_review
@@ -65,20 +68,44 @@ def submit_agent(
 
 
 @transaction.atomic
-def request_promotion(name: str, *, actor: Actor, justification: str) -> Review:
+def request_promotion(
+    name: str, *, actor: Actor, justification: str, exception: str = ""
+) -> Review:
     """Ask security to let an agent in soft launch act without a person behind each action.
 
+    The figures of its soft launch are part of the evidence. Where they are below the
+    minimum, an exception says why it should be live all the same, and the reviewers see it.
+
     Records: review.opened. Raises: AgentNotFound, NotYourAgent, NotInSoftLaunch,
-    JustificationNeeded, ReviewAlreadyOpen, TextUnusable.
+    JustificationNeeded, LaunchTooEarly, ReviewAlreadyOpen, TextUnusable.
     """
     said = clean_text(justification, "justification")
+    excepted = clean_text(exception, "exception")
     agent = hold(queries.agent_for(actor, name))
     require_answering(actor, agent)
     if agent.stage != Agent.Stage.SOFT_LAUNCH or agent.current_version is None:
         raise NotInSoftLaunch(f"{agent.name} is {agent.stage}.", stage=agent.stage)
     if not said:
         raise JustificationNeeded("Say what its soft launch has shown.", field="justification")
-    return _ask(Review.Kind.PROMOTION, agent, agent.current_version, said, actor)
+    launch = _launch(agent, excepted)
+    return _ask(Review.Kind.PROMOTION, agent, agent.current_version, said, actor, launch)
+
+
+def _launch(agent: Agent, exception: str) -> dict[str, Any]:
+    """Return what reviewers are shown of a soft launch. Raises: LaunchTooEarly."""
+    found = launch_of(agent)
+    if found is None:
+        return {}
+    figures, missing = found
+    if missing and not exception:
+        raise LaunchTooEarly(
+            "The soft launch has not shown enough: "
+            + "; ".join(missing)
+            + ". Wait for more decisions, or state an exception.",
+            field="exception",
+            missing=missing,
+        )
+    return {"launch": figures} | ({"exception": exception} if missing else {})
 
 
 def _end_stale_registration(name: str, actor: Actor) -> None:
@@ -115,7 +142,12 @@ def _reuse_or_justify(agent: Agent, justification: str) -> None:
 
 
 def _ask(
-    kind: Review.Kind, agent: Agent, version: AgentVersion, justification: str, actor: Actor
+    kind: Review.Kind,
+    agent: Agent,
+    version: AgentVersion,
+    justification: str,
+    actor: Actor,
+    evidence: Mapping[str, Any] | None = None,
 ) -> Review:
     manifest = Manifest(version.manifest)
     owners = {agent.owner.public_id} | _named_owner(manifest)
@@ -134,7 +166,7 @@ def _ask(
         requester=actor.person or agent.owner,
         quorum=_quorum({*agent.data_classes, *manifest.data_classes}),
         excluded=frozenset(owners),
-        evidence=evidence_of(agent, version),
+        evidence=evidence_of(agent, version) | dict(evidence or {}),
         justification=justification,
     )
     return ask(question, actor=actor)

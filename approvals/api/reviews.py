@@ -111,6 +111,17 @@ class SubmissionInput(Input):
     justification = Text(required=False, allow_blank=True, max_length=4000)
 
 
+class PromotionInput(SubmissionInput):
+    """What the soft launch has shown, and why less than the minimum is enough."""
+
+    exception = Text(
+        required=False,
+        allow_blank=True,
+        max_length=4000,
+        help_text="Why it should be live although its soft launch has shown less than the minimum.",
+    )
+
+
 _REVIEWS: Final = Listing(
     ReviewsQuery,
     search=("subject_name", "question", "justification", "requester__email"),
@@ -181,10 +192,10 @@ class Submission(APIView):
 class PromotionRequest(APIView):
     """Ask for an agent in soft launch to act on its own."""
 
-    @extend_schema(request=SubmissionInput, responses={201: ReviewDetailOutput})
+    @extend_schema(request=PromotionInput, responses={201: ReviewDetailOutput})
     def post(self, request: Request, name: str) -> Response:
         actor = actor_of(request)
-        given = {"justification": ""} | _said(SubmissionInput, request)
+        given = {"justification": ""} | _said(PromotionInput, request)
         review = act.request_promotion(name, actor=actor, **given)
         return _shown(review.public_id, actor, status=201)
 

@@ -7,6 +7,8 @@ behind the same lint, and whatever is not a clean yes is a no.
 
 from __future__ import annotations
 
+import atexit
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -75,6 +77,12 @@ class _Judges:
                 self._kept.popitem(last=False)[1].close()
             return judge
 
+    def forget(self) -> None:
+        """Let go of what belongs to the process that this one was forked from."""
+        self._lock = threading.Lock()
+        while self._kept:
+            self._kept.popitem()[1].abandon()
+
     def close(self) -> None:
         with self._lock:
             while self._kept:
@@ -82,6 +90,8 @@ class _Judges:
 
 
 _judges: Final = _Judges()
+atexit.register(_judges.close)
+os.register_at_fork(after_in_child=_judges.forget)
 
 
 def fault_of(module: object) -> str:

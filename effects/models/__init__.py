@@ -4,6 +4,16 @@ from __future__ import annotations
 
 from effects.models.connection import Connection, Operation
 from effects.models.gate import Gate
+from effects.models.launch import Correction, Demotion
 from effects.models.proposal import AskedAgain, Effect, Proposal
 
-__all__ = ["AskedAgain", "Connection", "Effect", "Gate", "Operation", "Proposal"]
+__all__ = [
+    "AskedAgain",
+    "Connection",
+    "Correction",
+    "Demotion",
+    "Effect",
+    "Gate",
+    "Operation",
+    "Proposal",
+]

@@ -12,6 +12,7 @@ from registry.actions.registration import (
 )
 from registry.actions.stages import (
     Killed,
+    demote_agent,
     deprecate_agent,
     enter_review,
     kill_agent,
@@ -37,6 +38,7 @@ __all__ = [
     "Registered",
     "accept_version",
     "check_manifest",
+    "demote_agent",
     "deprecate_agent",
     "enter_review",
     "kill_agent",

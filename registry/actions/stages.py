@@ -1,7 +1,8 @@
 """The stage machine and the brakes of an agent.
 
-    draft → in_review → soft_launch → live → deprecated → retired     (never backwards,
-    but for a review that ends without a yes); suspended and killed lie across it.
+    draft → in_review → soft_launch → live → deprecated → retired     (backwards only by a
+    review that ends without a yes, and from live by demotion); suspended and killed lie
+    across it.
 
 Every step is one update that names the state it leaves: of two racing callers one wins,
 and the database refuses any other order.
@@ -106,6 +107,23 @@ def promote_agent(agent: Agent, *, actor: Actor) -> Agent:
     """
     _move(agent, (Stage.SOFT_LAUNCH,), Stage.LIVE, "promoted", killed_at__isnull=True)
     _record(Verb.AGENT_PROMOTED, agent, actor, {})
+    return agent
+
+
+@transaction.atomic
+def demote_agent(
+    agent: Agent, *, actor: Actor, reason: str, facts: Mapping[str, Fact] | None = None
+) -> Agent:
+    """Put a live agent back to soft launch, where people approve every action it proposes.
+
+    Whether it must is decided before, by the rule that the facts name.
+
+    Records: agent.demoted. Raises: IllegalTransition, RoleMissing, ReasonMissing.
+    """
+    actor.require(Role.SECURITY, Role.PLATFORM)
+    why = stated(reason)
+    _move(agent, (Stage.LIVE,), Stage.SOFT_LAUNCH, "demoted")
+    _record(Verb.AGENT_DEMOTED, agent, actor, {**(facts or {}), "reason": why})
     return agent
 
 

@@ -24,7 +24,16 @@ from approvals.models import (
 )
 from config.places import BASE_DIR
 from credentials.models import Lease, RingRotation, Secret
-from effects.models import AskedAgain, Connection, Effect, Gate, Operation, Proposal
+from effects.models import (
+    AskedAgain,
+    Connection,
+    Correction,
+    Demotion,
+    Effect,
+    Gate,
+    Operation,
+    Proposal,
+)
 from kernel import clock
 from kernel.db import constraint_of
 from kernel.refs import new_id
@@ -319,6 +328,12 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         "effects_effect",
         {"proposal_id": "proposal_id + 1", "reconciled_at": "now()"},
     ),
+    (
+        "effects_correction_part_of_whole",
+        "effects_correction",
+        {"proposal_id": "proposal_id + 1", "paths_changed": "9"},
+    ),
+    ("effects_demotion_says_why", "effects_demotion", {"rule": "''"}),
     ("effects_gate_one_per_check", "effects_gate", {}),
     ("effects_gate_judged_iff_recorded", "effects_gate", {"name": "'x'", "judged_at": "now()"}),
     (
@@ -459,6 +474,13 @@ def world(db: None) -> None:
         proposal=proposal, agent=running, idempotency_key="j", request_digest="d", asked_at=now
     )
     Effect.objects.create(public_id="eff_x", proposal=proposal, key="k")
+    Correction.objects.create(
+        proposal=proposal, paths=2, paths_changed=1, words=0, words_changed=0, made_at=now
+    )
+    Demotion.objects.create(
+        public_id="dem_x", agent=running, rule="launch.errors", reason="r", figures={},
+        demoted_at=now,
+    )  # fmt: skip
     Gate.objects.create(
         public_id="gat_x", proposal=proposal, action_digest="d", name="limit", kind="rego",
         place=0, created_at=now,

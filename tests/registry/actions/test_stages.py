@@ -9,7 +9,7 @@ from django.db import IntegrityError, connection, transaction
 
 from ledger.models import Entry
 from registry.actions import agents as act
-from registry.actors import Actor
+from registry.actors import Actor, RoleMissing
 from registry.errors.agents import (
     IllegalTransition,
     NotYourAgent,
@@ -30,6 +30,7 @@ LEGAL = {
     ("live", "retired"),
     ("deprecated", "retired"),
 }
+DEMOTION = ("live", "soft_launch")
 Step = Callable[[Agent, Actor], object]
 STEPS: dict[str, tuple[Step, str]] = {
     "enter_review": (lambda agent, by: act.enter_review(agent, actor=by), "in_review"),
@@ -84,7 +85,7 @@ def test_a_step_leaves_the_stages_it_may_leave_and_no_other(
 @pytest.mark.parametrize("after", STAGES)
 def test_the_database_lets_no_stage_be_skipped(cast: Cast, before: str, after: str) -> None:
     agent = agent_of(cast, before)
-    is_legal = before == after or (before, after) in LEGAL
+    is_legal = before == after or (before, after) in LEGAL | {DEMOTION}
     sql = (
         "UPDATE registry_agent SET stage = %s,"
         " retired_at = CASE WHEN %s = 'retired' THEN now() END,"
@@ -97,6 +98,22 @@ def test_the_database_lets_no_stage_be_skipped(cast: Cast, before: str, after: s
     except IntegrityError as error:
         outcome.append(error.__cause__.diag.constraint_name)  # type: ignore[union-attr]
     assert outcome == ([] if is_legal else ["registry_agent_stage_follows"])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_only_a_live_agent_is_demoted_by_rule_and_on_record(cast: Cast, stage: str) -> None:
+    agent = agent_of(cast, stage)
+    sweep = Actor.system("launch")
+    if stage != "live":
+        with pytest.raises(IllegalTransition):
+            act.demote_agent(agent, actor=sweep, reason="it erred")
+        return
+    with pytest.raises(RoleMissing):
+        act.demote_agent(agent, actor=actor(cast.alice), reason="it erred")
+    act.demote_agent(agent, actor=sweep, reason="it erred", facts={"rule": "launch.errors"})
+    agent.refresh_from_db()
+    assert agent.stage == "soft_launch"
+    assert entries(agent) == ["agent.demoted"]
 
 
 def test_a_launch_brings_the_version_into_force(cast: Cast) -> None:
