@@ -1,14 +1,35 @@
-"""Sweeps over actions; the beat rings them, and each may run twice at once."""
+"""What the doorbell and the beat ring; each may run twice at once, and finds its own work."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
+from effects.actions import carrying_out, reconciling
 from effects.launch import demoting
 from registry.actors import Actor
+
+EXECUTOR = Actor.system("executor")
 
 
 @shared_task(name="effects.demote_regressed", ignore_result=True)  # type: ignore[untyped-decorator]
 def demote_regressed() -> None:
     """Put live agents that regressed back to soft launch, and tell their owners."""
     demoting.demote_regressed(actor=Actor.system("launch"))
+
+
+@shared_task(name=carrying_out.TASK, ignore_result=True)  # type: ignore[untyped-decorator]
+def carry_out(proposal_id: str) -> None:
+    """Carry out one approved action; a message that comes again finds it done."""
+    carrying_out.carry_out(str(proposal_id)[:80], actor=EXECUTOR)
+
+
+@shared_task(name=carrying_out.SWEEP, ignore_result=True)  # type: ignore[untyped-decorator]
+def carry_out_waiting() -> None:
+    """Carry out what no doorbell was heard for."""
+    carrying_out.carry_out_waiting(actor=EXECUTOR)
+
+
+@shared_task(name=reconciling.SWEEP, ignore_result=True)  # type: ignore[untyped-decorator]
+def reconcile() -> None:
+    """Ask about what is not known."""
+    reconciling.reconcile(actor=EXECUTOR)

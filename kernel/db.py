@@ -47,7 +47,7 @@ def _send(task_name: str, ids: tuple[str, ...] = ()) -> None:
     from kombu.exceptions import OperationalError
 
     try:
-        current_app.send_task(task_name, args=ids, ignore_result=True, retry=False)
+        current_app.send_task(task_name, args=ids or None, ignore_result=True, retry=False)
     except (OperationalError, OSError) as error:
         # Not lost: the beat runs the same sweep.
         logger.warning("doorbell not heard: %s (%s)", task_name, type(error).__name__)

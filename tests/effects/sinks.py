@@ -60,7 +60,7 @@ class HttpSink:
                 return 200, {"items": [{"id": f"thing-{known}", "key": key}] if known else []}
             if not 200 <= self.status < 300 or self.breaks == "before":
                 return self.status, {"error": "no"}
-            if not (self.honours_keys and key in self.keys):
+            if not (key and self.honours_keys and key in self.keys):
                 self.done.append(asked)
                 self.keys[key] = len(self.done)
             return self.status, {"id": f"thing-{self.keys[key]}"}

@@ -47,18 +47,19 @@ def test_the_bell_rings_after_the_commit_and_not_without_one(
     heard: list[str] = []
 
     def send(name: str, **options: Any) -> None:
-        assert options == {"ignore_result": True, "retry": False}
-        heard.append(name)
+        assert options == {"args": options["args"], "ignore_result": True, "retry": False}
+        heard.append(" ".join([name, *(options["args"] or ())]))
 
     monkeypatch.setattr(current_app, "send_task", send)
     with transaction.atomic():
         ring("sweep.one")
+        ring("turn.of", "prp_1")
         assert heard == []
-    assert heard == ["sweep.one"]
+    assert heard == ["sweep.one", "turn.of prp_1"]
     with transaction.atomic():
         ring("sweep.two")
         transaction.set_rollback(True)
-    assert heard == ["sweep.one"]
+    assert heard == ["sweep.one", "turn.of prp_1"]
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,0 +1,46 @@
+"""Approvals whose time is over before anything was begun: no, and on record."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
+
+from effects.models import Proposal
+from ledger.models import Entry
+from ledger.record import record
+from ledger.verbs import Verb
+from registry.actors import Actor
+
+_STATES = Proposal.State
+
+
+def expire_approved(*, actor: Actor) -> int:
+    """End what was approved and not begun in time; return how many.
+
+    Records: proposal.expired.
+    """
+    free = (
+        Q(carried_out__isnull=True)
+        | Q(carried_out__leased_until__isnull=True)
+        | Q(carried_out__leased_until__lt=Now())
+    )
+    late = Proposal.objects.filter(free, state=_STATES.APPROVED, expires_at__lte=Now())
+    return sum(_expire(row, actor) for row in late.select_related("agent")[:500])
+
+
+@transaction.atomic
+def _expire(proposal: Proposal, actor: Actor) -> bool:
+    rows = Proposal.objects.filter(pk=proposal.pk, state=_STATES.APPROVED, expires_at__lte=Now())
+    if not rows.update(state=_STATES.EXPIRED, ended_at=Now()):
+        return False
+    record(
+        Verb.PROPOSAL_EXPIRED,
+        proposal.ref,
+        actor=actor.ref,
+        kind=Entry.Kind.PROPOSAL,
+        agent_id=proposal.agent.public_id,
+        stream=proposal.run_id,
+        facts={"state": "approved"},
+    )
+    return True
