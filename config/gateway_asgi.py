@@ -16,7 +16,6 @@ from config.logs import configure_logging
 from config.otel import otlp_from, share_from
 from config.places import Places
 from kernel.sealing import RINGS
-from policy.bundle import BASE
 from routing.gateway.open_calls import Patience
 from routing.gateway.reporting.pace import A_MINUTE
 from routing.runtime import Settings, create_app
@@ -36,8 +35,12 @@ def settings_from(env: Env) -> Settings:
     return Settings(
         database_url=database_url,
         keys_dir=env.path("UNSPRAWL_KEYS_DIR", places.keys),
-        bundle_dir=directory or BASE,
+        bundle_dir=directory,
         opa_url=opa_url,
+        portal_url=env.url(
+            "UNSPRAWL_PUBLIC_URL",
+            places.read_runtime().web_url or f"http://127.0.0.1:{env.port('PORT', 8000)}",
+        ),
         door_bind=env.text("UNSPRAWL_DOOR_BIND", "127.0.0.1"),
         door_port=env.integer("UNSPRAWL_DOOR_PORT", 0, maximum=65535),
         door_host=env.text("UNSPRAWL_DOOR_HOST"),

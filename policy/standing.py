@@ -8,6 +8,7 @@ no bundle is in force, everything is denied.
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -18,6 +19,7 @@ from policy.errors import BundleUnusable
 from policy.facts import read_facts
 
 NONE_IN_FORCE: Final = "No policy is in force."
+AGAIN_SECONDS: Final = 5.0  # before a bundle that could not be built is tried again
 # Decisions of a bundle that has just been replaced are still being put on record.
 REMEMBERED: Final = 3
 _CHANGES: Final = 3  # of the bundle, under one question
@@ -32,7 +34,7 @@ class StandingJudge:
         self._changing = threading.Lock()
         self._packed: dict[str, bytes] = {}
         self._is_closed = False
-        self._refused = ""  # the digest of a bundle that could not be built
+        self._refused = ("", 0.0)  # a bundle that could not be built, and until when it rests
         self.fault = ""  # why the bundle that should judge does not
 
     @property
@@ -48,12 +50,12 @@ class StandingJudge:
         """Judge by the bundle of this digest from now on; by none when it is empty.
 
         ``read`` returns its bytes and is called when they are needed. What cannot be built is
-        not tried again until another one was in force.
+        tried again after a while.
         """
         if digest == self.bundle_digest:
-            self._refused, self.fault = "", "" if digest else NONE_IN_FORCE
+            self.fault = "" if digest else NONE_IN_FORCE
             return
-        if digest and digest == self._refused:
+        if digest == self._refused[0] and time.monotonic() < self._refused[1]:
             return
         with self._changing:
             if digest == self.bundle_digest or self._is_closed:
@@ -64,10 +66,11 @@ class StandingJudge:
                 return
             try:
                 self._replace(self._built(digest, read()))
-            except BundleUnusable as error:
-                self._refused, self.fault = digest, error.detail
+            except (BundleUnusable, OSError) as error:
+                self._refused = digest, time.monotonic() + AGAIN_SECONDS
+                self.fault = str(error) or type(error).__name__
             else:
-                self._refused = self.fault = ""
+                self.fault = ""
 
     def decide(self, facts: Mapping[str, object]) -> Decision:
         """Decide; where there is no clean answer, deny."""

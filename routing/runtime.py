@@ -30,9 +30,9 @@ from ledger.datakeys import DataKeySource
 from ledger.holds import Book
 from ledger.journal import Journal
 from ledger.subjects import SubjectTags
-from policy.bundle import BASE
 from policy.engine import Judge
 from policy.remote import RemoteJudge
+from policy.standing import StandingJudge
 from routing.announcing import Announcing
 from routing.code import code_version
 from routing.door import Door
@@ -67,6 +67,7 @@ from routing.gateway.trial import Trials
 from routing.gateway.upstream import HttpUpstream
 from routing.internal import InternalKeys
 from routing.otlp import OtlpExporter, OtlpSettings
+from routing.policy_in_force import PolicyInForce
 from routing.reported import ReportedSteps
 from routing.stored import StoredResponseIndex
 
@@ -83,8 +84,9 @@ class Settings:
 
     database_url: str = field(repr=False)
     keys_dir: Path
-    bundle_dir: Path = BASE
+    bundle_dir: Path | None = None  # an operator's own; without one the activation in force
     opa_url: str = ""
+    portal_url: str = ""
     patience: Patience = field(default_factory=Patience)
     logs_requests: bool = True
     otlp: OtlpSettings | None = None
@@ -95,9 +97,15 @@ class Settings:
     door_port: int = 0
     door_host: str = ""  # under which other processes reach it; empty: as it is bound
 
-    def judge(self) -> Judge | RemoteJudge:
-        """Build the bundle, unless a server elsewhere decides. Raises: BundleUnusable."""
-        return RemoteJudge(self.opa_url) if self.opa_url else Judge(self.bundle_dir)
+    @property
+    def follows_activations(self) -> bool:
+        return not self.opa_url and self.bundle_dir is None
+
+    def fixed_judge(self) -> Judge | RemoteJudge:
+        """Build the operator's own bundle, unless their server decides. Raises: BundleUnusable."""
+        if self.opa_url or self.bundle_dir is None:
+            return RemoteJudge(self.opa_url)
+        return Judge(self.bundle_dir)
 
 
 class PepperFile:
@@ -152,7 +160,8 @@ class GatewayProcess:
         self._stored = StoredResponseIndex(settings.database_url)
         self._receipts = AwaitedReceipts(settings.database_url)
         self._reported = ReportedSteps(settings.database_url)
-        self._judge: Judge | RemoteJudge | None = None
+        self._judge: Judge | RemoteJudge | StandingJudge | None = None
+        self._policy = PolicyInForce(settings.database_url)
         self._decider: Decider | None = None
         self._upstream: HttpUpstream | None = None
         self._parts: Parts | None = None
@@ -187,6 +196,11 @@ class GatewayProcess:
             "Time since the rules were known to be fresh",
             lambda: self._snapshots.age_seconds,
         )
+        metrics.watch(
+            "policy_fault",
+            "Whether the policy in force does not judge here",
+            lambda: int(bool(self._policy.fault)),
+        )
         metrics.watch_each(
             "breaker_state",
             "Targets that have failed: 0 closed, 1 half open, 2 open",
@@ -199,11 +213,7 @@ class GatewayProcess:
         self._upstream = upstream = HttpUpstream()
         if self._exporter is not None:
             await self._exporter.open()
-        judge, _, _ = await asyncio.gather(
-            asyncio.to_thread(self._settings.judge),
-            self._journal.open(),
-            self._snapshots.open(),
-        )
+        judge, _ = await asyncio.gather(self._seat_judge(), self._journal.open())
         self._judge, self._decider = judge, Decider(judge)
         self._recorder.artifacts.learn("input", self._decider.question)
         self._recorder.artifacts.learn("bundle", judge.packed_bundle)
@@ -222,6 +232,7 @@ class GatewayProcess:
             stored=self._stored,
             receipts=self._receipts,
             tag_of=SubjectTags(self._settings.keys_dir).tag,
+            portal=self._settings.portal_url,
             relays=Relays(
                 screens=(ToolScreen(self._decider), screen),
                 passage=passage_to,
@@ -273,6 +284,7 @@ class GatewayProcess:
             await self._exporter.close()
         if self._decider is not None:
             self._decider.close()
+        await self._policy.close()
         if self._judge is not None:
             await asyncio.to_thread(self._judge.close)
 
@@ -282,13 +294,26 @@ class GatewayProcess:
             missing.append("a fresh snapshot of the database")
         if not self._journal.is_up:
             missing.append(self._journal.why_down)
-        if self._parts is None:
+        if self._parts is None or (
+            self._settings.follows_activations and not self._policy.judge.bundle_digest
+        ):
             missing.append("the policy")
         return missing
 
     def parts(self) -> Parts:
         assert self._parts is not None  # noqa: S101  no request comes before the start
         return self._parts
+
+    async def _seat_judge(self) -> Judge | RemoteJudge | StandingJudge:
+        """Return who judges, once the rules are known. Raises: BundleUnusable."""
+        if not self._settings.follows_activations:
+            judge, _ = await asyncio.gather(
+                asyncio.to_thread(self._settings.fixed_judge), self._snapshots.open()
+            )
+            return judge
+        await self._snapshots.open()
+        await self._policy.open()
+        return self._policy.judge
 
     async def _open_door(self, keys: InternalKeys) -> None:
         """Listen for questions of the installation, and say where, before anything is served."""
@@ -324,6 +349,7 @@ class GatewayProcess:
 
     def _take(self, snapshot: Snapshot) -> None:
         self._peppers.keep_up(snapshot)
+        self._policy.want(snapshot.bundle)
         self._lender.keep_only(snapshot)
         self._open_calls.review(snapshot)
         names = {

@@ -24,6 +24,7 @@ from routing.gateway.budgets import NO_BUDGETS, Budgets, Limit
 from routing.gateway.options import Shadow, read_options
 from routing.gateway.snapshot import (
     Agent,
+    DataGrant,
     Key,
     Model,
     Route,
@@ -51,7 +52,10 @@ _TABLES: Final = (
     "credentials_secret",
     "routing_delegationend",
     "routing_stop",
+    "rules_activation",
+    "rules_grant",
 )
+_POLICY: Final = frozenset({"rules_activation", "rules_grant"})
 # What is not read together with vendors, models and routes.
 _APART: Final = frozenset(
     {
@@ -61,6 +65,7 @@ _APART: Final = frozenset(
         "routing_stop",
         "routing_budget",
         "routing_delegationend",
+        *_POLICY,
     }
 )
 _MARKS: Final = " UNION ALL ".join(
@@ -108,6 +113,15 @@ _STOPS: Final = """
     SELECT scope, subject, public_id, placed_as, extract(epoch FROM placed_at)::float8
     FROM routing_stop WHERE lifted_at IS NULL
 """
+_BUNDLE: Final = """
+    SELECT b.digest FROM rules_activation a JOIN rules_bundle b ON b.id = a.bundle_id
+    WHERE a.ended_at IS NULL
+"""
+_GRANTS: Final = """
+    SELECT a.public_id, g.vendor, g.data_class, extract(epoch FROM g.until)::float8
+    FROM rules_grant g JOIN registry_agent a ON a.id = g.agent_id
+    WHERE g.state = 'given' AND g.until > now() ORDER BY g.id
+"""
 _ENDED: Final = "SELECT delegation_id FROM routing_delegationend WHERE until > now()"
 _TARGETS: Final = """
     SELECT route_id, model_id, region, weight, priority, canary_percent, first_byte_ms,
@@ -144,6 +158,8 @@ class SnapshotReading:
         self._stops = NO_STOPS
         self._ended: frozenset[str] = frozenset()
         self._budgets = NO_BUDGETS
+        self._bundle = ""
+        self._grants: dict[str, tuple[DataGrant, ...]] = {}
 
     def forget(self) -> None:
         """Read everything next time: the database may be another one now."""
@@ -179,6 +195,9 @@ class SnapshotReading:
         if "routing_budget" in changed:
             rows = await _all(connection, _BUDGETS)
             self._budgets = Budgets(Limit(*row) for row in rows)
+        if changed & _POLICY:
+            self._bundle = "".join(row[0] for row in await _all(connection, _BUNDLE))
+            self._grants = _grants(await _all(connection, _GRANTS))
         if "routing_delegationend" in changed:
             self._ended = frozenset(row[0] for row in await _all(connection, _ENDED))
         if changed - _APART:
@@ -193,6 +212,8 @@ class SnapshotReading:
             stops=self._stops,
             ended_delegations=self._ended,
             budgets=self._budgets,
+            grants=self._grants,
+            bundle=self._bundle,
         )
 
 
@@ -279,6 +300,13 @@ async def _read_routing(
         {(vendor.public_id, model.name): model for vendor, model in models.values()},
         routes,
     )
+
+
+def _grants(rows: list[Row]) -> dict[str, tuple[DataGrant, ...]]:
+    found: dict[str, list[DataGrant]] = {}
+    for agent, vendor, data_class, until in rows:
+        found.setdefault(agent, []).append(DataGrant(vendor, data_class, until))
+    return {agent: tuple(grants) for agent, grants in found.items()}
 
 
 def _stops(rows: list[Row]) -> Stops:

@@ -1,7 +1,8 @@
-"""The bundles that a company may judge by, and which of them it judged by, from when to when.
+"""What a company judges by: its bundles, which was in force when, and what it granted.
 
 A bundle is its bytes: it is kept whole, named by their digest, and never changed. What is in
-force is the one activation without an end; the gateways follow it, and so do proposals.
+force is the one activation without an end; the gateways follow it, and so do proposals. A
+grant answers what policy asks about the calls of one agent, until a moment.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 
 from kernel.refs import Ref
+from registry.models import Agent
 
 
 class Bundle(models.Model):
@@ -72,3 +74,50 @@ class Activation(models.Model):
     @property
     def ref(self) -> Ref:
         return Ref("activation", self.public_id)
+
+
+class Grant(models.Model):
+    """One agent may send one class of data to one vendor, until a moment; asked for first."""
+
+    class State(models.TextChoices):
+        ASKED = "asked"
+        GIVEN = "given"
+        REFUSED = "refused"
+        REVOKED = "revoked"
+
+    public_id = models.TextField(unique=True)  # grt_…
+    agent = models.ForeignKey(Agent, on_delete=models.PROTECT, related_name="grants")
+    vendor = models.TextField()  # by name, as routes and bundles know it
+    data_class = models.TextField()
+    until = models.DateTimeField()
+    state = models.TextField(choices=State.choices, default=State.ASKED)
+    review_id = models.TextField(blank=True, default="")  # rev_…
+    asked_by = models.TextField()
+    asked_at = models.DateTimeField()
+    given_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)  # refused or revoked
+    ended_by = models.TextField(blank=True, default="")
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="asked", given_at=None, ended_at=None)
+                | Q(state="given", given_at__isnull=False, ended_at=None)
+                | Q(state="refused", given_at=None, ended_at__isnull=False)
+                | Q(state="revoked", given_at__isnull=False, ended_at__isnull=False),
+                name="rules_grant_state_iff_stamped",
+            ),
+            models.UniqueConstraint(
+                fields=["agent", "vendor", "data_class"],
+                condition=Q(state="asked"),
+                name="rules_grant_asked_once",
+            ),
+        ]
+        indexes = [models.Index(fields=["-asked_at"], name="rules_grant_newest_idx")]
+
+    def __str__(self) -> str:
+        return f"{self.agent_id}: {self.data_class} to {self.vendor}"
+
+    @property
+    def ref(self) -> Ref:
+        return Ref("grant", self.public_id)

@@ -39,11 +39,14 @@ django.setup()
 from django.core.management import call_command
 from django.db import connection
 from ledger.grants import apply_grants, apply_sequencer_grants
+from registry.actors import Actor
+from rules.actions.shipping import ensure_shipped_bundle
 call_command("migrate", interactive=False, verbosity=0)
 apply_grants()
 apply_sequencer_grants()
 with connection.cursor() as cursor:
     cursor.execute("SELECT ledger_ensure_partitions(2)")
+ensure_shipped_bundle(actor=Actor.system("prepare"))
 """
 
 

@@ -13,6 +13,7 @@ import time
 from dataclasses import replace
 from functools import partial
 from typing import Final
+from urllib.parse import urlencode
 
 from kernel import clock
 from kernel.errors import DomainError, NotFound
@@ -107,8 +108,14 @@ class Attempts:
             raise Undecided(decision.reason, rule=decision.rule)
         refusal = Refusal.by_policy(decision)
         trace.entry_id = await self._record_refusal(chosen, trace.target, refusal)
-        kind = ApprovalRequired if decision.ask else CallDenied
-        raise kind(decision.reason, rule=decision.rule, entry=trace.entry_id)
+        if not decision.ask:
+            raise CallDenied(decision.reason, rule=decision.rule, entry=trace.entry_id)
+        raise ApprovalRequired(
+            decision.reason,
+            rule=decision.rule,
+            entry=trace.entry_id,
+            review_url=_asked_at(self._means.portal, chosen, trace.target),
+        )
 
     async def _record_refusal(self, chosen: Chosen, target: Target, refusal: Refusal) -> str:
         return await self._means.recorder.refuse(
@@ -331,3 +338,9 @@ async def _watch(receive: Receive, open_call: OpenCall) -> None:
     while message["type"] != "http.disconnect":
         message = await receive()
     open_call.cut(ClientLeft())
+
+
+def _asked_at(portal: str, chosen: Chosen, target: Target) -> str:
+    """Return the page on which a grant for this call is asked for, or is being decided."""
+    asked = urlencode({"agent": chosen.caller.agent.name, "vendor": target.vendor.name})
+    return f"{portal}/policies/grants/new?{asked}"

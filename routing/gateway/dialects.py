@@ -58,7 +58,7 @@ class Dialect:
             "param": error.facts.get("param"),
             "code": wire_code(error),
         }
-        for name in ("rule", "entry", "budget", "resets_at"):
+        for name in ("rule", "entry", "review_url", "budget", "resets_at"):
             if name in error.facts:
                 rendered[name] = error.facts[name]
         return rendered

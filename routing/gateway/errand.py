@@ -6,7 +6,8 @@ Owns the seam between the loop of attempts and the kinds of calls: the loop know
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
 from typing import Protocol
@@ -28,9 +29,14 @@ from routing.gateway.recording.recorder import Recorder
 from routing.gateway.relay import Passage
 from routing.gateway.requests import Receive
 from routing.gateway.reserving import NOTHING, Reserved, WorstCase, reserve
-from routing.gateway.snapshot import Route, Target
+from routing.gateway.snapshot import Agent, Route, Snapshot, Target
 from routing.gateway.stops import NO_STOPS, Stops
 from routing.gateway.tracing import SpanContext
+
+
+def nothing_granted(target: Target) -> Sequence[str]:
+    """Say that no class of data was granted."""
+    return ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,14 @@ class Chosen:
     stops: Stops = NO_STOPS
     budgets: Budgets = NO_BUDGETS
     delegated: dict[str, object] | None = None  # what policy is told of whom it is made for
+    granted: Callable[[Target], Sequence[str]] = nothing_granted  # classes of data, by target
+
+
+def granted_in(snapshot: Snapshot, agent: Agent) -> Callable[[Target], Sequence[str]]:
+    """Return what tells the classes of data that an agent was granted for a target, now."""
+    if agent.public_id not in snapshot.grants:
+        return nothing_granted
+    return lambda target: snapshot.granted(agent.public_id, target.vendor.name, time.time())
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +165,10 @@ class Shadows(Protocol):
 
 class Means(Protocol):
     """What attempts are made with."""
+
+    @property
+    def portal(self) -> str:
+        """Where people go to grant what policy asks about; empty where nobody told."""
 
     @property
     def decider(self) -> Decider: ...

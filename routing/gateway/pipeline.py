@@ -33,7 +33,7 @@ from routing.gateway.delegation.acting import acting_in, says_for_whom
 from routing.gateway.delegation.token import DelegationKeys
 from routing.gateway.demanded import NO_RECEIPTS
 from routing.gateway.eligible import eligible_targets
-from routing.gateway.errand import Chosen, Ready, Shadows, Trace
+from routing.gateway.errand import Chosen, Ready, Shadows, Trace, granted_in
 from routing.gateway.errors import (
     AgentNotApproved,
     AgentSuspended,
@@ -109,6 +109,7 @@ class Pipeline:
     relays: Relays = STRAIGHT
     receipts: Receipts = NO_RECEIPTS
     tag_of: Callable[[str], str] = no_tags  # what stands for a data subject's id
+    portal: str = ""  # where people grant what policy asks about
 
     async def carry(
         self, wire: Wire, request: Request, receive: Receive, answer: Answer, trace: Trace
@@ -243,11 +244,14 @@ class Call:
             snapshot.stops,
             snapshot.budgets,
             None if caller.acting is None else caller.acting.described(caller.agent, snapshot),
+            granted_in(snapshot, caller.agent),
         )
 
     def facts(self, chosen: Chosen, target: Target) -> dict[str, object]:
         agent, route = chosen.caller.agent, chosen.route
-        return call_facts(self._asked, agent, route, target, chosen.delegated)
+        return call_facts(
+            self._asked, agent, route, target, chosen.delegated, chosen.granted(target)
+        )
 
     def prepare(self, target: Target) -> tuple[Passage, Outgoing]:
         vendor, request = target.vendor, self.request

@@ -52,6 +52,7 @@ def call_facts(
     route: Route,
     target: Target,
     delegated: Mapping[str, object] | None = None,
+    granted: Sequence[str] = (),
 ) -> dict[str, object]:
     """Return what policy is asked about one attempt."""
     described: dict[str, object] = {
@@ -67,6 +68,8 @@ def call_facts(
     }
     if delegated is not None:
         described["delegation"] = delegated
+    if granted:
+        described["grants"] = list(granted)
     return described
 
 

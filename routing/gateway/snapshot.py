@@ -64,6 +64,15 @@ class Agent:
         }
 
 
+@dataclass(frozen=True, slots=True)
+class DataGrant:
+    """Until when an agent may send a class of data to a vendor that policy asks about."""
+
+    vendor: str
+    data_class: str
+    until: float
+
+
 @dataclass(frozen=True)
 class Vendor:
     """A place that serves models, and the one address its secret may go to."""
@@ -194,6 +203,15 @@ class Snapshot:
     stops: Stops = NO_STOPS
     budgets: Budgets = NO_BUDGETS
     ended_delegations: frozenset[str] = frozenset()
+    grants: Mapping[str, tuple[DataGrant, ...]] = field(default_factory=dict)  # by the agent's id
+    bundle: str = ""  # the digest of the policy in force
+
+    def granted(self, agent: str, vendor: str, now: float) -> list[str]:
+        """Return the classes of data that an agent was granted for a vendor, in order."""
+        given = self.grants.get(agent, ())
+        return sorted(
+            {each.data_class for each in given if each.vendor == vendor and each.until > now}
+        )
 
     def agent_with(self, public_id: str) -> Agent | None:
         return self._by_id.get(public_id)

@@ -25,7 +25,7 @@ from routing.gateway.choice import Speeds
 from routing.gateway.decide import Decider
 from routing.gateway.dialects import wire_code
 from routing.gateway.eligible import eligible_targets
-from routing.gateway.errand import Chosen, Errand, Ready, Trace
+from routing.gateway.errand import Chosen, Errand, Ready, Trace, granted_in
 from routing.gateway.errors import NotInternal
 from routing.gateway.open_calls import OpenCall, OpenCalls
 from routing.gateway.options import DEFAULTS
@@ -178,6 +178,7 @@ class _Trial(Call):
             passed_over=found.passed_over,
             stops=snapshot.stops,
             budgets=snapshot.budgets,
+            granted=granted_in(snapshot, caller.agent),
         )
 
     def attempt(self, ready: Ready, *, is_first: bool) -> Attempt:
@@ -237,6 +238,10 @@ class _Means:
         self.speeds = trials.speeds
         self.shadows = _NoShadows()
         self.open_calls = _Unowned(trials.pipeline.open_calls)
+
+    @property
+    def portal(self) -> str:
+        return self._pipeline.portal
 
     @property
     def decider(self) -> Decider:

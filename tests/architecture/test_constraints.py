@@ -59,7 +59,7 @@ from routing.models import (
     UsageMonth,
     UsageRoute,
 )
-from rules.models import Activation, Bundle
+from rules.models import Activation, Bundle, Grant
 from tests.architecture.test_errors import PACKAGES
 from tests.factories import (
     make_agent,
@@ -293,6 +293,8 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("rules_bundle_named_by_digest", "rules_bundle", {"digest": "'md5'"}),
     ("rules_activation_one_in_force", "rules_activation", {}),
     ("rules_activation_has_reason", "rules_activation", {"reason": "''", "ended_at": "now()"}),
+    ("rules_grant_state_iff_stamped", "rules_grant", {"state": "'given'"}),
+    ("rules_grant_asked_once", "rules_grant", {}),
     (
         "effects_connection_agent_has_no_secret",
         "effects_connection",
@@ -454,6 +456,10 @@ def world(db: None) -> None:
     Activation.objects.create(
         public_id="pac_x", bundle=bundle, reason="r", activated_by="x:y", activated_at=now
     )
+    Grant.objects.create(
+        public_id="grt_x", agent=agent, vendor="acme", data_class="regulated", until=now,
+        asked_by="x:y", asked_at=now,
+    )  # fmt: skip
     system = Connection.objects.create(
         public_id="con_x", name="crm", title="CRM", adapter="http", added_by="x:y", added_at=now,
         changed_at=now,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from kernel import clock
-from policy.bundle import BASE, Bundle
+from policy.bundle import BASE, Bundle, bundle_files
 from policy.facts import legible, read_facts
 from registry.actors import Actor
 from rules.actions.activating import activate_bundle
@@ -45,11 +46,11 @@ GOOD: dict[str, Any] = {
 def other(tmp_path: Path) -> Path:
     directory = tmp_path / "other"
     directory.mkdir()
-    for name in ("calls.rego", "tools.rego", "actions.rego"):
-        if (BASE / name).exists():
-            (directory / name).write_text((BASE / name).read_text())
-    settings = (BASE / "data.json").read_text().replace('"refused": []', '"refused": ["acme"]', 1)
-    (directory / "data.json").write_text(settings)
+    for path in bundle_files(BASE):
+        (directory / path.name).write_bytes(path.read_bytes())
+    document = json.loads((BASE / "data.json").read_text())
+    document["settings"]["vendors"]["refused"] = ["acme"]
+    (directory / "data.json").write_text(json.dumps(document))
     return directory
 
 

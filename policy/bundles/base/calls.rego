@@ -188,6 +188,13 @@ granted(class) if {
 	grant.data_class == class
 }
 
+# What people granted on the Policy page comes as a fact: classes, for this agent and vendor, now.
+granted(class) if class in grants_given
+
+default grants_given := []
+
+grants_given := input.grants if is_text_list(input.grants)
+
 # --- what must be proven
 
 facts_complete if {

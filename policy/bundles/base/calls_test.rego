@@ -138,6 +138,13 @@ test_a_grant_answers_the_question_for_its_agent_vendor_and_class_only if {
 	}
 }
 
+test_what_people_granted_answers_the_question_for_its_class_only if {
+	answer_for(object.union(regulated, {"grants": ["regulated"]})).allow
+	every others in [[], ["personal"], "regulated", [7], {"regulated": true}] {
+		answer_for(object.union(regulated, {"grants": others})).ask
+	}
+}
+
 test_a_refusal_comes_before_a_question if {
 	rule_for(json.patch(regulated, [{"op": "add", "path": "/agent/stage", "value": "draft"}])) == "calls.stage"
 }

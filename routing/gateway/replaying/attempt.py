@@ -164,7 +164,8 @@ async def _decided(intent: RecordedEntry, asked: Asked, bench: Bench) -> Step:
     setup = bench.setup
     kept = bench.artifacts.get(intent.text("input"))
     said = orjson.loads(kept) if kept is not None else {}
-    facts = call_facts(asked, setup.agent, setup.route, setup.target, said.get("delegation"))
+    delegated, granted = said.get("delegation"), said.get("grants", ())
+    facts = call_facts(asked, setup.agent, setup.route, setup.target, delegated, granted)
     question = canonical(facts)
     if kept is not None and kept != question:
         return compared_bytes("decision", "what policy is asked", kept, question)
