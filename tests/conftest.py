@@ -198,7 +198,7 @@ def django_db_setup(django_db_setup: None) -> None:
         custody.forget_keys()  # their rows are gone
 
     DatabaseOperations.execute_sql_flush = empty  # type: ignore[method-assign,assignment]
-    flush.emit_post_migrate_signal = lambda *_, **__: None  # type: ignore[assignment]
+    flush.emit_post_migrate_signal = lambda *_, **__: None  # type: ignore[attr-defined]
 
 
 @pytest.fixture
