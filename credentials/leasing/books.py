@@ -72,6 +72,12 @@ def issue(
     return lease
 
 
+def prolong(lease: Lease, expires_at: datetime) -> None:
+    """Note until when what came opens, once that is known."""
+    lease.expires_at = expires_at
+    Lease.objects.filter(pk=lease.pk).update(expires_at=expires_at)
+
+
 def wait_for_turn(agent_id: str, *, is_shared: bool = False) -> None:
     """Take the lock of an agent's leases until the surrounding transaction ends."""
     take = "pg_advisory_xact_lock_shared" if is_shared else "pg_advisory_xact_lock"

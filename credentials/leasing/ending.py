@@ -17,6 +17,7 @@ from credentials.errors import LeaseNotFound, LeaseOver
 from credentials.leasing import books
 from credentials.leasing.books import LEASES
 from credentials.leasing.roles import end_role
+from credentials.leasing.tokens import ELSEWHERE, KEEPER, LOST, NO_REVOCATION, end_token
 from credentials.models import Lease
 from credentials.opening import require_opening
 from credentials.ports import holders
@@ -34,6 +35,10 @@ ATTEMPTS: Final = 8  # over about four minutes
 
 # What kept a lease from ending; an ender answers None when it is gone.
 IN_USE: Final = "in_use"
+# Nothing that could be tried again would end these.
+_FINAL: Final = frozenset({NO_REVOCATION, LOST, "unsupported_token_type", "unauthorized_client"})
+# How long the process that keeps a token is waited for, in looks at intervals of a second.
+_LOOKS: Final = 15
 Ender = Callable[[Lease], str | None]
 
 
@@ -111,12 +116,20 @@ def try_to_end(lease: Lease) -> bool:
         Lease.objects.filter(pk=lease.pk, state=Lease.State.REVOKING).update(
             again_at=clock.now() + timedelta(seconds=1), fault=fault
         )
-    elif lease.attempts + 1 >= ATTEMPTS:
+    elif fault == ELSEWHERE and lease.attempts + 1 < _LOOKS:
+        books.put_off(lease, fault, seconds=1)
+    elif fault in _FINAL or lease.attempts + 1 >= ATTEMPTS:
         if books.give_up(lease, fault):
             logger.error("lease %s could not be ended (%s)", lease.public_id, fault)
     else:
         books.put_off(lease, fault, seconds=min(2.0**lease.attempts, _LONGEST_PAUSE))
     return False
+
+
+def end_own_tokens() -> int:
+    """Give back the tokens of this process that are to end: no other process can."""
+    own = Lease.objects.filter(state=Lease.State.REVOKING, kept_by=KEEPER.name)
+    return sum(try_to_end(lease) for lease in own.order_by("id")[:BATCH])
 
 
 def _expire() -> None:
@@ -155,4 +168,6 @@ DIE_IN_TIME: Final = frozenset(
 _ENDERS: Final[dict[str, Ender]] = {
     Lease.Kind.STATIC: _end_static,
     Lease.Kind.POSTGRESQL_ROLE: end_role,
+    Lease.Kind.OAUTH_CLIENT: end_token,
+    Lease.Kind.TOKEN_EXCHANGE: end_token,
 }

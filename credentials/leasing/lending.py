@@ -10,14 +10,17 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import Any, Final, NoReturn
 
 from credentials.databases import DatabasePlace
 from credentials.leasing import books
 from credentials.leasing.books import Wanted
 from credentials.leasing.ending import end_now
+from credentials.leasing.oauth import OAuthTerms
 from credentials.leasing.roles import RoleTerms, lent_role
 from credentials.leasing.terms import Reader, StaticTerms, invalid
+from credentials.leasing.tokens import lent_token
 from credentials.models import Lease
 from credentials.opening import open_tool_secret, require_opening
 from kernel import clock
@@ -131,6 +134,17 @@ def _lend_role(wanted: Wanted, asked: Asked) -> Iterator[Lending]:
             end_now(made)
 
 
+@contextmanager
+def _lend_token(wanted: Wanted, asked: Asked) -> Iterator[Lending]:
+    with lent_token(wanted, asked.settings, allow_private=asked.allow_private) as kept:
+        headers = {"Authorization": f"Bearer {kept.token.reveal()}"}
+        yield Lending(kept.lease.public_id, wanted.kind, headers)
+
+
+def _check_token(asked: Asked, *, exchanges: bool) -> None:
+    OAuthTerms.read(asked.settings, exchanges=exchanges, allow_private=asked.allow_private)
+
+
 def role_settings(settings: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
     """Return a role's settings with where the database is, as the connection says it."""
     return {name: place[name] for name in DatabasePlace.MEMBERS if name in place} | dict(settings)
@@ -143,9 +157,13 @@ def _check_role(asked: Asked) -> None:
 _LENDERS: Final[dict[str, Lend]] = {
     Lease.Kind.STATIC: _lend_static,
     Lease.Kind.POSTGRESQL_ROLE: _lend_role,
+    Lease.Kind.OAUTH_CLIENT: _lend_token,
+    Lease.Kind.TOKEN_EXCHANGE: _lend_token,
 }
 _CHECKS: Final[dict[str, Callable[[Asked], object]]] = {
     NONE: lambda asked: Reader(asked.settings).done(),
     Lease.Kind.STATIC: lambda asked: StaticTerms.read(asked.settings),
     Lease.Kind.POSTGRESQL_ROLE: _check_role,
+    Lease.Kind.OAUTH_CLIENT: partial(_check_token, exchanges=False),
+    Lease.Kind.TOKEN_EXCHANGE: partial(_check_token, exchanges=True),
 }
