@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from approvals.ports import bind_launches, bind_vendors
+from approvals.models import Review
+from approvals.ports import bind_launches, bind_matter, bind_vendors
 from credentials.ports import bind_holders
 from effects.launch.evidence import MeasuredLaunches
+from effects.matters import lock_matter
 from registry.actors import Actor
 from registry.models import Agent
 from registry.ports import bind_containment, bind_limits, bind_routes
@@ -69,5 +71,6 @@ def bind() -> None:
     bind_vendors(RouteVendors())
     bind_launches(MeasuredLaunches())
     bind_containment(ProvenByRouting())
+    bind_matter(Review.Kind.PROPOSAL.value, lock_matter)
     bind_holders(ActingAgents())
     register_paths(Gateways(), IssuedKeys(), KeptByVendors())

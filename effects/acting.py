@@ -32,6 +32,8 @@ def canonical_action(
     agent, version = proposal.agent, proposal.agent.current_version
     action: dict[str, Any] = {
         "v": FORM,
+        "proposal": proposal.public_id,
+        "key": proposal.key_id,
         "agent": agent.public_id,
         "agent_version": "" if version is None else version.public_id,
         "adapter": connection.adapter,

@@ -79,3 +79,29 @@ def _validator(schema: str) -> Any:
         registry=Registry(),  # fetches nothing
         format_checker=Draft202012Validator.FORMAT_CHECKER,
     )
+
+
+def leaves_of(value: object, path: tuple[str | int, ...] = ()) -> dict[tuple[str | int, ...], Any]:
+    """Return every value that holds no other, by its path; an empty list or object is one."""
+    found: dict[tuple[str | int, ...], Any] = {}
+    stack: list[tuple[tuple[str | int, ...], object]] = [(path, value)]
+    while stack:
+        at, each = stack.pop()
+        if isinstance(each, Mapping) and each:
+            stack.extend((((*at, str(name)), item) for name, item in reversed([*each.items()])))
+        elif isinstance(each, list) and each:
+            stack.extend(((*at, place), item) for place, item in reversed([*enumerate(each)]))
+        else:
+            found[at] = each
+    return found
+
+
+def changed_paths(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[str]:
+    """Return the paths at which two sets of arguments differ: changed, added or left out."""
+    old, new = leaves_of(before), leaves_of(after)
+    differing = {
+        path
+        for path in {*old, *new}
+        if path not in old or path not in new or canonical([old[path]]) != canonical([new[path]])
+    }
+    return sorted(pointer(path) for path in differing)

@@ -4,7 +4,7 @@ NotFound  404   ProposalNotFound · RunUnknown
 Denied    403   MayNotPropose · NotYoursToTakeBack
 Conflict  409   KeyReused · ProposalOver
 TooLarge  413   ArgumentsTooLarge
-Invalid   422   OperationUnknown · ArgumentsInvalid · KeyUnusable
+Invalid   422   OperationUnknown · ArgumentsInvalid · KeyUnusable · CorrectionRefused
 Throttled 429   QueueFull
 """
 
@@ -74,6 +74,13 @@ class ArgumentsInvalid(Invalid):
 
     code = "effects.arguments_invalid"
     title = "The operation does not take these arguments"
+
+
+class CorrectionRefused(Invalid):
+    """Raised when a reviewer's correction is none that this review can approve."""
+
+    code = "effects.correction_refused"
+    title = "This correction cannot be approved here"
 
 
 class KeyUnusable(Invalid):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from effects.actions import carrying_out, reconciling
+from effects.actions import carrying_out, reconciling, withdrawing
 from effects.launch import demoting
 from registry.actors import Actor
 
@@ -33,3 +33,9 @@ def carry_out_waiting() -> None:
 def reconcile() -> None:
     """Ask about what is not known."""
     reconciling.reconcile(actor=EXECUTOR)
+
+
+@shared_task(name="effects.expire_proposals", ignore_result=True)  # type: ignore[untyped-decorator]
+def expire_proposals() -> None:
+    """End every proposal whose time is up."""
+    withdrawing.expire_proposals(actor=Actor.system("proposal-expiry"))

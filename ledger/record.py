@@ -6,7 +6,7 @@ link; a rollback takes link and head back together, so no gap can appear.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.db import IntegrityError, connection, transaction
@@ -64,6 +64,16 @@ def record(  # noqa: PLR0913  one fact, said in one call with named parts
         entry_id=entry_id,
     )
     return append(fields, stream=place)
+
+
+def hold_chains(streams: Iterable[str]) -> None:
+    """Lock the chains that the surrounding transaction will extend, always in one order.
+
+    For whoever adds to several: of two that took them as they came, each could wait for the
+    other.
+    """
+    for stream in sorted(set(streams)):
+        _locked_head(stream)
 
 
 def append(fields: Fields, *, stream: str) -> Link:

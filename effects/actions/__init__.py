@@ -1,0 +1,1 @@
+"""Every change of what agents may do, asked for and had done."""

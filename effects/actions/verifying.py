@@ -17,6 +17,7 @@ from effects.adapters.adapter import Adapter, Place, Plan, Work
 from effects.adapters.errors import ArgumentsRefused, SettingsInvalid
 from effects.models import Connection, Operation, Proposal
 from effects.places import place_of, work_of
+from effects.ruling import judges_still
 from kernel.canonical import canonical, digest_bytes, strict_loads
 from ledger.errors import EntryNotFound, EvidenceAltered, PayloadAbsent, PayloadShredded
 from ledger.payloads import open_recorded
@@ -58,6 +59,8 @@ def require_acting(proposal: Proposal) -> None:
         raise Voided("connection_disabled")
     if operation.retired_at is not None:
         raise Voided("operation_retired")
+    if not judges_still(proposal.bundle_digest):
+        raise Voided("policy_changed")
 
 
 def ready(taken: Claim) -> Ready:

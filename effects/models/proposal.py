@@ -65,6 +65,7 @@ class Proposal(models.Model):
     state = models.TextField(choices=State.choices, default=State.PROPOSED)
     decided_how = models.TextField(choices=Decided.choices, blank=True, default="")
     rule = models.TextField(blank=True, default="")  # what the policy answered
+    is_asked = models.BooleanField(default=True)  # and whether it wants people
     reason = models.TextField(blank=True, default="")
     constraints = models.JSONField(default=dict)
     bundle_digest = models.TextField(blank=True, default="")

@@ -1,0 +1,1 @@
+"""Proposals, connections and effects over REST."""

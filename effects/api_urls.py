@@ -1,0 +1,7 @@
+"""The REST addresses of what agents do outside, under /api/v1/."""
+
+from __future__ import annotations
+
+from effects.api import proposals
+
+urlpatterns = [*proposals.urlpatterns]

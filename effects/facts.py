@@ -1,0 +1,101 @@
+"""What policy is told of an action, gathered from the rows at this moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import timedelta
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.db.models import Count, Q
+from django.db.models.functions import Now
+
+from effects.models import Operation, Proposal
+from kernel import clock
+from policy.acting import facts_of_action
+from registry.models import Agent
+
+OPEN: Final = (*Proposal.WAITING, *Proposal.UNDER_WAY)
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """What an agent proposed lately, and how much of it is not over."""
+
+    hour: int
+    day: int
+    open: int
+
+
+def counts_of(agent: Agent, *, but: int = 0) -> Counts:
+    """Count an agent's proposals by the database's clock, one of them left out."""
+    rows = Proposal.objects.filter(agent=agent).exclude(pk=but)
+    lately = rows.filter(Q(created_at__gt=Now() - timedelta(days=1)) | Q(state__in=OPEN))
+    found = lately.aggregate(
+        hour=Count("pk", filter=Q(created_at__gt=Now() - timedelta(hours=1))),
+        day=Count("pk", filter=Q(created_at__gt=Now() - timedelta(days=1))),
+        open=Count("pk", filter=Q(state__in=OPEN)),
+    )
+    return Counts(**found)
+
+
+def gather_facts(
+    agent: Agent,
+    operation: Operation,
+    arguments: Mapping[str, Any],
+    counts: Counts,
+    *,
+    edited: bool = False,
+) -> dict[str, Any]:
+    """Return the facts of an action. Raises: NotCanonical."""
+    return facts_of_action(
+        agent=_agent(agent, operation),
+        action={
+            "adapter": operation.connection.adapter,
+            "connection": operation.connection.name,
+            "operation": operation.name,
+            "effect": operation.effect,
+            "is_reversible": operation.is_reversible,
+            "arguments": dict(arguments),
+            "is_new": not was_approved(agent, operation),
+        },
+        requested_at=clock.now().astimezone(ZoneInfo(str(settings.WORKING_TIME_ZONE))),
+        counts=asdict(counts),
+        edited=edited,
+    )
+
+
+def was_approved(agent: Agent, operation: Operation) -> bool:
+    """Say whether people ever approved an action of this operation for this agent."""
+    same = Proposal.objects.filter(
+        agent=agent,
+        operation__connection=operation.connection_id,
+        operation__name=operation.name,
+    )
+    return same.filter(decided_how="people").exclude(state="denied").exists()
+
+
+def _agent(agent: Agent, operation: Operation) -> dict[str, Any]:
+    facts: dict[str, Any] = {
+        "name": agent.name,
+        "stage": agent.stage,
+        "risk_tier": agent.risk_tier,
+        "data_classes": list(agent.data_classes),
+        "team": agent.team.slug if agent.team is not None else "",
+        "owner": agent.owner.public_id,
+        "tools": list(agent.tools),
+    }
+    declared = _declared(agent, operation)
+    return facts | ({"declared": declared} if declared else {})
+
+
+def _declared(agent: Agent, operation: Operation) -> dict[str, Any]:
+    """Return what the manifest in force says of this tool beyond its name."""
+    version = agent.current_version
+    spec = version.manifest.get("spec", {}) if version is not None else {}
+    named = [each for each in spec.get("tools", []) if each.get("name") == operation.target]
+    tool: Mapping[str, Any] = named[0] if named else {}
+    known = {"approval": "approval", "maxAmount": "max_amount", "currency": "currency"}
+    return {ours: tool[theirs] for theirs, ours in known.items() if theirs in tool}

@@ -1,0 +1,1 @@
+"""Reading proposals, connections and effects: what a viewer may see of them."""

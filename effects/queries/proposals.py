@@ -1,0 +1,93 @@
+"""Reading proposals: an agent its own, people those they answer for, decide or govern."""
+
+from __future__ import annotations
+
+from django.db.models import Case, F, Q, QuerySet, TextField, Value, When
+from django.db.models.functions import Now
+
+from approvals.queries import reviews_for
+from effects.models import AskedAgain, Operation, Proposal
+from effects.refusals import OperationUnknown, ProposalNotFound
+from registry.actors import Actor
+from registry.models import Agent, Role
+from registry.queries import GOVERNING
+
+_LATE = Q(state__in=("proposed", "approved"), expires_at__lte=Now())
+
+
+def proposals_for(actor: Actor) -> QuerySet[Proposal]:
+    """Return the proposals this viewer may see, each with its ``standing`` at this moment."""
+    rows = Proposal.objects.select_related(
+        "agent", "agent__owner", "operation", "operation__connection"
+    ).annotate(
+        standing=Case(
+            When(_LATE, then=Value("expired")), default=F("state"), output_field=TextField()
+        )
+    )
+    if actor.ref.kind == "agent":
+        return rows.filter(agent__public_id=actor.ref.id)
+    if actor.has(*GOVERNING) or actor.ref.kind == "system":
+        return rows
+    if actor.person is None:
+        return rows.none()
+    # Whom a review is put to reads what it is about.
+    seen = Q(review_id__in=reviews_for(actor).filter(kind="proposal").values("public_id"))
+    if actor.has(Role.EMPLOYEE):
+        seen |= Q(agent__owner=actor.person) | Q(agent__backup_owner=actor.person)
+    return rows.filter(seen)
+
+
+def proposal_for(actor: Actor, public_id: str) -> Proposal:
+    """Return a proposal this viewer may see. Raises: ProposalNotFound."""
+    found = None
+    if "\x00" not in public_id:
+        found = proposals_for(actor).filter(public_id=public_id).first()
+    if found is None:
+        raise ProposalNotFound(f"There is no proposal {public_id[:80]!r}.")
+    return found
+
+
+def operation_named(adapter: str, target: str) -> Operation:
+    """Return the operation in use that an agent names. Raises: OperationUnknown."""
+    place, dot, name = target.partition(".")
+    rows = Operation.objects.select_related("connection").filter(
+        connection__name=place,
+        connection__disabled_at__isnull=True,
+        name=name,
+        retired_at__isnull=True,
+    )
+    found = rows.first() if dot and "\x00" not in target else None
+    if found is None:
+        raise OperationUnknown(
+            f"No connection in use offers {target[:130]!r}; it is written connection.operation.",
+            field="action.target",
+        )
+    if found.connection.adapter != adapter:
+        raise OperationUnknown(
+            f"{target} is done by {found.connection.adapter!r}, not by {adapter[:40]!r}.",
+            field="action.adapter",
+        )
+    return found
+
+
+def asked_under(agent: Agent, key: str) -> tuple[Proposal, str] | None:
+    """Return what an agent asked under a key of its own, and the digest of that request."""
+    first = Proposal.objects.filter(agent=agent, idempotency_key=key).first()
+    if first is not None:
+        return first, first.request_digest
+    again = AskedAgain.objects.filter(agent=agent, idempotency_key=key)
+    repeated = again.select_related("proposal").first()
+    return None if repeated is None else (repeated.proposal, repeated.request_digest)
+
+
+def last_decided(proposal: Proposal) -> Proposal | None:
+    """Return the action of the same agent and operation that was approved last before this one."""
+    same = Proposal.objects.filter(
+        agent=proposal.agent_id,
+        operation__connection=proposal.operation.connection_id,
+        operation__name=proposal.operation.name,
+        created_at__lte=proposal.created_at,
+    )
+    approved = same.filter(decided_how__in=("people", "policy")).exclude(state="denied")
+    approved = approved.exclude(decided_entry="").exclude(pk=proposal.pk)
+    return approved.order_by("-decided_at", "-id").first()
