@@ -1,19 +1,12 @@
-"""Where a sequencer may be killed in a test, by name. In service every point does nothing.
-
-``UNSPRAWL_CRASH_AT=name`` (or ``name:3`` for the third time) ends the process there as
-``kill -9`` would. A test dies at each point of the registry, so a new one needs a test.
-"""
+"""The steps at which a sequencer is killed in tests: a new one needs a test."""
 
 from __future__ import annotations
 
-import os
-import signal
-from collections import Counter
 from enum import StrEnum
-from typing import Final
 
-VARIABLE: Final = "UNSPRAWL_CRASH_AT"
-_passed: Counter[str] = Counter()
+from kernel.crashing import VARIABLE, crash
+
+__all__ = ["VARIABLE", "CrashPoint", "crash"]
 
 
 class CrashPoint(StrEnum):
@@ -32,15 +25,3 @@ class CrashPoint(StrEnum):
     PUBLISHED = "published"
     COSIGNED = "cosigned"
     COSIGNATURE_PUBLISHED = "cosignature-published"
-
-
-def crash(point: CrashPoint) -> None:
-    """Die here if a test asked for it."""
-    wanted = os.environ.get(VARIABLE)
-    if not wanted:
-        return
-    name, _, nth = wanted.partition(":")
-    if name == point:
-        _passed[name] += 1
-        if _passed[name] == int(nth or 1):
-            os.kill(os.getpid(), signal.SIGKILL)

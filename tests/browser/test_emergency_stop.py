@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from registry.actors import Actor
 from routing.actions.stops import place_stop
 from routing.models import Stop
+from tests.browser.looks import faults_of
 from tests.browser.test_steering_pages import Company, kept, opened
 
 pytestmark = [
@@ -48,21 +48,8 @@ def test_the_pages_of_a_stop_are_sound(browser, live_server, transactional_db, t
         "stop-end": f"/agents/{company.agent.name}/end/",
     }
     page = opened(browser, live_server, company.cast.sam, theme=theme, width=width)
-    broken = []
-    for name, path in paths.items():
-        answer = page.goto(path)
-        assert answer is not None
-        assert answer.status == 200, path
-        page.wait_for_load_state("load")
-        kept(page, f"{name}-{theme}-{width}")
-        broken += [
-            f"{path}: {rule['id']} at {rule['nodes'][0]['target']}"
-            for rule in Axe().run(page).response["violations"]
-            if rule["impact"] in {"serious", "critical"}
-        ]
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            broken.append(f"{path} scrolls sideways")
-    assert broken == []
+    faults = faults_of(page, paths, then=lambda name: kept(page, f"{name}-{theme}-{width}"))
+    assert faults == []
 
 
 def test_a_stop_is_placed_and_proven_without_leaving_the_page(

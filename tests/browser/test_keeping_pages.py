@@ -6,13 +6,13 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from approvals.actions.deciding import decide_review
 from kernel import clock
 from registry.actors import Actor
 from routing.keeping.deciding import place_hold, set_age
 from routing.keeping.erasing import carry_out_erasures, request_erasure
+from tests.browser.looks import faults_here, faults_of
 from tests.browser.test_steering_pages import Company, kept, opened
 from tests.routing.keeping.scenes import PERSON, say, tag
 
@@ -48,8 +48,7 @@ def company(transactional_db, settings, tmp_path):
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390), ("light", 390)])
 def test_the_pages_of_keeping_are_sound(browser, live_server, company, theme, width):
     page = opened(browser, live_server, company.cast.sam, theme=theme, width=width)
-    broken = []
-    for name, path in {
+    pages = {
         "retention": "/retention/",
         "age": "/retention/age/?data_class=personal",
         "holds": "/retention/holds/",
@@ -57,30 +56,14 @@ def test_the_pages_of_keeping_are_sound(browser, live_server, company, theme, wi
         "hold": f"/retention/holds/{company.held.public_id}/",
         "erasure-new": "/retention/erasures/new/",
         "erasure": f"/retention/erasures/{company.erasure.public_id}/",
-    }.items():
-        answer = page.goto(path)
-        assert answer is not None
-        assert answer.status == 200, path
-        page.wait_for_load_state("load")
-        kept(page, f"keeping-{name}-{theme}-{width}")
-        broken += _broken(page, path, width)
+    }
+    faults = faults_of(page, pages, lambda name: kept(page, f"keeping-{name}-{theme}-{width}"))
     page.goto("/retention/erasures/new/")
     page.get_by_label("Which").fill(PERSON)
     page.get_by_role("button", name="See what is there").click()
     page.get_by_text("What goes, what stays").wait_for()
     kept(page, f"keeping-preview-{theme}-{width}")
-    broken += _broken(page, "preview", width)
+    faults += faults_here(page, "preview")
     assert tag() in page.content()
     assert PERSON not in page.content() + page.url
-    assert broken == []
-
-
-def _broken(page, path, width):
-    found = [
-        f"{path}: {rule['id']} at {rule['nodes'][0]['target']}"
-        for rule in Axe().run(page).response["violations"]
-        if rule["impact"] in {"serious", "critical"}
-    ]
-    if page.evaluate("document.documentElement.scrollWidth") > width:
-        found.append(f"{path} scrolls sideways")
-    return found
+    assert faults == []

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.db import connection, transaction
 
 from kernel.refs import Ref
@@ -14,6 +13,7 @@ from ledger.models import Checkpoint
 from ledger.record import record
 from ledger.transparency.notes import COSIGNATURE_V1, VerifierKey
 from ledger.verbs import Verb
+from tests.browser.looks import complaints_of, faults_here
 from tests.browser.test_steering_pages import opened
 from tests.factories import make_cast
 from tests.ledger.sequenced import sequence_now
@@ -46,19 +46,9 @@ def cast(transactional_db, settings):
 
 
 def looked_at(page, name):
-    problems = []
-    page.on("console", lambda said: problems.append(said.text) if said.type == "error" else None)
+    problems = complaints_of(page)
     page.reload()
-    assert page.evaluate(
-        "document.documentElement.scrollWidth <= document.documentElement.clientWidth"
-    ), f"{name} scrolls sideways"
-    found = [
-        (rule["id"], [node["html"][:200] for node in rule["nodes"]])
-        for rule in Axe().run(page).response["violations"]
-        if rule["impact"] in {"serious", "critical"}
-    ]
-    assert found == []
-    assert problems == []
+    assert faults_here(page, name) + problems == []
     if SHOTS:
         page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 
 from kernel import clock
 from routing.models import ReportedStep
+from tests.browser.looks import faults_here
 from tests.browser.test_steering_pages import kept, opened
 from tests.factories import make_agent, make_call, make_cast
 
@@ -38,6 +38,4 @@ def test_the_page_says_how_to_trace_and_since_when(browser, live_server, db, the
     )
     assert page.get_by_text("Reports its own steps through its traces since").is_visible()
     kept(page, f"connect-{theme}-{width}")
-    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
-    found = Axe().run(page).response["violations"]
-    assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == []
+    assert faults_here(page, "connect") == []

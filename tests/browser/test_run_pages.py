@@ -9,7 +9,6 @@ import json
 from datetime import timedelta
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.db import transaction
 
 from kernel import clock
@@ -17,6 +16,7 @@ from kernel.refs import Ref
 from ledger.record import record
 from ledger.verbs import Verb
 from routing.models import RunLink
+from tests.browser.looks import faults_here, faults_of
 from tests.browser.test_steering_pages import kept, opened
 from tests.factories import make_agent, make_call, make_cast, make_exchange, make_run
 
@@ -141,28 +141,13 @@ def story(transactional_db):
 @pytest.mark.parametrize(("theme", "width"), LOOKS)
 def test_the_pages_of_runs_are_sound_in_this_look(browser, live_server, story, theme, width):
     page = opened(browser, live_server, story.cast.alice, theme=theme, width=width)
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    broken = []
-    for name, path in story.pages.items():
-        answer = page.goto(path)
-        assert answer is not None
-        assert answer.status == 200, path
-        page.wait_for_load_state("load")
+
+    def then(name):
         if name == "run":
             page.locator("details.step summary").nth(1).click()
         kept(page, f"runs-{name}-{theme}-{width}")
-        found = Axe().run(page).response["violations"]
-        broken += [
-            f"{path}: {rule['id']} at {rule['nodes'][0]['target']}"
-            for rule in found
-            if rule["impact"] in {"serious", "critical"}
-        ]
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            broken.append(f"{path} scrolls sideways")
-    assert broken == []
-    assert complaints == []
+
+    assert faults_of(page, story.pages, then) == []
 
 
 def test_runs_are_searched_while_one_types_and_the_search_is_in_the_address(
@@ -226,9 +211,7 @@ def test_what_was_said_is_read_after_a_reason(browser, live_server, story, theme
     page.get_by_text("Which supplier is this?").first.wait_for()
     page.get_by_text("[picture: image/png, 3 KB]").first.wait_for()
     page.get_by_text("calls", exact=True).first.wait_for()
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = Axe().run(page).response["violations"]
-    assert [rule["id"] for rule in found if rule["impact"] in {"serious", "critical"}] == []
+    assert faults_here(page, "payload") == []
     kept(page, f"runs-payload-{theme}-{width}")
     with page.expect_download() as downloading:
         page.get_by_role("button", name="Download the bytes").first.click()

@@ -11,7 +11,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.db import transaction
 
 from kernel import clock
@@ -32,6 +31,7 @@ from routing.models import (
     Vendor,
 )
 from routing.queries.budgets import window_now
+from tests.browser.looks import faults_of
 from tests.factories import (
     browser_of,
     make_agent,
@@ -233,26 +233,8 @@ def kept(page, name):
 @pytest.mark.parametrize(("theme", "width"), LOOKS)
 def test_every_page_is_sound_in_this_look(browser, live_server, company, theme, width):
     page = opened(browser, live_server, company.cast.pat, theme=theme, width=width)
-    complaints: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    broken = []
-    for name, path in company.pages.items():
-        answer = page.goto(path)
-        assert answer is not None
-        assert answer.status == 200, path
-        page.wait_for_load_state("load")
-        kept(page, f"{name}-{theme}-{width}")
-        found = Axe().run(page).response["violations"]
-        broken += [
-            f"{path}: {rule['id']} at {rule['nodes'][0]['target']}"
-            for rule in found
-            if rule["impact"] in {"serious", "critical"}
-        ]
-        if page.evaluate("document.documentElement.scrollWidth") > width:
-            broken.append(f"{path} scrolls sideways")
-    assert broken == []
-    assert complaints == []
+    faults = faults_of(page, company.pages, then=lambda name: kept(page, f"{name}-{theme}-{width}"))
+    assert faults == []
 
 
 def test_a_run_is_verified_and_read_with_the_keyboard_alone(browser, live_server, company):
