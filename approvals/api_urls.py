@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from approvals.api.reviews import urlpatterns
+from approvals.api import channels, reviews
 
-__all__ = ["urlpatterns"]
+urlpatterns = [*reviews.urlpatterns, *channels.urlpatterns]

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from celery import shared_task
 
+from approvals.actions import announcing, sending, settling_arrivals
 from approvals.actions import escalate_reviews as note_escalated
 from approvals.actions import expire_reviews as end_expired
-from approvals.actions import sending
 from registry.actors import Actor
 
 
@@ -26,3 +26,15 @@ def send_notices() -> None:
 def escalate_reviews() -> None:
     """Put on record what has escalated; who may decide follows the clock without it."""
     note_escalated(actor=Actor.system("review-escalation"))
+
+
+@shared_task(name="approvals.settle_arrivals", ignore_result=True)  # type: ignore[untyped-decorator]
+def settle_arrivals() -> None:
+    """Carry out what was pressed in Slack."""
+    settling_arrivals.settle_arrivals(actor=Actor.system("channels"))
+
+
+@shared_task(name="approvals.remind_deciders", ignore_result=True)  # type: ignore[untyped-decorator]
+def remind_deciders() -> None:
+    """Tell once more of what nobody has decided when three quarters of its time are over."""
+    announcing.remind_deciders(actor=Actor.system("channels"))

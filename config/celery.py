@@ -38,6 +38,8 @@ def schedule() -> dict[str, dict[str, Any]]:
         "approvals.escalate_reviews": {"task": "approvals.escalate_reviews", "schedule": 30.0},
         "effects.demote_regressed": {"task": "effects.demote_regressed", "schedule": 60.0},
         "effects.expire_proposals": {"task": "effects.expire_proposals", "schedule": 30.0},
+        "approvals.settle_arrivals": {"task": "approvals.settle_arrivals", "schedule": 5.0},
+        "approvals.remind_deciders": {"task": "approvals.remind_deciders", "schedule": 60.0},
         "approvals.expire_reviews": {"task": "approvals.expire_reviews", "schedule": 60.0},
     }
 

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import datetime, timedelta
+from typing import Final
 
 from django.conf import settings
-from django.db.models import F, Q
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Now
 
 from approvals.channels.filters import channels_for, readers_of
@@ -18,11 +20,13 @@ from approvals.models import Channel, Notice, NoticePreference, Review
 from kernel import clock
 from kernel.db import ring
 from kernel.refs import new_id
+from registry.actors import Actor
 from registry.models import Person
 from registry.portal import zone_of
 
 Event = Notice.Event
-SWEEP = "approvals.send_notices"
+SWEEP: Final = "approvals.send_notices"
+MOST_REMINDED: Final = 200
 
 
 def announce_review(review: Review, event: str) -> int:
@@ -40,6 +44,27 @@ def announce_review(review: Review, event: str) -> int:
         Notice.objects.bulk_create(made, ignore_conflicts=True)
         ring(SWEEP)
     return len(made)
+
+
+def remind_deciders(*, actor: Actor) -> int:
+    """Announce what is still open when three quarters of its time are over; return how many.
+
+    Records: nothing; the sending is on record.
+    """
+    if not Channel.objects.filter(removed_at__isnull=True).exists():
+        return 0
+    told = Notice.objects.filter(review=OuterRef("pk"), event=Event.REMINDED)
+    late = Review.objects.filter(
+        ~Exists(told),
+        state=Review.State.OPEN,
+        expires_at__gt=Now(),
+        created_at__lte=Now() - (F("expires_at") - F("created_at")) * 0.75,
+    )
+    reminded = 0
+    for review in late.select_related("requester").order_by("expires_at")[:MOST_REMINDED]:
+        with transaction.atomic():
+            reminded += bool(announce_review(review, Event.REMINDED))
+    return reminded
 
 
 def _rows(channel: Channel, review: Review, event: str, now: datetime) -> Iterator[Notice]:

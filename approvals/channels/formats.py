@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from approvals.channels import webhook
+from approvals.channels import mail, slack, teams, webhook
 from approvals.channels.sending import Send
 from approvals.models import Channel, Notice
 
 Kind = Channel.Kind
 _FORMATS: Final[dict[Kind, Callable[[list[Notice]], Send]]] = {
+    Kind.MAIL: mail.prepare,
+    Kind.SLACK: slack.prepare,
+    Kind.SLACK_HOOK: slack.prepare,
+    Kind.TEAMS: teams.prepare,
     Kind.WEBHOOK: webhook.prepare,
 }
 

@@ -7,9 +7,11 @@ refuse a forgery before anything is stored.
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
+from django.db.models import Q
 
 from approvals.models import Channel
 from credentials.broker import COLUMNS, SealedRow, SecretOpener, SecretText
@@ -21,6 +23,7 @@ from kernel.refs import Ref
 
 SENDING: Final = "tool"
 INBOUND: Final = "inbound"
+OVERLAP: Final = timedelta(days=1)
 
 
 class SecretsClosed(Unavailable):
@@ -31,28 +34,26 @@ class SecretsClosed(Unavailable):
 
 
 def sending_secrets(channel: Channel) -> list[SecretText]:
-    """Return what a channel sends with, the newest first, the one before while it still counts.
+    """Return what a channel sends with, newest first.
 
     Raises: SecretsClosed, SecretNotFound, CannotOpen.
     """
-    return _opened(channel.ref, SENDING, _how_many(channel))
+    return _opened(channel.ref, SENDING)
 
 
 def inbound_secrets(channel: Channel) -> list[SecretText]:
     """Return what answers are signed with. Raises: SecretsClosed, SecretNotFound, CannotOpen."""
-    return _opened(channel.door, INBOUND, _how_many(channel))
+    return _opened(channel.door, INBOUND)
 
 
-def _how_many(channel: Channel) -> int:
-    return 2 if channel.earlier_until and channel.earlier_until > clock.now() else 1
-
-
-def _opened(holder: Ref, ring: str, newest: int) -> list[SecretText]:
+def _opened(holder: Ref, ring: str) -> list[SecretText]:
     if ring not in settings.OPENS:
         raise SecretsClosed
-    rows = Secret.objects.filter(holder=str(holder), ring=ring).order_by("-version")
-    current = list(rows.values_list(*COLUMNS)[:newest])
-    if not current or not rows.filter(retired_at__isnull=True).exists():
+    rows = Secret.objects.filter(holder=str(holder), ring=ring)
+    if not rows.filter(retired_at__isnull=True).exists():
         raise SecretNotFound
+    # The one before counts for a day more. Two at most: rotating twice ends the first at once.
+    counts = Q(retired_at__isnull=True) | Q(retired_at__gt=clock.now() - OVERLAP)
+    found = rows.filter(counts).order_by("-version").values_list(*COLUMNS)[:2]
     opener = SecretOpener(settings.KEYS_DIR, ring)
-    return [opener.open(SealedRow(*row)) for row in current]
+    return [opener.open(SealedRow(*row)) for row in found]

@@ -56,7 +56,6 @@ class Channel(models.Model):
     decides_by = models.TextField(blank=True, default="")
     # Plain http and addresses inside, as an administrator of the platform decided.
     allow_private = models.BooleanField(default=False)
-    earlier_until = models.DateTimeField(null=True, blank=True)  # the secret before counts too
     failures = models.IntegerField(default=0)  # in a row
     failure = models.TextField(blank=True, default="")  # one of a fixed list
     failing_since = models.DateTimeField(null=True, blank=True)
