@@ -15,7 +15,7 @@ from approvals.channels.effects import effect_of, may_be_decided
 from approvals.channels.errors import ChannelDecidesNothing, LinkNotYours, LinkSpent
 from approvals.channels.links import link_of
 from approvals.errors import ReviewExpired, ReviewNotFound, ReviewVoid
-from approvals.models import Channel, DecisionLink, Review, ReviewDecision
+from approvals.models import Channel, DecisionLink, Review
 from kernel import clock
 from kernel.errors import Conflict
 from ledger.record import record
@@ -50,16 +50,15 @@ def answer_review(answer: Answer, *, actor: Actor) -> Review:
 def _decided(answer: Answer, actor: Actor) -> tuple[Review, Conflict | None]:
     try:
         review = decide_review(
-            answer.review, actor=actor, decision=answer.decision, comment=answer.comment
+            answer.review,
+            actor=actor,
+            decision=answer.decision,
+            comment=answer.comment,
+            digest=answer.digest,
         )
     except (ReviewExpired, ReviewVoid) as error:
         # Its end is part of this transaction and must stand; the caller is told after.
         return Review(), error
-    said = ReviewDecision.objects.filter(
-        review=review, decider=actor.person, digest=answer.digest, decision=answer.decision
-    )
-    if not said.exists():
-        raise ReviewVoid("What was asked about has changed since; open it to see it.")
     record(
         Verb.ANSWER_TAKEN,
         review.ref,

@@ -25,7 +25,7 @@ from approvals.models.channel import ANY_EFFECT, EFFECTS
 from kernel.api import Input, Listing, ListQuery, Text, page_of
 from registry.authentication import actor_of
 
-_WORDS: Final = {"required": False, "default": list}
+_WORDS: Final[dict[str, Any]] = {"required": False, "default": list}
 _EFFECT: Final = (*EFFECTS, "")
 
 
@@ -61,13 +61,11 @@ class ChannelInput(Input):
 
     def wanted(self) -> WantedChannel:
         """Return what is asked for."""
-        given = self.validated_data
-        return WantedChannel(
-            **{
-                name: tuple(value) if isinstance(value, list) else value
-                for name, value in given.items()
-            }
-        )
+        given: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in self.validated_data.items()
+        }
+        return WantedChannel(**given)
 
 
 class WhyInput(Input):

@@ -13,7 +13,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from rest_framework.test import APIClient
+from django.test import Client
 from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook
 
@@ -69,7 +69,7 @@ def post(
     secret: str,
     ident: str = "msg_1",
     at: datetime | None = None,
-    **over: str,
+    over: dict[str, str] | None = None,
 ) -> Any:
     raw = body if isinstance(body, bytes) else json.dumps(body).encode()
     at = at or datetime.now(UTC)
@@ -77,8 +77,8 @@ def post(
         "webhook-id": ident,
         "webhook-timestamp": str(int(at.timestamp())),
         "webhook-signature": Webhook(secret).sign(ident, at, raw.decode()),
-    } | over
-    return APIClient().generic(
+    } | (over or {})
+    return Client(enforce_csrf_checks=True).generic(
         "POST",
         f"/api/v1/channels/{channel.public_id}/decisions",
         raw,
@@ -135,7 +135,7 @@ def test_what_is_not_signed_is_refused_alike(
 ) -> None:
     review = opened()
     headers = {name: value.encode().decode("latin-1") for name, value in over.items()}
-    answer = post(hook, decision(review), secret, **headers)
+    answer = post(hook, decision(review), secret, over=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "approvals.signature_refused")
     assert not Arrival.objects.exists()
 
@@ -155,7 +155,7 @@ def test_a_changed_byte_another_secret_and_another_channel_are_refused(
     at = datetime.now(UTC)
     signed = Webhook(secret).sign("msg_1", at, json.dumps(decision(review)))
     changed = decision(review, comment="!")
-    assert post(hook, changed, secret, at=at, **{"webhook-signature": signed}).status_code == 401
+    assert post(hook, changed, secret, at=at, over={"webhook-signature": signed}).status_code == 401
     assert post(hook, decision(review), new_signing_secret()).status_code == 401
     other = make_channel(address="http://127.0.0.1:9/", decides_up_to="money")
     assert post(other, decision(review), secret).status_code == 401
@@ -178,7 +178,7 @@ def test_the_secret_we_send_with_signs_no_answer(cast: Cast, opened: Callable[..
         ({"decided_by": "alice@acme.test"}, 403, "registry.role_missing"),
         ({"decided_by": "bob@acme.test"}, 404, "approvals.review_not_found"),
         ({"decided_by": "nobody@acme.test"}, 403, "approvals.decider_unknown"),
-        ({"args_sha256": "sha256:00"}, 409, "approvals.review_void"),
+        ({"args_sha256": "sha256:00"}, 409, "approvals.review_changed"),
         ({"decisions": [{"type": "edit"}]}, 422, "approvals.decision_unknown"),
         ({"decisions": [{"type": "reject"}]}, 422, "approvals.comment_missing"),
         ({"decisions": []}, 422, "approvals.request_unreadable"),
@@ -300,11 +300,12 @@ def pressed(review: Review, receiver: Receiver, decision: str = "approve", **ove
     return urlencode({"payload": json.dumps(payload)}).encode()
 
 
-def press(channel: Channel, body: bytes, at: int = 0, **over: str) -> Any:
+def press(channel: Channel, body: bytes, at: int = 0, over: dict[str, str] | None = None) -> Any:
     stamp = str(at or int(time.time()))
-    signature = SignatureVerifier(SLACK_SECRET).generate_signature(timestamp=stamp, body=body)
-    headers = {"x-slack-request-timestamp": stamp, "x-slack-signature": signature} | over
-    return APIClient().generic(
+    signature = SignatureVerifier(SLACK_SECRET).generate_signature(timestamp=stamp, body=body) or ""
+    headers = {"x-slack-request-timestamp": stamp, "x-slack-signature": signature}
+    headers |= over or {}
+    return Client(enforce_csrf_checks=True).generic(
         "POST",
         f"/api/v1/channels/{channel.public_id}/slack",
         body,
@@ -363,7 +364,7 @@ def test_slack_is_checked_as_its_own_library_does(
         theirs = SignatureVerifier(SLACK_SECRET).is_valid(body, str(at), signature)
         ours = is_signed_by_slack([SecretText(SLACK_SECRET)], str(at), body, signature, now=now)
         assert ours is theirs
-        taken = press(slack, body, at=at, **{"x-slack-signature": signature})
+        taken = press(slack, body, at=at, over={"x-slack-signature": signature})
         assert (taken.status_code == 200) is theirs
 
 
@@ -395,7 +396,7 @@ def test_a_forged_interaction_is_refused(
         headers["x-slack-signature"] = "v0="
     else:
         headers = {}
-    answer = APIClient().generic(
+    answer = Client(enforce_csrf_checks=True).generic(
         "POST", f"/api/v1/channels/{slack.public_id}/slack", body,
         content_type="application/x-www-form-urlencoded", headers=headers,
     )  # fmt: skip
@@ -452,7 +453,7 @@ def test_a_button_of_what_has_changed_since_decides_nothing(
     press(slack, pressed(old, receiver))
     settle_arrivals(actor=WORKER)
     assert not review.decisions.exists()
-    assert Arrival.objects.get().answer == {"code": "approvals.review_void"}
+    assert Arrival.objects.get().answer == {"code": "approvals.review_changed"}
 
 
 def test_nothing_above_the_limit_is_decided_by_a_button(
