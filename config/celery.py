@@ -33,6 +33,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "outlets.expire_exports": {"task": "outlets.expire_exports", "schedule": 300.0},
         "routing.carry_out_erasures": {"task": "routing.carry_out_erasures", "schedule": 5.0},
         "routing.keep_retention": {"task": "routing.keep_retention", "schedule": 1800.0},
+        "rules.try_bundles": {"task": "rules.try_bundles", "schedule": 10.0},
         "credentials.end_leases": {"task": "credentials.end_leases", "schedule": 2.0},
         "approvals.send_notices": {"task": "approvals.send_notices", "schedule": 5.0},
         "approvals.escalate_reviews": {"task": "approvals.escalate_reviews", "schedule": 30.0},

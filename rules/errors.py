@@ -1,7 +1,7 @@
 """Every refusal about bundles, activations and grants.
 
-NotFound 404   BundleNotFound
-Conflict 409   BundleKnown
+NotFound 404   BundleNotFound, TrialNotFound
+Conflict 409   BundleKnown, TrialUnderWay, TrialOver
 """
 
 from __future__ import annotations
@@ -21,3 +21,24 @@ class BundleKnown(Conflict):
 
     code = "rules.bundle_known"
     title = "This bundle is kept already"
+
+
+class TrialNotFound(NotFound):
+    """Raised when no trial has that id."""
+
+    code = "rules.trial_not_found"
+    title = "There is no such trial"
+
+
+class TrialUnderWay(Conflict):
+    """Raised when a bundle is to be tried while a trial of it is under way."""
+
+    code = "rules.trial_under_way"
+    title = "This bundle is being tried already"
+
+
+class TrialOver(Conflict):
+    """Raised when a trial is to be cancelled that has ended."""
+
+    code = "rules.trial_over"
+    title = "This trial has ended"

@@ -12,6 +12,9 @@ from django.db.models import Q
 
 from kernel.refs import Ref
 from registry.models import Agent
+from rules.trying.models import Change as Change
+from rules.trying.models import Question as Question
+from rules.trying.models import Trial as Trial
 
 
 class Bundle(models.Model):

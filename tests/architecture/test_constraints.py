@@ -59,7 +59,7 @@ from routing.models import (
     UsageMonth,
     UsageRoute,
 )
-from rules.models import Activation, Bundle, Grant
+from rules.models import Activation, Bundle, Grant, Question, Trial
 from tests.architecture.test_errors import PACKAGES
 from tests.factories import (
     make_agent,
@@ -295,6 +295,9 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("rules_activation_has_reason", "rules_activation", {"reason": "''", "ended_at": "now()"}),
     ("rules_grant_state_iff_stamped", "rules_grant", {"state": "'given'"}),
     ("rules_grant_asked_once", "rules_grant", {}),
+    ("rules_trial_finished_iff_over", "rules_trial", {"state": "'ready'"}),
+    ("rules_trial_one_under_way", "rules_trial", {}),
+    ("rules_question_asked_once", "rules_question", {}),
     (
         "effects_connection_agent_has_no_secret",
         "effects_connection",
@@ -459,6 +462,13 @@ def world(db: None) -> None:
     Grant.objects.create(
         public_id="grt_x", agent=agent, vendor="acme", data_class="regulated", until=now,
         asked_by="x:y", asked_at=now,
+    )  # fmt: skip
+    trial = Trial.objects.create(
+        public_id="trl_x", bundle=bundle, days=30, asked_by="x:y", asked_at=now
+    )
+    Question.objects.create(
+        trial=trial, source="call", input_digest="d", bundle_digest="d", answer="allow", rule="r",
+        decisions=1, first_at=now, last_at=now, entry_id="ent_x",
     )  # fmt: skip
     system = Connection.objects.create(
         public_id="con_x", name="crm", title="CRM", adapter="http", added_by="x:y", added_at=now,
