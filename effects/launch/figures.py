@@ -93,6 +93,14 @@ class Figures:
     def errors(self) -> Share:
         return Share(self.failed, self.ended)
 
+    @property
+    def half_milliseconds(self) -> float | None:
+        return None if self.half_seconds is None else 1000 * self.half_seconds
+
+    @property
+    def most_milliseconds(self) -> float | None:
+        return None if self.most_seconds is None else 1000 * self.most_seconds
+
     def share_of(self, answer: str) -> Share:
         return Share(int(getattr(self, answer)), self.decided)
 

@@ -21,11 +21,12 @@ _TABS: Final = (
     ("agent-keys", "Keys"),
     ("agent-versions", "Versions"),
     ("agent-tools", "Tools"),
+    ("agent-launch", "Launch"),
     ("agent-calls", "Calls"),
     ("agent-history", "History"),
     ("agent-end", "Stop and retire"),
 )
-_INSIDE: Final = {"agent-keys", "agent-tools", "agent-calls", "agent-history"}
+_INSIDE: Final = {"agent-keys", "agent-tools", "agent-launch", "agent-calls", "agent-history"}
 
 
 @dataclass(frozen=True, slots=True)

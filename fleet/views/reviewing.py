@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -10,9 +11,11 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_POST
 
 from approvals.actions import request_promotion, submit_agent
+from fleet.views.launch import launch_of
 from fleet.views.overview import overview_of
 from kernel.errors import Invalid
 from registry.actors import Actor
+from registry.models import Agent
 from registry.portal import sentence, signed_in, told
 from registry.queries import agent_for
 
@@ -34,15 +37,26 @@ def submit(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
 @require_POST
 def promote(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     """Ask that the agent may act without a person behind each action."""
+    exception = request.POST.get("exception", "")
+    is_there = request.POST.get("from") == "launch"
 
     def ask(said: str) -> object:
-        return request_promotion(name, actor=actor, justification=said)
+        return request_promotion(name, actor=actor, justification=said, exception=exception)
 
-    return _asked(request, actor, name, ask)
+    def again(agent: Agent, status: int, given: dict[str, Any]) -> HttpResponse:
+        if is_there or "missing" in given:
+            return launch_of(request, actor, agent, status=status, exception=exception, **given)
+        return overview_of(request, actor, agent, status=status, **given)
+
+    return _asked(request, actor, name, ask, again)
 
 
 def _asked(
-    request: HttpRequest, actor: Actor, name: str, ask: Callable[[str], object]
+    request: HttpRequest,
+    actor: Actor,
+    name: str,
+    ask: Callable[[str], object],
+    again: Callable[[Agent, int, dict[str, Any]], HttpResponse] | None = None,
 ) -> HttpResponse:
     said = request.POST.get("justification", "")
     agent = agent_for(actor, name)
@@ -51,7 +65,10 @@ def _asked(
             ask(said)
         except Invalid as error:
             # The words that were refused stay in the box they were written in.
-            given = {"justification": said, "refusal": sentence(error)}
+            given: dict[str, Any] = {"justification": said, "refusal": sentence(error)}
+            if again is not None:
+                missing = {key: error.facts[key] for key in ("missing",) if key in error.facts}
+                return again(agent, error.status, given | missing)
             return overview_of(request, actor, agent, status=error.status, **given)
         messages.success(request, _ASKED)
     return redirect("registry:agent", agent.name)

@@ -23,7 +23,7 @@ from typing import Final
 HERE: Final = Path(__file__).resolve().parent
 CACHE: Final = HERE.parents[1] / ".clients"
 NODES: Final = ("node", "node_tracing")
-PYTHONS: Final = ("openai2", "openai3", "tracing", "s3")
+PYTHONS: Final = ("openai2", "openai3", "graphs", "tracing", "s3")
 MODULES: Final = ("tlog",)
 _SECONDS: Final = 900
 
