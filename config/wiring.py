@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from approvals.channels.content import bind_arguments
 from approvals.models import Review
 from approvals.ports import bind_launches, bind_matter, bind_vendors
 from credentials.ports import bind_holders
 from effects.launch.evidence import MeasuredLaunches
 from effects.matters import lock_matter
+from effects.told import arguments_of
 from registry.actors import Actor
 from registry.models import Agent
 from registry.ports import bind_containment, bind_limits, bind_routes
@@ -69,6 +71,7 @@ def bind() -> None:
     bind_routes(RouteNames())
     bind_limits(ManifestLimits())
     bind_vendors(RouteVendors())
+    bind_arguments(arguments_of)
     bind_launches(MeasuredLaunches())
     bind_containment(ProvenByRouting())
     bind_matter(Review.Kind.PROPOSAL.value, lock_matter)

@@ -44,6 +44,11 @@ class Content:
     arguments: Mapping[str, Any] | None = field(default=None, repr=False)
 
     @property
+    def is_whole(self) -> bool:
+        """Whether an action's arguments are all here."""
+        return self.review.kind != Review.Kind.PROPOSAL or self.arguments is not None
+
+    @property
     def url(self) -> str:
         return f"{settings.PUBLIC_URL}/reviews/{self.review.public_id}/"
 

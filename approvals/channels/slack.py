@@ -81,7 +81,9 @@ def message(notice: Notice) -> dict[str, Any]:
 def asked(content: Content, head: str, channel: Channel) -> dict[str, Any]:
     """Return a question, with buttons where the channel may decide it."""
     pieces = _pieces(content)
-    is_whole = len(pieces) <= _MOST_PIECES
+    # Where everything is carried, what is approved must be all here.
+    is_full = channel.carries == Channel.Carries.FULL
+    is_whole = len(pieces) <= _MOST_PIECES and (content.is_whole or not is_full)
     blocks = [
         {"type": "header", "text": _plain(head, 150)},
         _section(content.title),
