@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from approvals.audience import audience_now, in_words, refs_of
+from approvals.audience import audience_now, in_words
 from approvals.humans import accounts_of
 from approvals.models import Review, ReviewDecision
 from approvals.queries import able_deciders
+from approvals.standing_in import Right, lent_for, rights_of
 from kernel import clock
 from registry.actors import Actor
 from registry.errors.agents import AgentNotFound
@@ -24,6 +25,7 @@ class Standing:
 
     audience: str  # whom it is put to, in words
     agent: Agent | None  # what it is about, when that is an agent that is still there
+    in_place_of: Right | None  # by whose right the viewer would decide, when not their own
     why_not: str  # empty when the viewer may decide
     may_withdraw: bool
     able: int  # how many people could decide it; too few, and it can only expire
@@ -42,6 +44,7 @@ def standing_of(actor: Actor, review: Review, decisions: list[ReviewDecision]) -
     return Standing(
         audience=in_words(audience),
         agent=agent,
+        in_place_of=lent_for(review, rights_of(actor)),
         why_not=_why_not(actor, review, decisions, parties, audience),
         may_withdraw=is_open and asked and actor.has(Role.EMPLOYEE),
         able=able_deciders(review, parties) if is_open else 0,
@@ -59,12 +62,15 @@ def _why_not(
         return "Only people decide."
     human = {account.public_id for account in accounts_of(actor.person)}
     answered = any(
-        each.decider.public_id in human and each.digest == review.asked_digest for each in decisions
+        human & {each.decider.public_id, each.on_behalf_of and each.on_behalf_of.public_id}
+        for each in decisions
+        if each.digest == review.asked_digest
     )
+    is_asked = any(right.fits(audience) for right in rights_of(actor))
     reasons = (
         (review.state != Review.State.OPEN, f"It is {review.state} already."),
         (review.expires_at <= clock.now(), "It has expired, and expiry means no."),
-        (not set(refs_of(actor)) & set(audience), f"Only {in_words(audience)} decide it."),
+        (not is_asked, f"Only {in_words(audience)} decide it."),
         (review.requester.public_id in human, "You asked this yourself; somebody else decides."),
         (bool(human & parties), "You own what this is about; somebody else decides."),
         (answered, "Your answer is on record; it is given once."),

@@ -1,12 +1,12 @@
 """Every refusal about reviews.
 
-NotFound 404   ReviewNotFound
+NotFound 404   ReviewNotFound · AbsenceNotFound
 Denied   403   NotAsked · OwnMatter · PeopleDecide · NotYoursToWithdraw
 Conflict 409   ReviewSettled · ReviewExpired · ReviewVoid · ReviewChanged
-               AlreadyDecided
+               AlreadyDecided · AbsenceOverlaps
                ReviewAlreadyOpen · NothingToSubmit · NotInSoftLaunch
-Invalid  422   EditRefused · CommentMissing · DecisionUnknown · TextUnusable · JustificationNeeded
-               LaunchTooEarly
+Invalid  422   EditRefused · AbsenceUnusable · CommentMissing · DecisionUnknown
+               TextUnusable · JustificationNeeded · LaunchTooEarly
 """
 
 from __future__ import annotations
@@ -19,6 +19,13 @@ class ReviewNotFound(NotFound):
 
     code = "approvals.review_not_found"
     title = "There is no such review"
+
+
+class AbsenceNotFound(NotFound):
+    """Raised when no absence has that id, or it is not the viewer's."""
+
+    code = "approvals.absence_not_found"
+    title = "There is no such absence"
 
 
 class NotAsked(Denied):
@@ -110,6 +117,20 @@ class EditRefused(Invalid):
 
     code = "approvals.edit_refused"
     title = "This cannot be edited"
+
+
+class AbsenceOverlaps(Conflict):
+    """Raised when somebody is away at that time already."""
+
+    code = "approvals.absence_overlaps"
+    title = "You are away then already"
+
+
+class AbsenceUnusable(Invalid):
+    """Raised when an absence makes no sense; names the field."""
+
+    code = "approvals.absence_unusable"
+    title = "This absence cannot be set"
 
 
 class CommentMissing(Invalid):

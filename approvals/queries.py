@@ -12,10 +12,11 @@ from typing import Final
 from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Coalesce, Now, NullIf
 
-from approvals.audience import audience_now, is_in, people_of, put_to, refs_of
+from approvals.audience import audience_now, is_in, people_of, put_to
 from approvals.errors import ReviewNotFound
 from approvals.humans import accounts_of, mailbox, mailboxes_of
 from approvals.models import Review, ReviewDecision
+from approvals.standing_in import Right, rights_of
 from registry.actors import Actor
 from registry.models import Agent, Person
 from registry.queries import GOVERNING
@@ -35,7 +36,7 @@ def reviews_for(actor: Actor) -> QuerySet[Review]:
     answered = ReviewDecision.objects.filter(decider=actor.person).values("review_id")
     return reviews.filter(
         Q(requester=actor.person)
-        | put_to(refs_of(actor))
+        | put_to([ref for right in rights_of(actor) for ref in right.refs])
         | Q(about_agent__in=_agents(Q(owner=actor.person) | Q(backup_owner=actor.person)))
         | Q(pk__in=answered)
     )
@@ -56,9 +57,13 @@ def waiting_for(actor: Actor) -> QuerySet[Review]:
     if actor.person is None:
         return _with_standing().none()
     human = accounts_of(actor.person)
-    waiting = _with_standing().filter(_ANSWERABLE, put_to(refs_of(actor)))
+    theirs = Q(pk__in=[])
+    for right in rights_of(actor):
+        theirs |= _open_to(right, human)
     return (
-        waiting.exclude(_barred(human))
+        _with_standing()
+        .filter(_ANSWERABLE, theirs)
+        .exclude(_barred(human))
         .exclude(Exists(_answers().filter(decider__in=human)))
         .order_by("expires_at", "public_id")
     )
@@ -72,7 +77,7 @@ def waiting_count(actor: Actor) -> int:
 def decisions_of(reviews: list[Review]) -> dict[int, list[ReviewDecision]]:
     """Return the answers to each of some reviews, in the order they were given."""
     found: dict[int, list[ReviewDecision]] = {review.pk: [] for review in reviews}
-    rows = ReviewDecision.objects.filter(review__in=found).select_related("decider")
+    rows = ReviewDecision.objects.filter(review__in=found).select_related("decider", "on_behalf_of")
     for decision in rows.order_by("id"):
         found[decision.review_id].append(decision)
     return found
@@ -85,15 +90,16 @@ def approvals_that_count(review: Review, barred: set[str]) -> int:
     an approval of what was asked before a decider changed it.
     """
     audience, shut_out = audience_now(review), mailboxes_of(barred)
+    rights = set()
     given = review.decisions.filter(
         decision=ReviewDecision.Decision.APPROVE, digest=review.asked_digest
     )
-    humans = set()
-    for answer in given.select_related("decider__team"):
-        who = answer.decider
-        if is_in(who, audience) and mailbox(who.email) not in shut_out:
-            humans.add(mailbox(who.email))
-    return len(humans)
+    for answer in given.select_related("decider__team", "on_behalf_of__team"):
+        # In somebody's place it is their right that counts, and the stand-in is no party to it.
+        owner, boxes = _right_of(answer)
+        if answer.decider.is_active and is_in(owner, audience) and not boxes & shut_out:
+            rights.add(mailbox(owner.email))
+    return len(rights)
 
 
 def able_deciders(review: Review, barred: set[str]) -> int:
@@ -108,12 +114,27 @@ def open_review_of(subject: str, kind: str) -> Review | None:
     return Review.objects.filter(subject=subject, kind=kind, state=Review.State.OPEN).first()
 
 
+def _right_of(answer: ReviewDecision) -> tuple[Person, set[str]]:
+    owner = answer.on_behalf_of or answer.decider
+    return owner, {mailbox(owner.email), mailbox(answer.decider.email)}
+
+
 def _with_standing() -> QuerySet[Review]:
     return Review.objects.select_related("requester").annotate(
         standing=Case(
             When(_PAST, then=Value("expired")), default=F("state"), output_field=TextField()
         )
     )
+
+
+def _open_to(right: Right, human: list[Person]) -> Q:
+    """Return what is put to a right that is not used up; its owner, too, must not be barred."""
+    if right.is_own:
+        used = Exists(_answers().filter(on_behalf_of__in=human))
+        return Q(put_to(right.refs), ~used)
+    owner = accounts_of(right.person)
+    used = Exists(_answers().filter(Q(decider__in=owner) | Q(on_behalf_of__in=owner)))
+    return Q(put_to(right.refs), ~_barred(owner), ~used)
 
 
 def _barred(human: list[Person]) -> Q:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from approvals import views
+from approvals.views import absences, inbox
 
 app_name = "approvals"
 urlpatterns = [
-    path("reviews/", views.reviews, name="reviews"),
-    path("reviews/<str:review>/", views.review, name="review"),
-    path("reviews/<str:review>/decide/", views.decide, name="review-decide"),
-    path("reviews/<str:review>/withdraw/", views.withdraw, name="review-withdraw"),
+    path("account/absences/", absences.absences, name="absences"),
+    path("account/absences/<str:absence>/end/", absences.end, name="absence-end"),
+    path("reviews/", inbox.reviews, name="reviews"),
+    path("reviews/<str:review>/", inbox.review, name="review"),
+    path("reviews/<str:review>/decide/", inbox.decide, name="review-decide"),
+    path("reviews/<str:review>/withdraw/", inbox.withdraw, name="review-withdraw"),
 ]

@@ -42,6 +42,8 @@ _LOOKS: Final[dict[str, _Look]] = {
     Verb.KEY_REVOKED: _Look("Key revoked", "ban", "error"),
     Verb.REVIEW_OPENED: _Look("Review opened", "clipboard-check", "info"),
     Verb.REVIEW_DECIDED: _Look("Decision given: {decision}", "user-check", "info"),
+    Verb.REVIEW_EDITED: _Look("Changed by a reviewer", "pencil", "info"),
+    Verb.REVIEW_ESCALATED: _Look("Review escalated", "users", "warning"),
     Verb.REVIEW_APPROVED: _Look("Review approved", "badge-check", "success"),
     Verb.REVIEW_REJECTED: _Look("Review rejected", "circle-x", "error"),
     Verb.REVIEW_EXPIRED: _Look("Review expired", "hourglass", "warning"),

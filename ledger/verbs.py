@@ -44,6 +44,8 @@ class Verb(StrEnum):
     REVIEW_DECIDED = "review.decided"
     REVIEW_EDITED = "review.edited"
     REVIEW_ESCALATED = "review.escalated"
+    ABSENCE_SET = "absence.set"
+    ABSENCE_ENDED = "absence.ended"
     REVIEW_APPROVED = "review.approved"
     REVIEW_REJECTED = "review.rejected"
     REVIEW_EXPIRED = "review.expired"

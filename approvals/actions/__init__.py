@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from approvals.actions.absences import end_absence, set_absence
 from approvals.actions.asking import Question, ask, redeem
 from approvals.actions.deciding import decide_review
 from approvals.actions.ending import expire_reviews, withdraw_review
@@ -12,10 +13,12 @@ __all__ = [
     "Question",
     "ask",
     "decide_review",
+    "end_absence",
     "escalate_reviews",
     "expire_reviews",
     "redeem",
     "request_promotion",
+    "set_absence",
     "submit_agent",
     "withdraw_review",
 ]

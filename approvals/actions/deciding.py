@@ -14,7 +14,7 @@ from django.db.models.functions import Now
 
 from approvals.actions.escalating import note_escalation
 from approvals.actions.matters import lock_matter
-from approvals.actions.rights import barred_from, lock_decider
+from approvals.actions.rights import Decider, barred_from, is_used, lock_decider
 from approvals.actions.settling import (
     State,
     check_open,
@@ -31,14 +31,14 @@ from approvals.errors import (
     EditRefused,
     ReviewChanged,
 )
-from approvals.humans import accounts_of
 from approvals.models import Review, ReviewDecision
 from approvals.ports import Matter
 from approvals.queries import approvals_that_count, review_for
+from approvals.standing_in import Right
 from kernel.db import refused_as
+from ledger.entries import Fact
 from ledger.verbs import Verb
 from registry.actors import Actor
-from registry.models import Person
 
 Decision = ReviewDecision.Decision
 
@@ -68,14 +68,14 @@ def decide_review(
         matter = lock_matter(seen)
         review = lock_review(seen.public_id)
         barred = barred_from(review, matter)
-        person = lock_decider(review, matter, actor)
+        decider = lock_decider(review, matter, actor)
         check_open(review)
         stale = end_if_stale(review, matter)
         if stale is None:
             note_escalation(review, actor=Actor.system("review-escalation"))
             _check_seen(review, digest)
             is_edited = edited is not None and _edit(review, edited, matter, actor)
-            _answer(review, person, Decision(decision), said, matter, actor, is_edited=is_edited)
+            _answer(review, decider, Decision(decision), said, matter, actor, is_edited=is_edited)
             _settle_if_decided(review, Decision(decision), said, matter, barred, actor)
     if stale is not None:
         raise stale
@@ -123,7 +123,7 @@ def _edit(review: Review, edited: Mapping[str, Any], matter: Matter, actor: Acto
 
 def _answer(  # noqa: PLR0913  one answer, with everything that is kept of it
     review: Review,
-    person: Person,
+    decider: Decider,
     decision: Decision,
     comment: str,
     matter: Matter,
@@ -131,14 +131,19 @@ def _answer(  # noqa: PLR0913  one answer, with everything that is kept of it
     *,
     is_edited: bool,
 ) -> None:
-    again = AlreadyDecided("Your answer is on record; it is given once.")
-    human = accounts_of(person)
-    if review.decisions.filter(decider__in=human, digest=review.asked_digest).exists():
+    again = AlreadyDecided("Your answer, or one in your place, is on record; it is given once.")
+    if is_used(decider.right, review) or is_used(Right(decider.person, []), review):
         raise again
-    with refused_as({"approvals_reviewdecision_one_each": again}):
+    with refused_as(
+        {
+            "approvals_reviewdecision_one_each": again,
+            "approvals_reviewdecision_one_per_right": again,
+        }
+    ):
         ReviewDecision.objects.create(
             review=review,
-            decider=person,
+            decider=decider.person,
+            on_behalf_of=decider.on_behalf_of,
             decision=decision,
             digest=review.asked_digest,
             is_edited=is_edited,
@@ -150,9 +155,13 @@ def _answer(  # noqa: PLR0913  one answer, with everything that is kept of it
         review,
         matter.agent_id,
         actor=actor,
-        facts={"decision": decision.value, "digest": review.asked_digest},
+        facts={"decision": decision.value, "digest": review.asked_digest, **_for(decider)},
         text=comment,
     )
+
+
+def _for(decider: Decider) -> dict[str, Fact]:
+    return {} if decider.on_behalf_of is None else {"for": str(decider.on_behalf_of.ref)}
 
 
 def _settle_if_decided(

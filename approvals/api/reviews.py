@@ -27,6 +27,7 @@ class DecisionOutput(serializers.Serializer[Any]):
     """One person's answer."""
 
     decider = serializers.EmailField(source="decider.email")
+    in_place_of = serializers.EmailField(source="on_behalf_of.email", default=None)
     decision = serializers.ChoiceField(choices=ReviewDecision.Decision.choices)
     comment = serializers.CharField()
     digest = serializers.CharField()

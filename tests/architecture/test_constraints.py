@@ -13,6 +13,7 @@ from django.apps import apps
 from django.db import IntegrityError, connection, transaction
 
 from approvals.models import (
+    Absence,
     Arrival,
     Channel,
     DecisionLink,
@@ -144,6 +145,10 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         "approvals_reviewdecision",
         {"on_behalf_of_id": "decider_id"},
     ),
+    ("approvals_absence_ends_later", "approvals_absence", {"ends_at": "starts_at"}),
+    ("approvals_absence_stand_in_is_another", "approvals_absence", {"stand_in_id": "person_id"}),
+    ("approvals_absence_ended_iff_signed", "approvals_absence", {"ended_at": "now()"}),
+    ("approvals_absence_one_at_a_time", "approvals_absence", {}),
     ("approvals_reviewdecision_one_each", "approvals_reviewdecision", {}),
     ("approvals_channel_known_effect", "approvals_channel", {"min_effect": "'terrible'"}),
     ("approvals_channel_known_limit", "approvals_channel", {"decides_up_to": "'terrible'"}),
@@ -379,6 +384,10 @@ def world(db: None) -> None:
         public_id=new_id("rev"), kind="registration", subject=str(agent.ref), subject_name="a",
         digest="sha256:00", question="?", requester=cast.alice, audience=["role:security"],
         created_at=now, expires_at=later,
+    )  # fmt: skip
+    Absence.objects.create(
+        public_id="abs_x", person=cast.sam, stand_in=cast.sue, starts_at=now, ends_at=later,
+        created_at=now,
     )  # fmt: skip
     ReviewDecision.objects.create(
         review=review, decider=cast.sam, decision="approve", digest="sha256:00", created_at=now
