@@ -50,6 +50,7 @@ SECTIONS = (
     Section("Budgets", "routing:budgets", "gauge", "b"),
     Section("Vendors", "routing:vendors", "plug", "v", roles=_STEERING),
     Section("Retention", "routing:retention", "hourglass", "t", roles=_STEERING),
+    Section("Leases", "effects:leases", "key-round", "y"),
     Section("Emergency stop", "routing:stops", "octagon-x", "e", roles=_STEERING),
     Section("People", "registry:people", "users", "p", group="Company"),
     Section("Ledger", "fleet:ledger", "shield-check", "l", roles=_STEERING),

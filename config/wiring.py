@@ -23,6 +23,7 @@ from routing.actions.budgets import ManifestLimits
 from routing.actions.containing import contain
 from routing.containment.gateways import Gateways
 from routing.containment.kept import IssuedKeys, KeptByVendors
+from routing.containment.lent import LentCredentials
 from routing.containment.paths import register_paths
 from routing.models import RouteTarget
 from routing.queries.holders import ActingAgents
@@ -76,4 +77,4 @@ def bind() -> None:
     bind_containment(ProvenByRouting())
     bind_matter(Review.Kind.PROPOSAL.value, lock_matter)
     bind_holders(ActingAgents())
-    register_paths(Gateways(), IssuedKeys(), KeptByVendors())
+    register_paths(Gateways(), IssuedKeys(), LentCredentials(), KeptByVendors())

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from effects.api import proposals
+from effects.api import leases, proposals
 
-urlpatterns = [*proposals.urlpatterns]
+urlpatterns = [*proposals.urlpatterns, *leases.urlpatterns]

@@ -128,6 +128,8 @@ def lent_for(taken: Claim, what: Ready) -> AbstractContextManager[Lending]:
         holder_agent=taken.proposal.agent.public_id,
         proposal=taken.proposal.public_id,
         seconds=LEASE.total_seconds(),
+        place=what.connection.settings,
+        allow_private=what.connection.allow_private,
     )
 
 

@@ -28,7 +28,8 @@ def test_a_stop_is_placed_proven_listed_and_lifted(cast, agent):
     assert made.status_code == 201
     stop = made.json()
     assert stop["containment"]["verdict"] == "contained"
-    assert [each["path"] for each in stop["containment"]["paths"]] == ["gateways", "keys"]
+    paths = [each["path"] for each in stop["containment"]["paths"]]
+    assert paths == ["gateways", "keys", "leases"]
     again = sam.post("/api/v1/stops", body)
     assert (again.status_code, again.json()["stop"]) == (409, stop["id"])
     mallory = client_of(cast.mallory)
