@@ -18,6 +18,7 @@ def schedule() -> dict[str, dict[str, Any]]:
     """The sweeps rung by beat; every one is idempotent and claims its own rows."""
     return {
         "effects.carry_out_waiting": {"task": "effects.carry_out_waiting", "schedule": 5.0},
+        "effects.test_connections": {"task": "effects.test_connections", "schedule": 30.0},
         "effects.reconcile": {"task": "effects.reconcile", "schedule": 5.0},
         "routing.count_usage": {"task": "routing.count_usage", "schedule": 15.0},
         "routing.sum_runs": {"task": "routing.sum_runs", "schedule": 5.0},

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from effects.api import leases, proposals
+from effects.api import connections, leases, proposals
 
-urlpatterns = [*proposals.urlpatterns, *leases.urlpatterns]
+urlpatterns = [*proposals.urlpatterns, *leases.urlpatterns, *connections.urlpatterns]

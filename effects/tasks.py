@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from effects.actions import carrying_out, reconciling, withdrawing
+from effects.actions import carrying_out, connections, reconciling, trying, withdrawing
 from effects.launch import demoting
 from registry.actors import Actor
 
@@ -27,6 +27,12 @@ def carry_out(proposal_id: str) -> None:
 def carry_out_waiting() -> None:
     """Carry out what no doorbell was heard for."""
     carrying_out.carry_out_waiting(actor=EXECUTOR)
+
+
+@shared_task(name=connections.TEST, ignore_result=True)  # type: ignore[untyped-decorator]
+def test_connections() -> None:
+    """Try the connections that somebody asked to be tried."""
+    trying.try_connections(actor=EXECUTOR)
 
 
 @shared_task(name=reconciling.SWEEP, ignore_result=True)  # type: ignore[untyped-decorator]

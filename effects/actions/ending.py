@@ -162,7 +162,7 @@ def say(
         actor=actor.ref,
         kind=Entry.Kind.EFFECT,
         agent_id=proposal.agent.public_id,
-        stream=proposal.run_id,
+        stream=proposal.run_id or str(proposal.ref),
         facts={"effect": taken.effect.public_id, **facts},
         payload=payload,
         data_class=_data_class(proposal),

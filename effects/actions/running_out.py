@@ -40,7 +40,7 @@ def _expire(proposal: Proposal, actor: Actor) -> bool:
         actor=actor.ref,
         kind=Entry.Kind.PROPOSAL,
         agent_id=proposal.agent.public_id,
-        stream=proposal.run_id,
+        stream=proposal.run_id or str(proposal.ref),
         facts={"state": "approved"},
     )
     return True

@@ -15,6 +15,9 @@ from django.utils.module_loading import import_string
 from effects.adapters.agent import AgentAdapter
 from effects.adapters.errors import SettingsInvalid
 from effects.adapters.http import HttpAdapter
+from effects.adapters.postgresql import PostgresqlAdapter
+from effects.adapters.slack import SlackAdapter
+from effects.adapters.smtp import SmtpAdapter
 
 if TYPE_CHECKING:
     from effects.adapters.adapter import Adapter
@@ -32,6 +35,12 @@ def adapter_of(name: str) -> Adapter:
 @cache
 def adapters() -> dict[str, Adapter]:
     """Return every adapter of this installation by its name."""
-    ours: list[Adapter] = [HttpAdapter(), AgentAdapter()]
+    ours: list[Adapter] = [
+        HttpAdapter(),
+        PostgresqlAdapter(),
+        SmtpAdapter(),
+        SlackAdapter(),
+        AgentAdapter(),
+    ]
     more: list[Adapter] = [import_string(path)() for path in settings.ADAPTERS]
     return {adapter.name: adapter for adapter in (*more, *ours)}

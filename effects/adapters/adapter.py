@@ -99,6 +99,10 @@ class Adapter(Protocol):
         """Send once. Never raises for what the other side does: it says how that ended."""
         ...
 
+    def probe(self, place: Place, lent: Lent) -> str:
+        """Try to reach the system and to be let in, doing nothing there: "ok", or a status."""
+        ...
+
     def look_up(
         self, place: Place, work: Work, arguments: Mapping[str, Any], lent: Lent, *, key: str
     ) -> Sent:

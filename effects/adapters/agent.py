@@ -39,6 +39,9 @@ class AgentAdapter:
     def send(self, place: Place, plan: Plan, lent: Lent, *, key: str, fence: int) -> Sent:
         return Sent(Ending.DONE, "released")
 
+    def probe(self, place: Place, lent: Lent) -> str:
+        return "ok"
+
     def look_up(
         self, place: Place, work: Work, arguments: Mapping[str, Any], lent: Lent, *, key: str
     ) -> Sent:

@@ -138,6 +138,15 @@ class HttpAdapter:
             return after_failure(error, has_key=has_key)
         return after_status(answer, request.reference, has_key=has_key)
 
+    def probe(self, place: Place, lent: Lent) -> str:
+        base = str(place.settings["base_url"])
+        try:
+            answer = _client(place, base).get(base, headers=dict(lent.headers))
+        except (AddressRefused, FetchFailed) as error:
+            return f"{error.code}:{error.facts.get('reason', '')}"
+        # Most systems answer their root with something; only these say who may not come in.
+        return f"http:{answer.status}" if answer.status in {401, 403} else "ok"
+
     def look_up(
         self, place: Place, work: Work, arguments: Mapping[str, Any], lent: Lent, *, key: str
     ) -> Sent:

@@ -33,7 +33,7 @@ class Connection(models.Model):
     public_id = models.TextField(unique=True)  # con_…
     name = models.SlugField(unique=True, max_length=63)
     title = models.TextField()
-    adapter = models.TextField(choices=Adapter.choices)
+    adapter = models.TextField()  # one of the above, or of UNSPRAWL_ADAPTERS
     settings = models.JSONField(default=dict)  # as the adapter documents them; no secret
     credential = models.TextField(choices=Credential.choices, default=Credential.NONE)
     credential_settings = models.JSONField(default=dict)  # as the lease documents them; no secret
@@ -44,6 +44,10 @@ class Connection(models.Model):
     added_at = models.DateTimeField()
     changed_at = models.DateTimeField()
     disabled_at = models.DateTimeField(null=True, blank=True)
+    # The worker alone opens the secret, so it tries a connection when somebody asks.
+    test_asked_at = models.DateTimeField(null=True, blank=True)
+    tested_at = models.DateTimeField(null=True, blank=True)
+    test_result = models.TextField(blank=True, default="")  # "ok", or what went wrong
 
     class Meta:
         constraints = [
