@@ -25,10 +25,12 @@ from routing.containment.gateways import Gateways
 from routing.containment.kept import IssuedKeys, KeptByVendors
 from routing.containment.lent import LentCredentials
 from routing.containment.paths import register_paths
-from routing.models import RouteTarget
+from routing.models import RouteTarget, Vendor
 from routing.queries.holders import ActingAgents
 from routing.queries.routes import RouteNames
 from routing.queries.stops import subject_for
+from rules.matters import lock_activation, lock_grant
+from rules.ports import bind_vendor_names
 
 
 class RouteVendors:
@@ -67,6 +69,14 @@ def _receiver(target: RouteTarget) -> dict[str, Any]:
     }
 
 
+class ConnectedVendors:
+    """Answers the rules: which vendors there are, and what each may receive."""
+
+    def receive(self) -> dict[str, list[str]]:
+        rows = Vendor.objects.filter(disabled_at=None).order_by("name")
+        return {name: sorted(classes) for name, classes in rows.values_list("name", "data_classes")}
+
+
 def bind() -> None:
     """Fill every port; called once, when all models are loaded."""
     bind_routes(RouteNames())
@@ -77,4 +87,7 @@ def bind() -> None:
     bind_containment(ProvenByRouting())
     bind_matter(Review.Kind.PROPOSAL.value, lock_matter)
     bind_holders(ActingAgents())
+    bind_vendor_names(ConnectedVendors())
+    bind_matter(Review.Kind.POLICY.value, lock_activation)
+    bind_matter(Review.Kind.GRANT.value, lock_grant)
     register_paths(Gateways(), IssuedKeys(), LentCredentials(), KeptByVendors())

@@ -54,7 +54,12 @@ class Bundle:
     @classmethod
     def unpack(cls, packed: bytes) -> Self:
         """Read a bundle from the bytes it was kept as. Raises: BundleUnusable."""
-        return cls._of(_unpacked(packed), "The kept bundle")
+        return cls._of(unpack_files(packed), "The kept bundle")
+
+    @classmethod
+    def of(cls, files: dict[str, bytes]) -> Self:
+        """Make a bundle of what judges: modules and data. Raises: BundleUnusable."""
+        return cls._of(files, "The bundle")
 
     @classmethod
     def _of(cls, files: dict[str, bytes], name: str) -> Self:
@@ -86,7 +91,12 @@ def load_tests(directory: Path) -> dict[str, bytes]:
 
 def is_test(path: Path) -> bool:
     """Say whether a file tests a bundle: it judges nothing."""
-    return path.name.endswith("_test.rego") or path.name == CASES_FILE
+    return is_test_name(path.name)
+
+
+def is_test_name(name: str) -> bool:
+    """Say the same by the file's name."""
+    return name.endswith("_test.rego") or name == CASES_FILE
 
 
 def digest_files(files: dict[str, bytes]) -> str:
@@ -101,7 +111,8 @@ def pack_files(files: dict[str, bytes]) -> bytes:
     return b"".join([len(part).to_bytes(8, "big") + part for part in parts])
 
 
-def _unpacked(packed: bytes) -> dict[str, bytes]:
+def unpack_files(packed: bytes) -> dict[str, bytes]:
+    """Return names and bytes as they were packed. Raises: BundleUnusable."""
     parts: list[bytes] = []
     position = 0
     while position < len(packed):

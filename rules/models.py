@@ -30,7 +30,8 @@ class Bundle(models.Model):
     note = models.TextField(blank=True, default="")
     origin = models.TextField(choices=Origin.choices)
     packed = models.BinaryField()  # modules and data, as policy.bundle packs them
-    tests = models.BinaryField(default=b"")  # the _test.rego files, packed alike
+    tests = models.BinaryField(default=b"")  # the _test.rego files and cases.json, packed alike
+    checked = models.JSONField(default=dict)  # what its cases came to, as it was kept
     added_by = models.TextField()
     added_at = models.DateTimeField()
 

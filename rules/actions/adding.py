@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,13 +41,19 @@ def read_directory(directory: Path) -> Sources:
 
 @transaction.atomic
 def add_bundle(
-    sources: Sources, *, title: str, origin: str, actor: Actor, note: str = ""
+    sources: Sources,
+    *,
+    title: str,
+    origin: str,
+    actor: Actor,
+    note: str = "",
+    checked: Mapping[str, object] | None = None,
 ) -> Bundle:
     """Keep a bundle; it judges nothing before it is activated.
 
     Records: policy.added. Raises: RoleMissing, BundleKnown.
     """
-    actor.require(Role.SECURITY)
+    actor.require(Role.SECURITY, Role.PLATFORM)
     bundle = Bundle(
         public_id=new_id("pol"),
         digest=sources.digest,
@@ -55,6 +62,7 @@ def add_bundle(
         origin=origin,
         packed=sources.judging.packed,
         tests=packing.pack_files(sources.tests),
+        checked=dict(checked or {}),
         added_by=str(actor.ref),
         added_at=clock.now(),
     )

@@ -10,10 +10,11 @@ from pathlib import Path
 
 from django.db import transaction
 
-from policy.bundle import BASE
+from policy.bundle import BASE, unpack_files
 from registry.actors import Actor
 from rules.actions.activating import activate_bundle
-from rules.actions.adding import add_bundle, read_directory
+from rules.actions.adding import Sources, add_bundle, read_directory
+from rules.actions.uploading import check_bundle
 from rules.models import Activation, Bundle
 
 TITLE = "Shipped policy"
@@ -28,7 +29,7 @@ def ensure_shipped_bundle(*, actor: Actor, directory: Path = BASE) -> str:
     sources = read_directory(directory)
     bundle = Bundle.objects.filter(digest=sources.digest).first()
     is_new = bundle is None
-    bundle = bundle or add_bundle(sources, title=TITLE, origin=Bundle.Origin.SHIPPED, actor=actor)
+    bundle = bundle or _kept(sources, actor)
     in_force = Activation.objects.select_for_update(of=("self",)).filter(ended_at=None).first()
     if in_force is None:
         activate_bundle(bundle, reason="The first policy of this installation.", actor=actor)
@@ -39,3 +40,10 @@ def ensure_shipped_bundle(*, actor: Actor, directory: Path = BASE) -> str:
         return "a newer one is offered (Policy page)"
     activate_bundle(bundle, reason="Shipped with a newer release.", actor=actor)
     return "the newer one is in force"
+
+
+def _kept(sources: Sources, actor: Actor) -> Bundle:
+    _, checked = check_bundle(unpack_files(sources.judging.packed) | sources.tests)
+    return add_bundle(
+        sources, title=TITLE, origin=Bundle.Origin.SHIPPED, checked=checked, actor=actor
+    )
