@@ -44,6 +44,7 @@ SECTIONS = (
     Section("Home", "fleet:home", "house", "h"),
     Section("Agents", "registry:agents", "bot", "a"),
     Section("Reviews", "approvals:reviews", "clipboard-check", "r"),
+    Section("Proposals", "effects:proposals", "send", "s"),
     Section("Runs", "routing:runs", "activity", "u"),
     Section("Models", "routing:models", "boxes", "m", group="Calls go to"),
     Section("Routes", "routing:routes", "route", "o"),

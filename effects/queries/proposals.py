@@ -5,13 +5,17 @@ from __future__ import annotations
 from django.db.models import Case, F, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Now
 
+from approvals.models import Review
 from approvals.queries import reviews_for
-from effects.models import AskedAgain, Operation, Proposal
+from effects.models import AskedAgain, Gate, Operation, Proposal
 from effects.refusals import OperationUnknown, ProposalNotFound
+from ledger.models import Entry
+from ledger.queries import SeenEntry, seen
 from registry.actors import Actor
 from registry.models import Agent, Role
 from registry.queries import GOVERNING
 
+_MOST_ENTRIES = 100
 _LATE = Q(state__in=("proposed", "approved"), expires_at__lte=Now())
 
 
@@ -91,3 +95,30 @@ def last_decided(proposal: Proposal) -> Proposal | None:
     approved = same.filter(decided_how__in=("people", "policy")).exclude(state="denied")
     approved = approved.exclude(decided_entry="").exclude(pk=proposal.pk)
     return approved.order_by("-decided_at", "-id").first()
+
+
+def review_of(proposal: Proposal) -> Review | None:
+    """Return the review that a proposal waits, or waited, for."""
+    found = Review.objects.filter(public_id=proposal.review_id) if proposal.review_id else None
+    return None if found is None else found.select_related("requester").first()
+
+
+def gates_of(proposal: Proposal) -> list[Gate]:
+    """Return what the checks said of a proposal, in their order."""
+    return list(Gate.objects.filter(proposal=proposal).order_by("created_at", "place"))
+
+
+def entries_of(proposal: Proposal) -> list[SeenEntry]:
+    """Return what is on record of a proposal and of its review, in order."""
+    subjects = [
+        str(proposal.ref),
+        *([f"review:{proposal.review_id}"] if proposal.review_id else []),
+    ]
+    rows = Entry.objects.filter(agent_id=proposal.agent.public_id, subject__in=subjects)
+    return [seen(row) for row in rows.order_by("recorded_at", "id")[:_MOST_ENTRIES]]
+
+
+def may_withdraw(actor: Actor, proposal: Proposal) -> bool:
+    """Say whether this viewer may take a proposal back now."""
+    is_owner = actor.is_person(proposal.agent.owner) and actor.has(Role.EMPLOYEE)
+    return is_owner and proposal.state in {Proposal.State.PROPOSED, Proposal.State.APPROVED}
