@@ -76,12 +76,16 @@ class Matter(Protocol):
 
 
 Matters = Callable[["Review"], Matter]
+# What a review is about, drawn for one viewer: the template, and what it is given. Drawing may
+# put the reading on record, so it is asked for once per page.
+Drawing = Callable[["Review", Actor], tuple[str, dict[str, Any]]]
 
 
 class _Bindings:
     vendors: VendorDirectory | None = None
     launches: LaunchRecord | None = None
     matters: ClassVar[dict[str, Matters]] = {}
+    drawings: ClassVar[dict[str, Drawing]] = {}
 
 
 def bind_vendors(directory: VendorDirectory | None) -> None:
@@ -102,6 +106,20 @@ def launch_of(agent: Agent) -> tuple[dict[str, Any], list[str]] | None:
 def bind_matter(kind: str, lock: Matters) -> None:
     """Say who locks what reviews of a kind are about; called before the review is locked."""
     _Bindings.matters[kind] = lock
+
+
+def bind_drawing(kind: str, draw: Drawing) -> None:
+    """Say who draws what reviews of a kind are about, on the page where they are decided."""
+    _Bindings.drawings[kind] = draw
+
+
+def drawing_of(review: Review, actor: Actor) -> dict[str, Any]:
+    """Return what draws the matter of a review: its ``template`` and the rest; or nothing."""
+    draw = _Bindings.drawings.get(review.kind)
+    if draw is None:
+        return {}
+    template, given = draw(review, actor)
+    return {"template": template} | given
 
 
 def matter_of(kind: str) -> Matters | None:

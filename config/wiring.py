@@ -11,10 +11,11 @@ from typing import Any
 
 from approvals.channels.content import bind_arguments
 from approvals.models import Review
-from approvals.ports import bind_launches, bind_matter, bind_vendors
+from approvals.ports import bind_drawing, bind_launches, bind_matter, bind_vendors
 from credentials.ports import bind_holders
 from effects.launch.evidence import MeasuredLaunches
 from effects.matters import lock_matter
+from effects.showing import draw_action
 from effects.told import arguments_of
 from registry.actors import Actor
 from registry.models import Agent
@@ -86,6 +87,7 @@ def bind() -> None:
     bind_launches(MeasuredLaunches())
     bind_containment(ProvenByRouting())
     bind_matter(Review.Kind.PROPOSAL.value, lock_matter)
+    bind_drawing(Review.Kind.PROPOSAL.value, draw_action)
     bind_holders(ActingAgents())
     bind_vendor_names(ConnectedVendors())
     bind_matter(Review.Kind.POLICY.value, lock_activation)

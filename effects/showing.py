@@ -16,6 +16,7 @@ from typing import Any, Final
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
+from approvals.models import Review
 from effects.acting import canonical_action
 from effects.arguments import leaves_of, pointer
 from effects.models import Proposal
@@ -100,6 +101,17 @@ def show_action(proposal: Proposal, *, actor: Actor) -> ShownAction:
         is_whole=fault == "",
         fault=fault,
     )
+
+
+def draw_action(review: Review, actor: Actor) -> tuple[str, dict[str, Any]]:
+    """Draw the action a review is about, on the page where it is decided.
+
+    Records: payload.read.
+    """
+    rows = Proposal.objects.select_related("agent__owner", "operation__connection")
+    proposal = rows.get(public_id=review.subject_ref.id)
+    action = show_action(proposal, actor=actor)
+    return "effects/_action.html", {"proposal": proposal, "action": action}
 
 
 def _leaf(path: tuple[str | int, ...], value: object) -> Leaf:
@@ -201,4 +213,10 @@ def _marked(parts: Sequence[tuple[bool, list[str]]], tag: str, glue: str) -> Saf
 
 
 def _written(arguments: Mapping[str, Any]) -> str:
-    return json.dumps(arguments, indent=2, ensure_ascii=False)
+    """Write arguments to be edited; what is not seen stands there as its JSON escape."""
+    text = json.dumps(arguments, indent=2, ensure_ascii=False)
+    return "".join(char if char == "\n" or char.isprintable() else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return json.dumps(char)[1:-1]

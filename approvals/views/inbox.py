@@ -16,8 +16,12 @@ from django.views.decorators.http import require_GET, require_POST
 
 from approvals import actions as act
 from approvals.eligibility import standing_of
+from approvals.errors import EditRefused
 from approvals.models import Review, ReviewDecision
+from approvals.ports import drawing_of
 from approvals.queries import decisions_of, review_for, reviews_for, waiting_for
+from kernel.api import BODY_LIMIT
+from kernel.canonical import strict_loads
 from kernel.errors import Conflict, Invalid
 from kernel.pages import asked, chosen, cut, found
 from registry.actors import Actor
@@ -73,11 +77,19 @@ def decide(request: HttpRequest, actor: Actor, review: str) -> HttpResponse:
     shown = review_for(actor, review)
     decision, comment = request.POST.get("decision", ""), request.POST.get("comment", "")
     try:
-        done = act.decide_review(review, actor=actor, decision=decision, comment=comment)
+        done = act.decide_review(
+            review,
+            actor=actor,
+            decision=decision,
+            comment=comment,
+            digest=_digest_seen(request, shown, decision),
+            edited=_edited(request),
+        )
     except (Invalid, Conflict) as error:
         # The page as it is now, with what was written still in it.
         shown = review_for(actor, review)
-        context = {"comment": comment, "refusal": sentence(error)}
+        written = request.POST.get("edited_arguments", "")
+        context = {"comment": comment, "refusal": sentence(error), "edited": written}
         return _shown(request, actor, shown, status=error.status, **context)
     messages.success(request, _said(done, decision))
     following = waiting_for(actor).first()
@@ -97,6 +109,25 @@ def withdraw(request: HttpRequest, actor: Actor, review: str) -> HttpResponse:
     return redirect("approvals:review", shown.public_id)
 
 
+def _digest_seen(request: HttpRequest, review: Review, decision: str) -> str | None:
+    """Return the digest of what was shown; it stands at the end of an action, below all of it.
+
+    Whoever approves an action without it has not been shown the whole.
+    """
+    is_action = review.kind == Review.Kind.PROPOSAL and decision == "approve"
+    return request.POST.get("digest", "" if is_action else None)
+
+
+def _edited(request: HttpRequest) -> dict[str, Any] | None:
+    """Return the arguments as the decider corrected them. Raises: NotJSON, EditRefused."""
+    if request.POST.get("edited_arguments") is None:
+        return None
+    read = strict_loads(request.POST["edited_arguments"].encode(), limit=BODY_LIMIT)
+    if not isinstance(read, dict):
+        raise EditRefused("The arguments are a JSON object.", field="edited_arguments")
+    return read
+
+
 def _shown(
     request: HttpRequest, actor: Actor, review: Review, *, status: int = 200, **given: Any
 ) -> HttpResponse:
@@ -110,6 +141,7 @@ def _shown(
         "approvals": len(approvals),
         "standing": standing_of(actor, review, decisions),
         "evidence": evidence,
+        "matter": drawing_of(review, actor),
         "spec": evidence.get("manifest", {}).get("spec", {}),
         "metadata": evidence.get("manifest", {}).get("metadata", {}),
         "receivers": [_received(each, classes) for each in evidence.get("receivers", [])],

@@ -162,3 +162,48 @@ def test_the_owner_withdraws_on_the_page(story: Story) -> None:
     assert (made.state, made.decided_how) == ("withdrawn", "owner")
     assert Actor.of(story.cast.alice).ref == story.cast.alice.ref
     assert "withdrawn" in page_of(story, made, story.cast.alice).lower()
+
+
+def test_the_review_shows_the_whole_action_and_binds_the_answer_to_it(story: Story) -> None:
+    made = story.waiting(arguments={"note": "Please call back"})
+    browser = browser_of(story.approver)
+    at = f"/reviews/{made.review_id}/"
+
+    shown = browser.get(at).content.decode()
+
+    assert "Please call back" in shown
+    assert "nothing left out" in shown
+    assert f'name="digest" value="{made.action_digest}"' in shown
+    blind = browser.post(f"{at}decide/", {"decision": "approve"})
+    assert blind.status_code == 409
+    browser.post(f"{at}decide/", {"decision": "approve", "digest": made.action_digest})
+    made.refresh_from_db()
+    assert made.state == "approved"
+
+
+def test_a_reviewer_corrects_on_the_page(story: Story) -> None:
+    made = story.waiting(arguments={"note": "Call back NOW"})
+    browser = browser_of(story.approver)
+    at = f"/reviews/{made.review_id}/decide/"
+    said = {"decision": "approve", "digest": made.action_digest}
+
+    broken = browser.post(at, said | {"edited_arguments": '{"note": '})
+    assert broken.status_code == 400
+    assert b"{&quot;note&quot;: " in broken.content
+    browser.post(at, said | {"edited_arguments": '{"customer": "c-17", "note": "Call back"}'})
+
+    made.refresh_from_db()
+    assert (made.state, made.edited_count) == ("approved", 1)
+    shown = page_of(story, made)
+    assert "What a reviewer changed" in shown
+    assert "<del>NOW</del>" in shown
+
+
+def test_what_changed_since_offers_no_approval(story: Story) -> None:
+    made = story.waiting()
+    Connection.objects.update(revision=2)
+
+    shown = browser_of(story.approver).get(f"/reviews/{made.review_id}/").content.decode()
+
+    assert 'value="approve"' not in shown
+    assert 'value="reject"' in shown
