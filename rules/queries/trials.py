@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import Q, QuerySet, TextField
+from django.db.models.functions import Cast
 
 from registry.actors import Actor
 from registry.models import Agent, Person, Role
@@ -53,7 +54,8 @@ def latest_trial(bundle: Bundle) -> Trial | None:
 
 def changes_of(trial: Trial, asked: Mapping[str, str]) -> QuerySet[Change]:
     """What a trial would change, narrowed by agent, owner, rule or what was found."""
-    rows = Change.objects.filter(trial=trial)
+    # What a page ends at is named by an id in text, and changes have none of their own.
+    rows = Change.objects.filter(trial=trial).annotate(public_id=Cast("id", TextField()))
     if agent := asked.get("agent"):
         rows = rows.filter(agent_id__in=_agents_called(agent))
     if owner := asked.get("owner"):
@@ -75,6 +77,34 @@ def _people_called(name: str) -> list[str]:
     """Return the ids of a person by their address or id."""
     rows = Person.objects.filter(Q(email__iexact=name) | Q(public_id=name))
     return [name, *rows.values_list("public_id", flat=True)]
+
+
+def kept_of(trial: Trial) -> int:
+    """How many questions are kept of a trial."""
+    return Question.objects.filter(trial=trial).count()
+
+
+def names_to_narrow_by(trial: Trial) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the agents and the owners of what would change, by id; some, of very many."""
+    rows = Change.objects.filter(trial=trial)
+    agents = sorted(set(rows.values_list("agent_id", flat=True)[:5000]))[:200]
+    owners = sorted(set(rows.values_list("owner", flat=True)[:5000]) - {""})[:200]
+    names = _names(agents, owners)
+    return {each: names.get(each, each) for each in agents}, {
+        each: names.get(each, each) for each in owners
+    }
+
+
+def named_in(rows: Iterable[Change]) -> dict[str, str]:
+    """Return how people know the agents and owners of changes, by their ids."""
+    rows = list(rows)
+    return _names([row.agent_id for row in rows], [row.owner for row in rows])
+
+
+def _names(agents: Iterable[str], owners: Iterable[str]) -> dict[str, str]:
+    known = dict(Agent.objects.filter(public_id__in=agents).values_list("public_id", "name"))
+    people = Person.objects.filter(public_id__in=owners)
+    return known | {person.public_id: str(person) for person in people}
 
 
 def questions_of(trial: Trial) -> QuerySet[Question]:
