@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from bench import machine, report
+from bench.backtest.measure import measure as measure_backtest
 from bench.effort import EFFORTS, TEN_MILLION, Effort
 from bench.ledger.appends import measure as measure_appends
 from bench.ledger.measure import measure as measure_ledger
@@ -43,6 +44,7 @@ PARTS: Final[dict[str, Callable[[Effort], dict[str, Any]]]] = {
     "appends": measure_appends,
     "portal": measure_portal,
     "runs": measure_runs,
+    "backtest": measure_backtest,
     "gateway": measure_gateway,
     "revocation": measure_revocation,
 }

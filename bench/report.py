@@ -292,11 +292,35 @@ def _runs(part: Report) -> Tables:
     yield "Runs: what is stored for them, with indexes", head, held
 
 
+def _backtest(part: Report) -> Tables:
+    rows = []
+    for cell in part["cells"]:
+        slow = cell["name"] == "calls" and cell["decisions_per_second"] < part["limit"]
+        rows.append(
+            [
+                cell["name"],
+                f"{cell['decisions']:,}",
+                f"{cell['questions']:,}",
+                f"{cell['seconds']:.1f}",
+                f"{cell['decisions_per_second']:,}",
+                f"{cell['questions_per_second']:,}",
+                f"{cell['identical']:,} of {cell['decisions']:,}",
+                f"{cell['changed']:,}",
+                f"{cell['peak_mib']:,}",
+                "under the limit" if slow else "",
+            ]
+        )
+    head = ("decisions of", "recorded", "distinct", "seconds", "decisions/s", "distinct/s",
+            "identical on their own bundle", "would change", "peak MiB", "")  # fmt: skip
+    yield "A bundle tried on past decisions, each distinct one by two bundles", head, rows
+
+
 _TABLES: Final = {
     "gateway": _gateway,
     "revocation": _revocation,
     "portal": _portal,
     "runs": _runs,
+    "backtest": _backtest,
     "startup": _startup,
     "ledger": _ledger,
     "appends": _appends,

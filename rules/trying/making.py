@@ -109,8 +109,7 @@ class _Part:
 
     def run(self) -> None:
         if self.trial.state == Trial.State.WAITING:
-            begins_at = self.trial.asked_at - timedelta(days=self.trial.days)
-            first, last = recorded.span_since(begins_at)
+            first, last = recorded.span_since(self.trial.begins_at)
             _keep(
                 self.trial, state=Trial.State.READING, first=first, reached=first, last=last
             )  # fmt: skip
@@ -126,7 +125,9 @@ class _Part:
             if time.monotonic() >= self.until:
                 return
             reached = min(self.trial.reached + recorded.PAGE_IDS, self.trial.last)
-            page = recorded.decisions_between(self.trial.reached, reached)
+            page = recorded.decisions_between(
+                self.trial.reached, reached, since=self.trial.begins_at
+            )
             with transaction.atomic():
                 join_page(self.trial.pk, page)
                 number = sum(tally.decisions for tally in page.values())

@@ -6,6 +6,7 @@ their digest. The row of a trial is the queue.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import models
@@ -74,6 +75,10 @@ class Trial(models.Model):
     @property
     def ref(self) -> Ref:
         return Ref("trial", self.public_id)
+
+    @property
+    def begins_at(self) -> datetime:
+        return self.asked_at - timedelta(days=self.days)
 
     @property
     def is_under_way(self) -> bool:

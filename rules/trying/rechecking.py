@@ -56,11 +56,12 @@ def recheck_decisions(*, days: int, most: int, actor: Actor) -> Rechecked:
 
 
 def _pages(days: int, most: int) -> Iterator[dict[Asked, Tally]]:
-    reached, last = recorded.span_since(clock.now() - timedelta(days=days))
+    since = clock.now() - timedelta(days=days)
+    reached, last = recorded.span_since(since)
     left = most
     while reached < last and left > 0:
         until = min(reached + recorded.PAGE_IDS, last)
-        page = recorded.decisions_between(reached, until)
+        page = recorded.decisions_between(reached, until, since=since)
         left -= sum(tally.decisions for tally in page.values())
         reached = until
         yield page

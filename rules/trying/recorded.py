@@ -6,7 +6,6 @@ that an entry names: as an artifact for calls and tools, in the entry's own payl
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -59,10 +58,10 @@ def span_since(begins_at: datetime) -> tuple[int, int]:
     return (low - 1, high) if low is not None and high is not None else (0, 0)
 
 
-def decisions_between(after: int, until: int) -> dict[Asked, Tally]:
-    """Return the decisions of a page of ids, alike ones together."""
+def decisions_between(after: int, until: int, *, since: datetime) -> dict[Asked, Tally]:
+    """Return the decisions of a page of ids, none older than a time, alike ones together."""
     rows = (
-        Entry.objects.filter(id__gt=after, id__lte=until, verb__in=VERBS)
+        Entry.objects.filter(id__gt=after, id__lte=until, verb__in=VERBS, recorded_at__gte=since)
         .order_by("id")
         .values_list("entry_id", "verb", "agent_id", "recorded_at", "header")
     )
@@ -94,14 +93,3 @@ def _asked(verb: str, agent_id: str, header: bytes) -> Asked | None:
         answer=str(answer),
         rule=str(facts.get("rule") or ""),
     )
-
-
-def merged(pages: Iterable[dict[Asked, Tally]]) -> dict[Asked, Tally]:
-    """Join pages into one."""
-    whole: dict[Asked, Tally] = {}
-    for page in pages:
-        for asked, tally in page.items():
-            known = whole.setdefault(asked, tally)
-            if known is not tally:
-                known.add(tally)
-    return whole

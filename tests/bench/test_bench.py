@@ -83,3 +83,10 @@ def test_lists_of_runs_are_measured_as_the_ledger_grows(tmp_path: Path) -> None:
     assert size["entries"] >= 1200
     assert {tuple(row["statuses"]) for row in size["rows"]} == {(200,)}
     assert {row["name"] for row in size["rows"]} >= {"the last 100 of one agent", "denied"}
+
+
+def test_a_bundle_is_tried_on_what_was_recorded(tmp_path: Path) -> None:
+    calls, actions = _measured("backtest", tmp_path)["cells"]
+    assert (calls["state"], actions["state"]) == ("ready", "ready")
+    assert calls["identical"] == calls["decisions"] == 300
+    assert actions["identical"] == actions["changed"] == actions["decisions"] == 15

@@ -103,7 +103,9 @@ def changed(changes: list[tuple[tuple[str, ...], Any]]) -> Facts:
 
 
 @settings(
-    max_examples=250, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=250,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 @given(changes=CHANGES)
 def test_both_engines_answer_alike_about_actions(pair: tuple[Judge, Any], changes: Any) -> None:

@@ -3,11 +3,13 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rules.trying.comparing import Answered, compare
 
+# A machine that is busy makes examples slowly; that says nothing of what is tested.
+AT_LEISURE = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MIRROR = {
     "looser": "stricter", "stricter": "looser", "otherwise": "otherwise", "unchanged": "unchanged",
 }  # fmt: skip
@@ -51,12 +53,14 @@ def answers(constraints: Any) -> st.SearchStrategy[Answered]:
 PAIRS = st.one_of(*(st.tuples(answers(kind), answers(kind)) for kind in (CALLS, ACTIONS, TOOLS)))
 
 
+@AT_LEISURE
 @given(PAIRS)
 def test_what_is_looser_one_way_is_stricter_the_other_way(pair: tuple[Answered, Answered]) -> None:
     old, new = pair
     assert compare(old, new).found == MIRROR[compare(new, old).found]
 
 
+@AT_LEISURE
 @given(PAIRS)
 def test_nothing_is_unchanged_but_what_is_the_same(pair: tuple[Answered, Answered]) -> None:
     old, new = pair
@@ -65,6 +69,7 @@ def test_nothing_is_unchanged_but_what_is_the_same(pair: tuple[Answered, Answere
     assert compare(old, old).found == "unchanged"
 
 
+@AT_LEISURE
 @given(PAIRS)
 def test_an_answer_that_lets_more_through_is_looser(pair: tuple[Answered, Answered]) -> None:
     old, new = pair

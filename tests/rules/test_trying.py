@@ -155,8 +155,8 @@ def test_a_constraint_that_changes_is_named_with_both_values(
 
 
 def test_what_is_older_than_the_days_is_left_out(judge: Judge, keep: Any, tried: Any) -> None:
-    put_calls([(call_facts(), 2)], judge, at=clock.now() - timedelta(days=20), stream="run_a")
-    put_calls([(call_facts(), 3)], judge, stream="run_b")
+    put_calls([(call_facts(), 3)], judge, stream="run_a")
+    put_calls([(call_facts(), 2)], judge, at=clock.now() - timedelta(days=20), stream="run_b")
     assert tried(keep(no_vendor), days=10).decisions == 3
 
 
