@@ -7,6 +7,7 @@ private ring but the ones this process was told it may open.
 from __future__ import annotations
 
 import os
+from typing import Any, cast
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 # Requests run in threads of their own and share connections through a pool.
@@ -20,8 +21,11 @@ from servestatic import ServeStaticASGI
 django_application = get_asgi_application()
 assert settings.SECRET_KEY  # noqa: S101  raises ImproperlyConfigured when there is none
 
+from effects.mcp.door import MCPDoor  # noqa: E402  it knows models, which are ready only now
+
 application = ServeStaticASGI(
-    django_application,
+    # Agents that speak MCP; its SDK is loaded when the first of them does.
+    MCPDoor(cast("Any", django_application)),
     root=str(settings.STATIC_ROOT) if settings.STATIC_ROOT.is_dir() else None,
     prefix="static",
     allow_all_origins=False,

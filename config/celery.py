@@ -38,6 +38,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "credentials.end_leases": {"task": "credentials.end_leases", "schedule": 2.0},
         "approvals.send_notices": {"task": "approvals.send_notices", "schedule": 5.0},
         "approvals.escalate_reviews": {"task": "approvals.escalate_reviews", "schedule": 30.0},
+        "effects.run_gates": {"task": "effects.run_gates", "schedule": 5.0},
         "effects.demote_regressed": {"task": "effects.demote_regressed", "schedule": 60.0},
         "effects.expire_proposals": {"task": "effects.expire_proposals", "schedule": 30.0},
         "approvals.settle_arrivals": {"task": "approvals.settle_arrivals", "schedule": 5.0},

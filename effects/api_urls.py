@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
-from effects.api import connections, leases, proposals
+from effects.api import connections, interrupts, leases, proposals
 
-urlpatterns = [*proposals.urlpatterns, *leases.urlpatterns, *connections.urlpatterns]
+urlpatterns = [
+    *proposals.urlpatterns,
+    *interrupts.urlpatterns,
+    *leases.urlpatterns,
+    *connections.urlpatterns,
+]

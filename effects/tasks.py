@@ -5,10 +5,17 @@ from __future__ import annotations
 from celery import shared_task
 
 from effects.actions import carrying_out, connections, reconciling, trying, withdrawing
+from effects.gates import running
 from effects.launch import demoting
 from registry.actors import Actor
 
 EXECUTOR = Actor.system("executor")
+
+
+@shared_task(name="effects.run_gates", ignore_result=True)  # type: ignore[untyped-decorator]
+def run_gates() -> None:
+    """Judge actions by the checks that take time."""
+    running.run_waiting(actor=Actor.system("checks"))
 
 
 @shared_task(name="effects.demote_regressed", ignore_result=True)  # type: ignore[untyped-decorator]

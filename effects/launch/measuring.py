@@ -25,9 +25,10 @@ MOST: Final = 5000
 ALL: Final = ""  # how the sum of all operations is named
 
 State = Proposal.State
-_ASKED: Final = ~Q(review_id="")
-_YES: Final = ~Q(decided_digest="")
-_NO: Final = Q(state=State.DENIED)
+# An edit is on the row before the answer is: who decided tells, not what was edited.
+_BY_PEOPLE: Final = Q(decided_how=Proposal.Decided.PEOPLE)
+_BY_TIME: Final = Q(decided_how=Proposal.Decided.TIME)
+_BY_RULE: Final = Q(decided_how__in=(Proposal.Decided.POLICY, Proposal.Decided.CHECK))
 _COUNTS: Final = ("expired", "refused", "waiting", "ended", "failed")
 _ENDED: Final = (State.SUCCEEDED, State.FAILED, State.UNKNOWN)
 
@@ -80,7 +81,7 @@ def newest_effects(agent: Agent, since: datetime, newest: int) -> Share:
 
 def _judged(proposals: QuerySet[Proposal], most: int) -> list[Judged]:
     rows = (
-        proposals.filter(_ASKED & (_YES | _NO), decided_at__isnull=False)
+        proposals.filter(_BY_PEOPLE, decided_at__isnull=False)
         .order_by("-decided_at", "-id")
         .values(
             "state", "action_digest", "decided_digest", "created_at", "decided_at",
@@ -93,7 +94,7 @@ def _judged(proposals: QuerySet[Proposal], most: int) -> list[Judged]:
 
 
 def _one(row: dict[str, Any]) -> Judged:
-    if not row["decided_digest"]:
+    if row["state"] == State.DENIED:
         answer = "rejected"
     else:
         answer = "approved" if row["decided_digest"] == row["action_digest"] else "edited"
@@ -122,8 +123,8 @@ def _launch(
         proposals.values_list("operation__connection__name", "operation__name")
         .order_by("operation__connection__name", "operation__name")
         .annotate(
-            expired=Count("id", filter=_ASKED & Q(state=State.EXPIRED, decided_digest="")),
-            refused=Count("id", filter=_NO & ~_ASKED),
+            expired=Count("id", filter=_BY_TIME & Q(state=State.EXPIRED)),
+            refused=Count("id", filter=_BY_RULE & Q(state=State.DENIED)),
             waiting=Count("id", filter=Q(state=State.PROPOSED)),
             ended=Count("id", filter=Q(state__in=_ENDED)),
             failed=Count("id", filter=Q(state__in=(State.FAILED, State.UNKNOWN))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from effects.models.connection import Connection, Operation
 from effects.models.gate import Gate
+from effects.models.interrupt import Interrupt
 from effects.models.launch import Correction, Demotion
 from effects.models.proposal import AskedAgain, Effect, Proposal
 
@@ -14,6 +15,7 @@ __all__ = [
     "Demotion",
     "Effect",
     "Gate",
+    "Interrupt",
     "Operation",
     "Proposal",
 ]

@@ -32,6 +32,7 @@ from effects.models import (
     Demotion,
     Effect,
     Gate,
+    Interrupt,
     Operation,
     Proposal,
 )
@@ -343,6 +344,8 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         "effects_correction",
         {"proposal_id": "proposal_id + 1", "paths_changed": "9"},
     ),
+    ("effects_interrupt_one_per_id", "effects_interrupt", {}),
+    ("effects_interrupt_taker_took", "effects_interrupt", {"graph_id": "'x'", "taken_by": "'t'"}),
     ("effects_demotion_says_why", "effects_demotion", {"rule": "''"}),
     ("effects_gate_one_per_check", "effects_gate", {}),
     ("effects_gate_judged_iff_recorded", "effects_gate", {"name": "'x'", "judged_at": "now()"}),
@@ -505,6 +508,10 @@ def world(db: None) -> None:
     Demotion.objects.create(
         public_id="dem_x", agent=running, rule="launch.errors", reason="r", figures={},
         demoted_at=now,
+    )  # fmt: skip
+    Interrupt.objects.create(
+        public_id="itr_x", agent=running, graph_id="g", request_digest="d", is_single=False,
+        calls=[], created_at=now,
     )  # fmt: skip
     Gate.objects.create(
         public_id="gat_x", proposal=proposal, action_digest="d", name="limit", kind="rego",

@@ -47,10 +47,9 @@ class Acts:
             digest = f"sha256:{next(_numbers)}"
             decided = {"approved": digest, "edited": digest + "x", "rejected": ""}[answer]
             state = "denied" if answer == "rejected" else over.get("state", "succeeded")
-            made = self.made(
-                on, **{"review_id": "rev_x"} | over | {"state": state, "decided_digest": decided},
-                action_digest=digest,
-            )  # fmt: skip
+            by = {"review_id": "rev_x", "decided_how": "people"}
+            given = by | over | {"state": state, "decided_digest": decided}
+            made = self.made(on, action_digest=digest, **given)
             if answer == "edited":
                 Correction.objects.create(
                     proposal=made, paths=4, paths_changed=1, words=10, words_changed=3,

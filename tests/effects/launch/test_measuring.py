@@ -24,14 +24,21 @@ def test_what_people_decided_is_told_apart(agent: Agent, acts: Acts) -> None:
 
 
 def test_what_nobody_decided_is_no_agreement(agent: Agent, acts: Acts) -> None:
-    acts.made(state="succeeded", decided_digest="sha256:a")  # policy let it pass
-    acts.made(state="denied")  # policy, or a check
-    acts.made(state="expired", review_id="rev_x")
+    acts.made(state="succeeded", decided_how="policy", decided_digest="sha256:a")
+    acts.made(state="denied", decided_how="policy")
+    acts.made(state="denied", decided_how="check")
+    acts.made(state="expired", decided_how="time", review_id="rev_x")
     acts.made(state="proposed", review_id="rev_x")
-    acts.made(state="withdrawn", review_id="rev_x")
+    acts.made(state="withdrawn", decided_how="agent", review_id="rev_x")
     found = measure_days(agent).total
     assert found.decided == 0
-    assert (found.expired, found.refused, found.waiting, found.ended) == (1, 1, 1, 1)
+    assert (found.expired, found.refused, found.waiting, found.ended) == (1, 2, 1, 1)
+
+
+def test_what_was_edited_and_then_rejected_is_rejected(agent: Agent, acts: Acts) -> None:
+    acts.made(state="denied", decided_how="people", decided_digest="sha256:edited")
+    found = measure_days(agent).total
+    assert (found.edited, found.rejected) == (0, 1)
 
 
 def test_an_approval_that_ran_out_before_it_was_carried_out_is_an_approval(
