@@ -46,10 +46,10 @@ fix: venv-dev  ## mend what lint and format can mend
 soak: venv-dev  ## the slow walls at full size: 500 streams, a sequencer killed 600 times, every process 200 times
 	@$(GO) UNSPRAWL_SOAK_STREAMS=500 UNSPRAWL_SOAK_CRASHES=25 UNSPRAWL_SOAK_HELD_SECONDS=120 UNSPRAWL_SOAK_RUNS=1000 \
 	  UNSPRAWL_SOAK_KILLS=200 UNSPRAWL_SOAK_TAMPER_SEEDS=40 UNSPRAWL_SOAK_TAMPER_CALLS=500 UNSPRAWL_SOAK_FUZZ=20000 \
-	  UNSPRAWL_SOAK_DECISIONS=10000 \
+	  UNSPRAWL_SOAK_DECISIONS=10000 UNSPRAWL_SOAK_HOSTILE_URLS=1 \
 	  exec $(PY) -m pytest -q \
 	  tests/routing/gateway/test_budget_wall.py tests/ledger/sequencing tests/golden/test_replay.py \
-	  tests/journeys/test_kills.py tests/ledger/standalone tests/ledger/transparency tests/rules $(ARGS)
+	  tests/journeys/test_kills.py tests/ledger/standalone tests/ledger/transparency tests/rules tests/hostile $(ARGS)
 
 golden: venv-dev  ## record the golden runs of this release, once: later ones replay them
 	@$(GO) exec $(PY) -m pytest -q tests/golden/record.py $(ARGS)

@@ -16,11 +16,13 @@ import ssl
 import time
 from collections import defaultdict
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Final
 
 import aiohappyeyeballs
 from yarl import URL
 
+from credentials.addresses import is_permitted
 from routing.gateway.connection import Connection, ConnectionGone, VendorReply
 from routing.gateway.errors import VendorCut, VendorUnreachable
 from routing.gateway.ports import Outgoing
@@ -171,6 +173,9 @@ class HttpUpstream:
         if until <= time.monotonic():
             loop = asyncio.get_running_loop()
             found = await loop.getaddrinfo(*asked, type=socket.SOCK_STREAM)  # type: ignore[assignment]
+            # A platform's own vendors may live inside; nobody's is a metadata service.
+            if not all(is_permitted(ip_address(each[4][0]), allow_private=True) for each in found):
+                raise VendorUnreachable(f"{VendorUnreachable.title} (no vendor answers there).")
             self._names[asked] = time.monotonic() + NAME_SECONDS, found
         return found
 

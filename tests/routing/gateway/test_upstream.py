@@ -119,6 +119,23 @@ async def outcome(answer: bytes, **over: Any) -> tuple[str, int]:
         return said, vendor.connections
 
 
+@pytest.mark.parametrize(
+    "host",
+    ["169.254.169.254", "100.100.100.200", "[fd00:ec2::254]", "[::ffff:169.254.169.254]", "0.0.0.0",
+     "[fe80::1]", "224.0.0.1"],
+)  # fmt: skip
+def test_no_vendor_is_where_a_metadata_service_is(host: str):
+    async def test() -> None:
+        upstream = HttpUpstream()
+        try:
+            with pytest.raises(VendorUnreachable, match="no vendor answers there"):
+                await upstream.send(Outgoing("GET", URL(f"http://{host}/latest"), {}, b""))
+        finally:
+            await upstream.close()
+
+    run(test)
+
+
 def test_a_request_is_written_as_decided_and_nothing_is_added():
     async def test() -> None:
         vendor = RawVendor([WHOLE, WHOLE])
