@@ -92,10 +92,25 @@ def _agent(agent: Agent, operation: Operation) -> dict[str, Any]:
 
 
 def _declared(agent: Agent, operation: Operation) -> dict[str, Any]:
-    """Return what the manifest in force says of this tool beyond its name."""
+    """Return what the manifest in force says of this tool beyond its name.
+
+    A tool with a ``*`` at its end speaks of every operation that begins like this. Of several,
+    one approval that is required is required, and the cap of the longest name counts.
+    """
     version = agent.current_version
     spec = version.manifest.get("spec", {}) if version is not None else {}
-    named = [each for each in spec.get("tools", []) if each.get("name") == operation.target]
-    tool: Mapping[str, Any] = named[0] if named else {}
-    known = {"approval": "approval", "maxAmount": "max_amount", "currency": "currency"}
-    return {ours: tool[theirs] for theirs, ours in known.items() if theirs in tool}
+    tools = [each for each in spec.get("tools", []) if _speaks_of(each, operation.target)]
+    declared: dict[str, Any] = {}
+    for tool in sorted(tools, key=lambda each: len(each["name"])):
+        if "maxAmount" in tool:
+            declared["max_amount"] = tool["maxAmount"]
+            declared["currency"] = tool.get("currency", "")
+    approvals = {tool["approval"] for tool in tools if "approval" in tool}
+    if approvals:
+        declared["approval"] = "required" if "required" in approvals else "policy"
+    return declared
+
+
+def _speaks_of(tool: Mapping[str, Any], target: str) -> bool:
+    name = str(tool.get("name", ""))
+    return name == target or (name.endswith("*") and target.startswith(name[:-1]))
