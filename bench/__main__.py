@@ -18,6 +18,7 @@ from bench.effort import EFFORTS, TEN_MILLION, Effort
 from bench.ledger.appends import measure as measure_appends
 from bench.ledger.measure import measure as measure_ledger
 from bench.portal.measure import measure as measure_portal
+from bench.proposals.measure import measure as measure_proposals
 from bench.revocation.measure import measure as measure_revocation
 from bench.runs.measure import measure as measure_runs
 from bench.startup.measure import measure as measure_startup
@@ -47,6 +48,7 @@ PARTS: Final[dict[str, Callable[[Effort], dict[str, Any]]]] = {
     "backtest": measure_backtest,
     "gateway": measure_gateway,
     "revocation": measure_revocation,
+    "proposals": measure_proposals,
 }
 
 

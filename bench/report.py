@@ -172,6 +172,19 @@ def _revocation(part: Report) -> Tables:
     yield title, ("until", *_SPREAD), rows
 
 
+def _proposals(part: Report) -> Tables:
+    names = {"alone_ms": "one after the other", "paced_ms": f"{part['wanted_per_second']:.0f}/s"}
+    rows = [
+        [name, *(f"{part[key][at]:.1f}" for at in ("p50", "p95", "p99"))]
+        for key, name in names.items()
+    ]
+    title = (
+        f"Proposals: ms until the decision is on record, {part['agents']} agents; sustained"
+        f" {part['paced_per_second']:.0f}/s (answers: {part['statuses']})"
+    )
+    yield title, ("sent", "p50", "p95", "p99"), rows
+
+
 def _portal(part: Report) -> Tables:
     rows = []
     for page in part["pages"]:
@@ -318,6 +331,7 @@ def _backtest(part: Report) -> Tables:
 _TABLES: Final = {
     "gateway": _gateway,
     "revocation": _revocation,
+    "proposals": _proposals,
     "portal": _portal,
     "runs": _runs,
     "backtest": _backtest,

@@ -19,9 +19,9 @@ from kernel.sealing import ensure_key_rings
 class Site:
     """A throw-away cluster, prepared as every start prepares it, and its web process."""
 
-    def __init__(self, home: Path) -> None:
+    def __init__(self, home: Path, *, fsync: bool = False) -> None:
         home.chmod(0o711)  # the server's own user passes through
-        self.rig, self.port = Rig(home, fsync=False), free_port()
+        self.rig, self.port = Rig(home, fsync=fsync), free_port()
         self.web: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -51,6 +51,12 @@ def proposal_for(actor: Actor, public_id: str) -> Proposal:
     return found
 
 
+def newest_proposals(actor: Actor, agent: Agent, most: int = 5) -> list[Proposal]:
+    """Return what an agent proposed last, as far as this viewer may see it."""
+    rows = proposals_for(actor).filter(agent=agent)
+    return list(rows.order_by("-created_at", "-public_id")[:most])
+
+
 def operation_named(adapter: str, target: str) -> Operation:
     """Return the operation in use that an agent names. Raises: OperationUnknown."""
     place, dot, name = target.partition(".")

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_GET
 
 from approvals.actions.evidence import ALIKE
 from approvals.models import Review
+from effects.queries.proposals import newest_proposals
 from fleet.history import events_of, refs_in
 from fleet.queries.progress import open_reviews_of
 from fleet.views.frame import agent_page
@@ -64,6 +65,7 @@ def overview_of(
             (each, words(each.budget)) for each in standings(budgets_of(actor, agent))
         ]
         context |= _recent(actor, agent, days) | {"chart": _chart(days), "costs": _costs(days)}
+        context["proposals"] = newest_proposals(actor, agent)
     return agent_page(request, actor, agent, "overview", context | given, status=status)
 
 

@@ -90,3 +90,10 @@ def test_a_bundle_is_tried_on_what_was_recorded(tmp_path: Path) -> None:
     assert (calls["state"], actions["state"]) == ("ready", "ready")
     assert calls["identical"] == calls["decisions"] == 300
     assert actions["identical"] == actions["changed"] == actions["decisions"] == 15
+
+
+def test_proposals_are_measured(tmp_path: Path) -> None:
+    measured = _measured("proposals", tmp_path)
+    assert measured["statuses"] == [200, 202]
+    assert measured["alone_ms"]["p50"] > 0
+    assert measured["paced_per_second"] > 0

@@ -207,3 +207,13 @@ def test_what_changed_since_offers_no_approval(story: Story) -> None:
 
     assert 'value="approve"' not in shown
     assert 'value="reject"' in shown
+
+
+def test_the_agents_page_and_its_run_lead_to_what_it_proposed(story: Story) -> None:
+    made = story.waiting()
+    browser = browser_of(story.cast.alice)
+
+    assert made.public_id in browser.get("/agents/note-taker/").content.decode()
+    run = browser.get(f"/runs/{made.run_id}/").content.decode()
+    assert f"/proposals/?search={made.run_id}" in run
+    assert "crm.add-note" in browser.get(f"/proposals/?search={made.run_id}").content.decode()

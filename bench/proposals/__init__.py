@@ -1,0 +1,1 @@
+"""How fast an action is decided: through HTTP, by policy, on record."""
