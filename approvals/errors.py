@@ -6,7 +6,7 @@ Conflict 409   ReviewSettled · ReviewExpired · ReviewVoid · ReviewChanged
                AlreadyDecided · AbsenceOverlaps
                ReviewAlreadyOpen · NothingToSubmit · NotInSoftLaunch
 Invalid  422   EditRefused · AbsenceUnusable · CommentMissing · DecisionUnknown
-               TextUnusable · JustificationNeeded · LaunchTooEarly
+               TextUnusable · JustificationNeeded · NotTogether · LaunchTooEarly
 """
 
 from __future__ import annotations
@@ -131,6 +131,13 @@ class AbsenceUnusable(Invalid):
 
     code = "approvals.absence_unusable"
     title = "This absence cannot be set"
+
+
+class NotTogether(Invalid):
+    """Raised when several reviews are to be answered at once that have to be read one by one."""
+
+    code = "approvals.not_together"
+    title = "These are not decided together"
 
 
 class CommentMissing(Invalid):

@@ -109,6 +109,22 @@ def able_deciders(review: Review, barred: set[str]) -> int:
     return len({mailbox(email) for email in emails} - shut_out)
 
 
+def of_agent(name: str) -> Q:
+    """Return the reviews about the agent of a name."""
+    return Q(about_agent__in=_agents(Q(name=name)))
+
+
+def of_team(slug: str) -> Q:
+    """Return the reviews about the agents of a team."""
+    return Q(about_agent__in=_agents(Q(team__slug=slug)))
+
+
+def newest_waiting(actor: Actor) -> str:
+    """Return the id of what has begun to wait last; ids sort by the time of their making."""
+    newest = waiting_for(actor).order_by("-public_id").values_list("public_id", flat=True)
+    return newest.first() or ""
+
+
 def open_review_of(subject: str, kind: str) -> Review | None:
     """Return the unsettled review of a kind about a subject, expired or not."""
     return Review.objects.filter(subject=subject, kind=kind, state=Review.State.OPEN).first()

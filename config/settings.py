@@ -196,6 +196,7 @@ CSRF_COOKIE_NAME = "__Host-unsprawl-csrf" if HTTPS else "unsprawl-csrf"
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 # --- reviews
+REVIEWS_TOGETHER = env.integer("UNSPRAWL_REVIEWS_TOGETHER", 20, minimum=1, maximum=100)
 REVIEW_DAYS = env.integer("UNSPRAWL_REVIEW_DAYS", 14, minimum=1, maximum=365)
 REVIEW_QUORUM_BY_DATA_CLASS = {
     "regulated": env.integer("UNSPRAWL_REGULATED_QUORUM", 2, minimum=1, maximum=10)

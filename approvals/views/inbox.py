@@ -6,8 +6,10 @@ only how the viewer stands to it. After an answer comes the next review that wai
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Final
 
+from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -19,48 +21,78 @@ from approvals.eligibility import standing_of
 from approvals.errors import EditRefused
 from approvals.models import Review, ReviewDecision
 from approvals.ports import drawing_of
-from approvals.queries import decisions_of, review_for, reviews_for, waiting_for
+from approvals.queries import (
+    MOST_COUNTED,
+    decisions_of,
+    newest_waiting,
+    review_for,
+    reviews_for,
+    waiting_count,
+    waiting_for,
+)
+from approvals.standing_in import Right, lent_for, rights_of
+from approvals.views.narrowing import Wanted
+from kernel import clock
 from kernel.api import BODY_LIMIT
 from kernel.canonical import strict_loads
 from kernel.errors import Conflict, Invalid
-from kernel.pages import asked, chosen, cut, found
+from kernel.pages import asked, chosen, cut
 from registry.actors import Actor
 from registry.manifest.writing import to_yaml
 from registry.portal import sentence, signed_in, told
 
 _TABS: Final = (("waiting", "Waiting for you"), ("mine", "Asked by you"), ("all", "All"))
-_SEARCHED: Final = ("subject_name", "question", "justification", "requester__email")
+_URGENT: Final = timedelta(hours=1)
+_SOON: Final = timedelta(days=1)
 
 
 @signed_in
 @require_GET
 def reviews(request: HttpRequest, actor: Actor) -> HttpResponse:
     """List the reviews, those that wait for the viewer first."""
-    waiting = waiting_for(actor).count()
+    waiting = waiting_count(actor)
     usual = "waiting" if waiting else "all"
     tab = chosen(request, "show", [name for name, _ in _TABS]) or usual
-    kind = chosen(request, "kind", Review.Kind.values)
-    state = chosen(request, "state", Review.State.values) if tab != "waiting" else ""
+    wanted = Wanted.read(request, is_waiting=tab == "waiting")
     rows = waiting_for(actor) if tab == "waiting" else reviews_for(actor)
     if tab == "mine":
         rows = rows.filter(requester=actor.person)
-    if kind:
-        rows = rows.filter(kind=kind)
-    if state:
-        rows = rows.filter(standing=state)  # type: ignore[misc]  # annotated
-    rows = found(rows, asked(request, "search"), *_SEARCHED)
     # What ends first waits first; otherwise the newest comes first.
-    page = cut(request, rows, ordering="expires_at" if tab == "waiting" else "-created_at")
-    decisions = decisions_of(page.rows)
+    ordering = "expires_at" if tab == "waiting" else "-created_at"
+    page = cut(request, wanted.narrow(rows, actor), ordering=ordering)
+    decisions, rights = decisions_of(page.rows), rights_of(actor)
     context = {
         "page": page,
-        "rows": [(review, decisions[review.pk]) for review in page],
+        "rows": [_row(review, decisions[review.pk], rights) for review in page],
         "tab": tab,
         "tabs": _tabs(tab, waiting),
-        "selects": _selects(tab, kind, state),
-        "is_narrowed": any((kind, state, asked(request, "search"))),
+        "wanted": wanted,
+        "selects": wanted.selects(is_waiting=tab == "waiting"),
+        "is_narrowed": wanted.is_narrowed,
+        "newest": newest_waiting(actor) if tab == "waiting" else "",
+        "together": settings.REVIEWS_TOGETHER,
     }
     return render(request, "approvals/reviews.html", context)
+
+
+@signed_in
+@require_GET
+def fresh(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """Say whether something new waits since the list was made; asked from time to time."""
+    newest = newest_waiting(actor)
+    context = {"is_fresh": newest > asked(request, "seen"), "seen": asked(request, "seen")}
+    return render(request, "approvals/_fresh.html", context)
+
+
+@signed_in
+@require_GET
+def preview(request: HttpRequest, actor: Actor, review: str) -> HttpResponse:
+    """Show what a review asks beside the list; everything it is about is on its page."""
+    shown = review_for(actor, review)
+    decisions = decisions_of([shown])[shown.pk]
+    context = {"review": shown, "decisions": decisions}
+    standing = standing_of(actor, shown, decisions)
+    return render(request, "approvals/_preview.html", context | {"standing": standing})
 
 
 @signed_in
@@ -76,6 +108,8 @@ def decide(request: HttpRequest, actor: Actor, review: str) -> HttpResponse:
     """Take an answer and go on to the next review that waits."""
     shown = review_for(actor, review)
     decision, comment = request.POST.get("decision", ""), request.POST.get("comment", "")
+    if decision == "approve" and _asks_again(request, shown):
+        return _confirmed(request, actor, shown, comment)
     try:
         done = act.decide_review(
             review,
@@ -128,6 +162,25 @@ def _edited(request: HttpRequest) -> dict[str, Any] | None:
     return read
 
 
+def _asks_again(request: HttpRequest, review: Review) -> bool:
+    """Say whether an approval is asked about once more: what it does cannot be taken back."""
+    is_grave = review.stakes == Review.Stakes.HIGH and review.standing == "open"  # type: ignore[attr-defined]  # annotated
+    return is_grave and request.POST.get("confirmed") != "yes"
+
+
+def _confirmed(request: HttpRequest, actor: Actor, review: Review, comment: str) -> HttpResponse:
+    decisions = decisions_of([review])[review.pk]
+    context = {
+        "review": review,
+        "standing": standing_of(actor, review, decisions),
+        "comment": comment,
+        # What was seen is what is confirmed, not what it may have become in between.
+        "digest": request.POST.get("digest"),
+        "edited": request.POST.get("edited_arguments"),
+    }
+    return render(request, "approvals/confirm.html", context)
+
+
 def _shown(
     request: HttpRequest, actor: Actor, review: Review, *, status: int = 200, **given: Any
 ) -> HttpResponse:
@@ -146,7 +199,7 @@ def _shown(
         "metadata": evidence.get("manifest", {}).get("metadata", {}),
         "receivers": [_received(each, classes) for each in evidence.get("receivers", [])],
         "yaml": to_yaml(evidence["manifest"]) if "manifest" in evidence else "",
-        "waiting": waiting_for(actor).exclude(pk=review.pk).count(),
+        "waiting": waiting_for(actor).exclude(pk=review.pk).order_by()[:100].count(),
     }
     return render(request, "approvals/review.html", context | given, status=status)
 
@@ -172,18 +225,27 @@ def _tabs(current: str, waiting: int) -> list[dict[str, Any]]:
             "label": label,
             "url": f"{here}?show={name}",
             "is_current": name == current,
-            "count": waiting if name == "waiting" else None,
+            "count": min(waiting, MOST_COUNTED - 1) if name == "waiting" else None,
+            "has_more": waiting >= MOST_COUNTED,
         }
         for name, label in _TABS
     ]
 
 
-def _selects(tab: str, kind: str, state: str) -> list[dict[str, Any]]:
-    kinds = [(each.value, each.label) for each in Review.Kind]
-    states = [(each.value, each.label) for each in Review.State]
-    selects: list[dict[str, Any]] = [
-        {"name": "kind", "label": "Any question", "value": kind, "options": kinds}
-    ]
-    if tab != "waiting":
-        selects.append({"name": "state", "label": "Any state", "value": state, "options": states})
-    return selects
+def _row(review: Review, decisions: list[ReviewDecision], rights: list[Right]) -> dict[str, Any]:
+    given = [each for each in decisions if each.digest == review.asked_digest]
+    return {
+        "review": review,
+        "answers": len(given),
+        "in_place_of": lent_for(review, rights),
+        "goes_together": act.goes_together(review),
+        "pressing": _pressing(review),
+    }
+
+
+def _pressing(review: Review) -> str:
+    """Say in a word how little time is left; the colour only repeats it."""
+    left = review.expires_at - clock.now()
+    if review.state != Review.State.OPEN or left <= timedelta(0):
+        return ""
+    return "urgent" if left <= _URGENT else "soon" if left <= _SOON else ""

@@ -53,6 +53,12 @@ def icon(name: str, css: str = "", *, label: str = "") -> SafeString:
     return format_html('<svg class="icon {}" viewBox="0 0 24 24" {}>{}</svg>', css, role, shapes)
 
 
+@register.filter
+def capped(count: int) -> str:
+    """Write a number that is counted to a hundred: beyond that nobody needs it."""
+    return "99+" if count > 99 else str(count)
+
+
 @register.simple_tag
 def ago(moment: datetime | date | None, missing: str = figures.DASH) -> str:
     """Say when, relative to now; the exact time is in the title, in the reader's zone."""
