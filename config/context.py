@@ -52,6 +52,8 @@ SECTIONS = (
     Section("Vendors", "routing:vendors", "plug", "v", roles=_STEERING),
     Section("Retention", "routing:retention", "hourglass", "t", roles=_STEERING),
     Section("Leases", "effects:leases", "key-round", "y"),
+    Section("Connections", "effects:connections", "link", "n", roles=_STEERING),
+    Section("Not known", "effects:unknown", "circle-help", "k", roles=_STEERING),
     Section("Emergency stop", "routing:stops", "octagon-x", "e", roles=_STEERING),
     Section("People", "registry:people", "users", "p", group="Company"),
     Section("Ledger", "fleet:ledger", "shield-check", "l", roles=_STEERING),
