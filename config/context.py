@@ -59,6 +59,7 @@ SECTIONS = (
     Section("Ledger", "fleet:ledger", "shield-check", "l", roles=_STEERING),
     Section("Exports", "outlets:exports", "download", "x"),
     Section("Feeds", "outlets:feeds", "send", "f", roles=_STEERING),
+    Section("Channels", "approvals:channels", "message-square", "n", roles=_STEERING),
     Section("Account", "registry:account", "circle-user-round", "c"),
 )
 

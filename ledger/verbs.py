@@ -69,6 +69,7 @@ class Verb(StrEnum):
     NOTICE_GIVEN_UP = "notice.given_up"
     ANSWER_TAKEN = "answer.taken"
     SLACK_ACCOUNT_LINKED = "slack_account.linked"
+    NOTICES_CHOSEN = "notices.chosen"
     SECRET_SEALED = "secret.sealed"
     SECRET_RETIRED = "secret.retired"
     RING_ROTATED = "ring.rotated"

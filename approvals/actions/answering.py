@@ -86,9 +86,7 @@ def check_limit(channel: Channel, public_id: str) -> Review:
     return review
 
 
-def answer_by_link(
-    token: str, *, decision: str, comment: str = "", actor: Actor | None = None
-) -> Review:
+def answer_by_link(token: str, *, decision: str, comment: str = "", actor: Actor | None) -> Review:
     """Decide by the link of a mail: by its person's session, or by the link alone if it may.
 
     Records: answer.taken, and what deciding records. Raises: LinkSpent, LinkNotYours,

@@ -50,7 +50,11 @@ class Content:
 
     @property
     def url(self) -> str:
-        return f"{settings.PUBLIC_URL}/reviews/{self.review.public_id}/"
+        return f"{settings.PUBLIC_URL}{self.path}"
+
+    @property
+    def path(self) -> str:
+        return f"/reviews/{self.review.public_id}/"
 
     @property
     def ends(self) -> str:

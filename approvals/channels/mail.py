@@ -63,7 +63,7 @@ def message(notices: list[Notice]) -> EmailMultiAlternatives:
         "head": head,
         "asked": asked,
         "leave": leave,
-        "account": f"{settings.PUBLIC_URL}/notices/",
+        "account": f"{settings.PUBLIC_URL}/account/notices/",
     }
     mail = EmailMultiAlternatives(
         subject=f"[Unsprawl] {plain.line(title, _LONGEST_SUBJECT)}",
