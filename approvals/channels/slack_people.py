@@ -62,5 +62,5 @@ def _confirmed_address(channel: Channel, user: str, workspace: str) -> str:
         and found.get("is_email_confirmed") is not False
     )
     if not is_member or not isinstance(email, str) or not email or "\x00" in email:
-        raise DeciderUnknown("Slack does not vouch for your address: link your account here.")
+        raise DeciderUnknown("Slack does not vouch for your address; decide it in the portal.")
     return email

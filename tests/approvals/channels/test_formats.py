@@ -102,7 +102,7 @@ def test_a_mail_is_escaped_and_its_headers_are_one_line(
     made = mail.message([notice])
     head, _, _ = made.message().as_bytes().partition(b"\n\n")
     assert b"\nBcc:" not in head
-    html = str(made.alternatives[0].content)
+    html = str(made.alternatives[0][0])
     assert "<script" not in html
     assert "<img" not in html
     assert not set(HIDDEN) & set(str(made.body) + html)

@@ -222,7 +222,7 @@ def test_preferences_are_heeded(
     (mail,) = outbox.outbox
     assert mail.to == ["sue@acme.test"]
     assert mail.subject == "[Unsprawl] 2 questions wait for your answer"
-    assert len(re.findall("/answer/lnk_", mail.body)) == 2
+    assert len(re.findall("/answer/lnk_", str(mail.body))) == 2
 
 
 def test_a_digest_leaves_at_its_hour_of_the_persons_own_day(cast: Cast) -> None:
