@@ -89,7 +89,7 @@ def check_limit(channel: Channel, public_id: str) -> Review:
 def answer_by_link(token: str, *, decision: str, comment: str = "", actor: Actor | None) -> Review:
     """Decide by the link of a mail: by its person's session, or by the link alone if it may.
 
-    Records: answer.taken, and what deciding records. Raises: LinkSpent, LinkNotYours,
+    Records: answer.taken, and what deciding records. Raises: LinkUnknown, LinkSpent, LinkNotYours,
     ChannelDecidesNothing, and what deciding raises.
     """
     link = link_of(token)

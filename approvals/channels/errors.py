@@ -2,7 +2,7 @@
 
 Unauthenticated 401   SignatureRefused
 Denied   403          ChannelDecidesNothing · DeciderUnknown · LinkNotYours
-NotFound 404          ChannelNotFound · NoticeNotFound
+NotFound 404          ChannelNotFound · LinkUnknown · NoticeNotFound
 Conflict 409          ArrivalRepeated · LinkSpent
 Invalid  422          ChannelNotUsable · RequestUnreadable
 """
@@ -45,6 +45,13 @@ class ChannelNotFound(NotFound):
 
     code = "approvals.channel_not_found"
     title = "There is no such channel"
+
+
+class LinkUnknown(NotFound):
+    """Raised when an address is no link that was sent from here: forged, or cut off."""
+
+    code = "approvals.link_unknown"
+    title = "There is no such link"
 
 
 class NoticeNotFound(NotFound):

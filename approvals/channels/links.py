@@ -14,7 +14,7 @@ from typing import Final
 
 from django.conf import settings
 
-from approvals.channels.errors import LinkSpent
+from approvals.channels.errors import LinkUnknown
 from approvals.models import DecisionLink, Notice
 from kernel import clock
 from kernel.clock import stamp
@@ -48,12 +48,12 @@ def link_to(notice: Notice) -> str:
 
 
 def link_of(token: str) -> DecisionLink:
-    """Return the link that a token proves, used or not. Raises: LinkSpent."""
+    """Return the link that a token proves, used or not. Raises: LinkUnknown."""
     ident, _, given = token.partition(".")
     rows = DecisionLink.objects.select_related("review", "person", "notice__channel")
     link = rows.filter(public_id=ident.replace("\x00", "")).first()
     if link is None or not is_proven(DECIDE, _bound(link), given):
-        raise LinkSpent("This is no link that was sent from here, or a part of it is missing.")
+        raise LinkUnknown("This is no link that was sent from here, or a part of it is missing.")
     return link
 
 
@@ -64,11 +64,11 @@ def unsubscribe_url(person: Person) -> str:
 
 
 def unsubscribing(token: str) -> Person:
-    """Return the person whose mails a token ends. Raises: LinkSpent."""
+    """Return the person whose mails a token ends. Raises: LinkUnknown."""
     ident, _, given = token.partition(".")
     person = Person.objects.filter(public_id=ident.replace("\x00", "")).first()
     if person is None or not is_proven(UNSUBSCRIBE, ident, given):
-        raise LinkSpent("This is no link that was sent from here, or a part of it is missing.")
+        raise LinkUnknown("This is no link that was sent from here, or a part of it is missing.")
     return person
 
 

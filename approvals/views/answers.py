@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 from approvals.actions.answering import answer_by_link, check_usable, decides_alone
 from approvals.actions.noticing import unsubscribe as end_mails
 from approvals.channels.content import content_of
-from approvals.channels.errors import LinkNotYours, LinkSpent
+from approvals.channels.errors import LinkNotYours, LinkUnknown
 from approvals.channels.links import link_of, unsubscribing
 from approvals.models import Channel, DecisionLink
 from kernel.errors import Conflict, Denied, Invalid, NotFound
@@ -31,7 +31,7 @@ def answer(request: HttpRequest, token: str) -> HttpResponse:
     decision, comment = request.POST.get("decision", ""), request.POST.get("comment", "")
     try:
         link = link_of(token)
-    except LinkSpent as error:
+    except LinkUnknown as error:
         return _refused(request, error)
     try:
         if request.method != "POST":
@@ -53,7 +53,7 @@ def unsubscribe(request: HttpRequest, token: str) -> HttpResponse:
     """End a person's mails about reviews; only POST does."""
     try:
         person = unsubscribing(token)
-    except LinkSpent as error:
+    except LinkUnknown as error:
         return _refused(request, error)
     is_done = request.method == "POST"
     if is_done:
