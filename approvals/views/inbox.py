@@ -67,7 +67,7 @@ def reviews(request: HttpRequest, actor: Actor) -> HttpResponse:
         "tab": tab,
         "tabs": _tabs(tab, waiting),
         "wanted": wanted,
-        "selects": wanted.selects(is_waiting=tab == "waiting"),
+        "selects": wanted.selects(actor, is_waiting=tab == "waiting"),
         "is_narrowed": wanted.is_narrowed,
         "newest": newest_waiting(actor) if tab == "waiting" else "",
         "together": settings.REVIEWS_TOGETHER,

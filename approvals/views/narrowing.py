@@ -15,7 +15,7 @@ from approvals.queries import of_agent, of_team
 from kernel import clock
 from kernel.pages import asked, chosen, found
 from registry.actors import Actor
-from registry.models import Team
+from registry.queries.people import teams_for
 
 _SEARCHED: Final = ("subject_name", "operation", "question", "justification", "requester__email")
 _ENDS: Final = {
@@ -72,9 +72,9 @@ class Wanted:
             rows = rows.filter(of_team(self.team))
         return found(rows, self.search, *_SEARCHED)
 
-    def selects(self, *, is_waiting: bool) -> list[dict[str, Any]]:
+    def selects(self, actor: Actor, *, is_waiting: bool) -> list[dict[str, Any]]:
         """Return the choices a viewer has."""
-        teams = list(Team.objects.order_by("name").values_list("slug", "name")[:200])
+        teams = list(teams_for(actor).order_by("name").values_list("slug", "name")[:200])
         kinds = [(each.value, each.label) for each in Review.Kind]
         selects = [
             _select("kind", "Any question", self.kind, kinds),
