@@ -54,6 +54,7 @@ SECTIONS = (
     Section("Leases", "effects:leases", "key-round", "y"),
     Section("Connections", "effects:connections", "link", "n", roles=_STEERING),
     Section("Not known", "effects:unknown", "circle-help", "k", roles=_STEERING),
+    Section("Policy", "rules:policies", "list-checks", "w", roles=_STEERING),
     Section("Emergency stop", "routing:stops", "octagon-x", "e", roles=_STEERING),
     Section("People", "registry:people", "users", "p", group="Company"),
     Section("Ledger", "fleet:ledger", "shield-check", "l", roles=_STEERING),

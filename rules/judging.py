@@ -65,10 +65,23 @@ def judge_facts(facts: Mapping[str, object]) -> Decision:
     return judge.decide(facts)
 
 
+def who_judges() -> str:
+    """Return who judges instead of the activation in force; empty when that does."""
+    if settings.OPA_URL:
+        return "An OPA server of this company judges (OPA_URL); activations change nothing here."
+    if settings.POLICY_DIR is not None:
+        return "A directory judges (UNSPRAWL_POLICY_DIR); activations change nothing here."
+    return ""
+
+
 def fault_here() -> str:
     """Return why this process does not judge by what is in force; empty when it does."""
     judge = _bench.seated()
-    return judge.fault if isinstance(judge, StandingJudge) else ""
+    if isinstance(judge, StandingJudge):
+        digest = digest_in_force()
+        judge.follow(digest, lambda: packed_bundle(digest))
+        return judge.fault
+    return ""
 
 
 def close_judge() -> None:

@@ -27,3 +27,9 @@ def grant_for(actor: Actor, public_id: str) -> Grant:
     if found is None:
         raise GrantNotFound(f"There is no grant {public_id[:60]!r}.")
     return found
+
+
+def open_grant(actor: Actor, agent: str, vendor: str) -> Grant | None:
+    """Return the grant of an agent for a vendor that waits for an answer."""
+    rows = grants_for(actor).filter(agent__name=agent, vendor=vendor, state=Grant.State.ASKED)
+    return rows.exclude(review_id="").first()
