@@ -8,11 +8,11 @@ from rules.views import grants, policies, trials, trying
 
 app_name = "rules"
 urlpatterns = [
-    path("policy/<str:policy>/trials/", trials.trials, name="trials"),
-    path("policy/<str:policy>/trials/new/", trials.ask, name="trial-ask"),
-    path("policy/<str:policy>/trials/<str:trial>/", trials.trial, name="trial"),
-    path("policy/<str:policy>/trials/<str:trial>/file/", trials.table, name="trial-file"),
-    path("policy/<str:policy>/trials/<str:trial>/cancel/", trials.cancel, name="trial-cancel"),
+    path("policies/<str:policy>/trials/", trials.trials, name="trials"),
+    path("policies/<str:policy>/trials/new/", trials.ask, name="trial-ask"),
+    path("policies/<str:policy>/trials/<str:trial>/", trials.trial, name="trial"),
+    path("policies/<str:policy>/trials/<str:trial>/file/", trials.table, name="trial-file"),
+    path("policies/<str:policy>/trials/<str:trial>/cancel/", trials.cancel, name="trial-cancel"),
     path("policies/", policies.policies, name="policies"),
     path("policies/new/", policies.new, name="policy-new"),
     path("policies/try/", trying.attempt, name="policy-try"),

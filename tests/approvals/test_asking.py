@@ -16,13 +16,13 @@ from ledger.models import Entry
 from registry.actors import Actor
 from tests.factories import Cast, actor, make_cast, operator
 
-SUBJECT = Ref("proposal", "prp_1")
+SUBJECT = Ref("hold", "hld_1")
 ACTION = digest({"pay": "4711"})
 
 
 def question(cast: Cast, **over: object) -> Question:
     given = {
-        "kind": "proposal",
+        "kind": "hold_end",
         "subject": SUBJECT,
         "subject_name": "Pay invoice 4711",
         "digest": ACTION,
@@ -45,19 +45,19 @@ def cast(db: None) -> Cast:
 def test_a_granted_answer_is_redeemed_once_for_the_same_bytes(cast: Cast) -> None:
     review = granted(cast)
     other = digest({"pay": "4712"})
-    assert redeem("proposal", SUBJECT, other, actor=operator()) is None
-    assert redeem("proposal", Ref("proposal", "prp_2"), ACTION, actor=operator()) is None
+    assert redeem("hold_end", SUBJECT, other, actor=operator()) is None
+    assert redeem("hold_end", Ref("hold", "hld_2"), ACTION, actor=operator()) is None
     assert redeem("other", SUBJECT, ACTION, actor=operator()) is None
-    assert redeem("proposal", SUBJECT, ACTION, actor=operator()) == review
-    assert redeem("proposal", SUBJECT, ACTION, actor=operator()) is None
+    assert redeem("hold_end", SUBJECT, ACTION, actor=operator()) == review
+    assert redeem("hold_end", SUBJECT, ACTION, actor=operator()) is None
     assert Entry.objects.filter(verb="review.redeemed").count() == 1
 
 
 def test_a_question_without_a_yes_is_not_redeemed(cast: Cast) -> None:
     review = ask(question(cast), actor=actor(cast.alice))
-    assert redeem("proposal", SUBJECT, ACTION, actor=operator()) is None
+    assert redeem("hold_end", SUBJECT, ACTION, actor=operator()) is None
     decide_review(review.public_id, actor=actor(cast.sam), decision="reject", comment="No.")
-    assert redeem("proposal", SUBJECT, ACTION, actor=operator()) is None
+    assert redeem("hold_end", SUBJECT, ACTION, actor=operator()) is None
 
 
 def test_a_grant_dies_with_its_reviews_time(cast: Cast) -> None:
@@ -69,7 +69,7 @@ def test_a_grant_dies_with_its_reviews_time(cast: Cast) -> None:
         cursor.execute("ALTER TABLE approvals_review DISABLE TRIGGER USER")
         cursor.execute("UPDATE approvals_review SET expires_at = now() - interval '1 second'")
         cursor.execute("ALTER TABLE approvals_review ENABLE TRIGGER USER")
-    assert redeem("proposal", SUBJECT, ACTION, actor=operator()) is None
+    assert redeem("hold_end", SUBJECT, ACTION, actor=operator()) is None
 
 
 def test_one_question_of_a_kind_is_open_about_a_subject(cast: Cast) -> None:
@@ -104,7 +104,7 @@ def test_of_many_who_redeem_at_once_one_gets_it() -> None:
 
     def use(actor: Actor) -> None:
         together.wait()
-        outcomes.append(redeem("proposal", SUBJECT, ACTION, actor=actor) is not None)
+        outcomes.append(redeem("hold_end", SUBJECT, ACTION, actor=actor) is not None)
         connection.close()
 
     threads = [threading.Thread(target=use, args=(operator(),)) for _ in range(10)]

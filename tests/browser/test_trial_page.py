@@ -69,7 +69,7 @@ def test_a_trial_is_asked_for_and_read(
         if SHOTS:
             page.screenshot(path=Path(SHOTS) / f"{name}-{theme}-{width}.png", full_page=True)
 
-    page.goto(f"{live_server.url}/policy/{kept(cast).public_id}/trials/")
+    page.goto(f"{live_server.url}/policies/{kept(cast).public_id}/trials/")
     look("trials")
     page.get_by_role("button", name="Try it").click()
     page.get_by_text("The worker begins in a moment").wait_for()

@@ -146,7 +146,7 @@ def test_the_page_shows_how_far_it_is_and_then_what_would_change(
     cast: Cast, bundle: Bundle, past: Any
 ) -> None:
     browser = browser_of(cast.sam)
-    place = f"/policy/{bundle.public_id}/trials/"
+    place = f"/policies/{bundle.public_id}/trials/"
     assert "Not tried yet" in browser.get(place).content.decode()
     made = browser.post(f"{place}new/", {"days": "14"})["Location"]
     waiting = browser.get(made).content.decode()
@@ -167,7 +167,7 @@ def test_the_page_shows_how_far_it_is_and_then_what_would_change(
 
 def test_a_trial_is_cancelled_from_its_page(cast: Cast, bundle: Bundle) -> None:
     browser = browser_of(cast.pat)
-    made = browser.post(f"/policy/{bundle.public_id}/trials/new/", {"days": "x"})["Location"]
+    made = browser.post(f"/policies/{bundle.public_id}/trials/new/", {"days": "x"})["Location"]
     browser.post(f"{made}cancel/")
     assert Trial.objects.get().state == "cancelled"
     assert Trial.objects.get().days == 30
