@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from django.urls import path
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import parsers, permissions, serializers
 from rest_framework.request import Request
@@ -68,7 +69,7 @@ class ChannelInput(Input):
         return WantedChannel(**given)
 
 
-class WhyInput(Input):
+class ChannelWhyInput(Input):
     """Why."""
 
     reason = Text(max_length=1000, required=False, allow_blank=True, default="")
@@ -193,9 +194,9 @@ class OneChannel(APIView):
 class PauseChannel(APIView):
     """Send nothing and take nothing for a while; what comes meanwhile waits."""
 
-    @extend_schema(operation_id="channels_pause", request=WhyInput, responses=ChannelOutput)
+    @extend_schema(operation_id="channels_pause", request=ChannelWhyInput, responses=ChannelOutput)
     def post(self, request: Request, channel: str) -> Response:
-        actor, read = actor_of(request), WhyInput(data=request.data)
+        actor, read = actor_of(request), ChannelWhyInput(data=request.data)
         found = channel_for(actor, channel)
         read.is_valid(raise_exception=True)
         return Response(
@@ -305,7 +306,7 @@ class DecisionDoor(_Door):
     """Decisions in the name of people, signed as Standard Webhooks are."""
 
     @extend_schema(
-        operation_id="channels_decide", request=None, responses={200: serializers.DictField()}
+        operation_id="channels_decide", request=None, responses={200: OpenApiTypes.OBJECT}
     )
     def post(self, request: Request, channel: str) -> Response:
         body = self.body_of(request)

@@ -55,7 +55,7 @@ class LeaseOutput(serializers.Serializer[Any]):
     ended_at = serializers.DateTimeField(source="lease.ended_at", allow_null=True)
 
 
-class ReasonInput(Input):
+class RecallInput(Input):
     """Why."""
 
     reason = Text(max_length=1000)
@@ -139,10 +139,10 @@ class LeasesOfAgent(APIView):
     """All that is lent to an agent."""
 
     @extend_schema(
-        operation_id="agents_leases_revoke", request=ReasonInput, responses={202: RevokedOutput}
+        operation_id="agents_leases_revoke", request=RecallInput, responses={202: RevokedOutput}
     )
     def post(self, request: Request, name: str) -> Response:
-        actor, given = actor_of(request), ReasonInput(data=request.data)
+        actor, given = actor_of(request), RecallInput(data=request.data)
         given.is_valid(raise_exception=True)
         agent, asked = revoke_leases_of(name, actor=actor, reason=given.validated_data["reason"])
         return Response({"agent": agent.name, "asked": asked}, status=202)

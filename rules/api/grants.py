@@ -14,12 +14,12 @@ from rest_framework.views import APIView
 from kernel.api import Input, Listing, ListQuery, Text, page_of
 from registry.authentication import actor_of
 from rules.actions.granting import Wish, ask_grant, revoke_grant
-from rules.api.policies import ReasonInput
+from rules.api.policies import PolicyReasonInput
 from rules.models import Grant
 from rules.queries.grants import grant_for, grants_for
 
 
-class GrantInput(ReasonInput):
+class GrantInput(PolicyReasonInput):
     """Whose data is to go where, until when, and why."""
 
     agent = Text(max_length=80)
@@ -89,9 +89,9 @@ class OneGrant(APIView):
 class RevokeGrant(APIView):
     """End a grant before its time."""
 
-    @extend_schema(operation_id="grants_revoke", request=ReasonInput, responses=GrantOutput)
+    @extend_schema(operation_id="grants_revoke", request=PolicyReasonInput, responses=GrantOutput)
     def post(self, request: Request, grant: str) -> Response:
-        reason = _said(ReasonInput, request)["reason"]
+        reason = _said(PolicyReasonInput, request)["reason"]
         return Response(
             GrantOutput(revoke_grant(grant, actor=actor_of(request), reason=reason)).data
         )

@@ -37,7 +37,7 @@ class BundleInput(Input):
     zip = serializers.CharField(required=False, allow_blank=True, default="")
 
 
-class ReasonInput(Input):
+class PolicyReasonInput(Input):
     """Why it is wanted."""
 
     reason = Text(max_length=2000)
@@ -198,10 +198,10 @@ class ActivateBundle(APIView):
     """Ask security to put a bundle in force; an earlier one as well."""
 
     @extend_schema(
-        operation_id="policies_activate", request=ReasonInput, responses={202: AskedOutput}
+        operation_id="policies_activate", request=PolicyReasonInput, responses={202: AskedOutput}
     )
     def post(self, request: Request, policy: str) -> Response:
-        reason = _said(ReasonInput, request)["reason"]
+        reason = _said(PolicyReasonInput, request)["reason"]
         review = propose_activation(policy, actor=actor_of(request), reason=reason)
         return Response(AskedOutput(review).data, 202)
 

@@ -54,7 +54,7 @@ class TrialOutput(serializers.Serializer[Any]):
     failure = serializers.CharField()
 
 
-class ChangeOutput(serializers.Serializer[Any]):
+class ChangedDecisionOutput(serializers.Serializer[Any]):
     """Decisions of one agent that would change alike; ``constraints`` are those of an example."""
 
     agent = serializers.CharField(source="agent_id")
@@ -138,14 +138,14 @@ class TrialChanges(APIView):
     @extend_schema(
         operation_id="policy_trials_changes",
         parameters=[ChangesQuery],
-        responses=page_of(ChangeOutput),
+        responses=page_of(ChangedDecisionOutput),
     )
     def get(self, request: Request, policy: str, trial: str) -> Response:
         found = trial_for(actor_of(request), trial, policy)
         asked = _CHANGES.read(request)
         rows = changes_of(found, asked)
         return _CHANGES.answer(
-            request, rows, lambda page: ChangeOutput(page, many=True).data, asked
+            request, rows, lambda page: ChangedDecisionOutput(page, many=True).data, asked
         )
 
 
