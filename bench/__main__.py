@@ -17,6 +17,7 @@ from bench.backtest.measure import measure as measure_backtest
 from bench.effort import EFFORTS, TEN_MILLION, Effort
 from bench.ledger.appends import measure as measure_appends
 from bench.ledger.measure import measure as measure_ledger
+from bench.policy.measure import measure as measure_policy
 from bench.portal.measure import measure as measure_portal
 from bench.proposals.measure import measure as measure_proposals
 from bench.revocation.measure import measure as measure_revocation
@@ -45,6 +46,7 @@ PARTS: Final[dict[str, Callable[[Effort], dict[str, Any]]]] = {
     "appends": measure_appends,
     "portal": measure_portal,
     "runs": measure_runs,
+    "policy": measure_policy,
     "backtest": measure_backtest,
     "gateway": measure_gateway,
     "revocation": measure_revocation,

@@ -305,6 +305,25 @@ def _runs(part: Report) -> Tables:
     yield "Runs: what is stored for them, with indexes", head, held
 
 
+def _policy(part: Report) -> Tables:
+    rows = [
+        [
+            cell["name"],
+            f"{cell['uncached_ms']['p50']:.2f}",
+            f"{cell['uncached_ms']['p95']:.2f}",
+            f"{cell['cached_us']['p50']:.1f}",
+            f"{cell['cached_us']['p95']:.1f}",
+            "over the limit"
+            if cell["uncached_ms"]["p50"] > part["uncached_limit_ms"]
+            or cell["cached_us"]["p50"] > part["cached_limit_us"]
+            else "",
+        ]
+        for cell in part["cells"]
+    ]
+    head = ("decision on a", "asked, p50 ms", "p95 ms", "known, p50 µs", "p95 µs", "")
+    yield f"A decision by the shipped bundle of {part['rules']} rules", head, rows
+
+
 def _backtest(part: Report) -> Tables:
     rows = []
     for cell in part["cells"]:
@@ -334,6 +353,7 @@ _TABLES: Final = {
     "proposals": _proposals,
     "portal": _portal,
     "runs": _runs,
+    "policy": _policy,
     "backtest": _backtest,
     "startup": _startup,
     "ledger": _ledger,

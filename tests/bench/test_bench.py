@@ -85,6 +85,12 @@ def test_lists_of_runs_are_measured_as_the_ledger_grows(tmp_path: Path) -> None:
     assert {row["name"] for row in size["rows"]} >= {"the last 100 of one agent", "denied"}
 
 
+def test_decisions_are_measured(tmp_path: Path) -> None:
+    measured = _measured("policy", tmp_path)
+    assert measured["rules"] >= 30
+    assert [cell["rules"] for cell in measured["cells"]] == [["calls.allowed"], ["actions.allowed"]]
+
+
 def test_a_bundle_is_tried_on_what_was_recorded(tmp_path: Path) -> None:
     calls, actions = _measured("backtest", tmp_path)["cells"]
     assert (calls["state"], actions["state"]) == ("ready", "ready")

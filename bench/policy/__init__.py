@@ -1,0 +1,1 @@
+"""How long the policy takes to answer."""
