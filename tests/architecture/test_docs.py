@@ -57,7 +57,9 @@ def test_every_invariant_names_a_test_and_a_constraint_that_exist() -> None:
         named = re.findall(r"`(tests/[^`]+)`", row)
         assert named, number
         assert all((BASE_DIR / name).exists() for name in named), number
-        constraints = re.findall(r"`((?:registry|approvals|ledger|routing)_[a-z_]+)`", row)
+        constraints = re.findall(
+            r"`((?:registry|approvals|ledger|routing|effects|rules)_[a-z_]+)`", row
+        )
         assert all(f'"{name}"' in source for name in constraints), number
 
 
