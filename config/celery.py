@@ -40,6 +40,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "approvals.escalate_reviews": {"task": "approvals.escalate_reviews", "schedule": 30.0},
         "effects.run_gates": {"task": "effects.run_gates", "schedule": 5.0},
         "effects.demote_regressed": {"task": "effects.demote_regressed", "schedule": 60.0},
+        "effects.drop_orphans": {"task": "effects.drop_orphans", "schedule": 900.0},
         "effects.expire_proposals": {"task": "effects.expire_proposals", "schedule": 30.0},
         "approvals.settle_arrivals": {"task": "approvals.settle_arrivals", "schedule": 5.0},
         "approvals.remind_deciders": {"task": "approvals.remind_deciders", "schedule": 60.0},

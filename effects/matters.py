@@ -189,7 +189,6 @@ class ProposalMatter:
         proposal.edited_count = len(changed)
         proposal.save(update_fields=["decided_digest", "decided_entry", "edited_count"])
         keep_correction(proposal, asked, action["arguments"])
-        keep_correction(proposal, asked, action["arguments"])
 
     def _review_id(self) -> str:
         return self.proposal.review_id

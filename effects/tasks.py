@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from effects.actions import carrying_out, connections, reconciling, trying, withdrawing
+from effects.actions import (
+    carrying_out,
+    clearing,
+    connections,
+    reconciling,
+    trying,
+    withdrawing,
+)
 from effects.gates import running
 from effects.launch import demoting
 from registry.actors import Actor
@@ -46,6 +53,12 @@ def test_connections() -> None:
 def reconcile() -> None:
     """Ask about what is not known."""
     reconciling.reconcile(actor=EXECUTOR)
+
+
+@shared_task(name=clearing.SWEEP, ignore_result=True)  # type: ignore[untyped-decorator]
+def drop_orphans() -> None:
+    """Drop the database roles of ours that no lease knows."""
+    clearing.drop_orphans(actor=EXECUTOR)
 
 
 @shared_task(name="effects.expire_proposals", ignore_result=True)  # type: ignore[untyped-decorator]

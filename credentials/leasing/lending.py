@@ -59,6 +59,8 @@ class Asked:
 
 
 Lend = Callable[[Wanted, Asked], AbstractContextManager[Lending]]
+# A connection says it in PostgreSQL's words; no role is made where nobody checks the name.
+_TLS: Final = {"verify-full": "verify", "disable": "off"}
 
 
 @contextmanager
@@ -147,7 +149,10 @@ def _check_token(asked: Asked, *, exchanges: bool) -> None:
 
 def role_settings(settings: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
     """Return a role's settings with where the database is, as the connection says it."""
-    return {name: place[name] for name in DatabasePlace.MEMBERS if name in place} | dict(settings)
+    said = {name: place[name] for name in DatabasePlace.MEMBERS if name in place}
+    if (tls := said.get("tls")) in _TLS:
+        said["tls"] = _TLS[tls]
+    return said | dict(settings)
 
 
 def _check_role(asked: Asked) -> None:

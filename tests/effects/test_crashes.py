@@ -64,7 +64,8 @@ def test_a_worker_killed_at_any_step_leaves_one_effect_at_most(
     settings: dict[str, Any] = {"base_url": sink.url, "timeout_seconds": 10}
     operation = make_operation(make_connection(settings=settings), idempotency=idempotency)
     if idempotency == "native":
-        operation.template["key_hours"] = 8760  # the clock is moved below
+        # The clock is moved below. The template is one for all tests: theirs stays as it is.
+        operation.template = operation.template | {"key_hours": 8760}
         operation.save(update_fields=["template"])
     sink.honours_keys = idempotency == "native"
     with workers(owner_address) as running:
