@@ -92,9 +92,10 @@ def waiting_now() -> list[str]:
         (Q(carried_out__leased_until__isnull=True) | Q(carried_out__leased_until__lt=Now()))
         & (Q(carried_out__again_at__isnull=True) | Q(carried_out__again_at__lte=Now()))
     )
-    approved = Q(state=_STATES.APPROVED, expires_at__gt=Now())
+    approved = Q(state=_STATES.APPROVED)
     left = Q(state=_STATES.CLAIMED, carried_out__sent_at__isnull=True)
-    rows = Proposal.objects.filter(effect, approved | left).order_by("decided_at", "id")
+    rows = Proposal.objects.filter(effect, approved | left, expires_at__gt=Now())
+    rows = rows.order_by("decided_at", "id")
     return list(rows.values_list("public_id", flat=True)[:200])
 
 

@@ -87,7 +87,8 @@ def _claim(
             return None
         # Whoever holds the lease is alone here but for deadlines, which it must not pass.
         rows = Proposal.objects.filter(pk=found.pk, state=found.state)
-        if found.state == _STATES.APPROVED:
+        # What was not begun in time is not begun: also where a worker had it and died.
+        if to == _STATES.CLAIMED:
             rows = rows.filter(expires_at__gt=Now())
         if not rows.update(state=to):
             transaction.set_rollback(True)

@@ -25,13 +25,16 @@ def expire_approved(*, actor: Actor) -> int:
         | Q(carried_out__leased_until__isnull=True)
         | Q(carried_out__leased_until__lt=Now())
     )
-    late = Proposal.objects.filter(free, state=_STATES.APPROVED, expires_at__lte=Now())
+    # A worker that died before the intent left it claimed; after its lease it can begin nothing.
+    waits = Q(state=_STATES.APPROVED)
+    waits |= Q(state=_STATES.CLAIMED, carried_out__sent_at__isnull=True)
+    late = Proposal.objects.filter(free, waits, expires_at__lte=Now())
     return sum(_expire(row, actor) for row in late.select_related("agent")[:500])
 
 
 @transaction.atomic
 def _expire(proposal: Proposal, actor: Actor) -> bool:
-    rows = Proposal.objects.filter(pk=proposal.pk, state=_STATES.APPROVED, expires_at__lte=Now())
+    rows = Proposal.objects.filter(pk=proposal.pk, state=proposal.state, expires_at__lte=Now())
     if not rows.update(state=_STATES.EXPIRED, ended_at=Now()):
         return False
     record(
@@ -41,6 +44,6 @@ def _expire(proposal: Proposal, actor: Actor) -> bool:
         kind=Entry.Kind.PROPOSAL,
         agent_id=proposal.agent.public_id,
         stream=proposal.run_id or str(proposal.ref),
-        facts={"state": "approved"},
+        facts={"state": str(proposal.state)},
     )
     return True

@@ -300,6 +300,20 @@ def test_a_worker_that_died_before_it_sent_leaves_its_turn_to_the_next(sink: Htt
     assert len(sink.done) == 1
 
 
+def test_what_a_dead_worker_had_not_begun_is_not_begun_after_its_time(sink: HttpSink) -> None:
+    proposal = make_approved(operation_at(sink))
+    assert claim(proposal.public_id, actor=EXECUTOR) is not None
+    past = clock.now() - timedelta(seconds=1)
+    Proposal.objects.filter(pk=proposal.pk).update(expires_at=past)
+    carry_out_waiting(actor=EXECUTOR)
+    assert state_of(proposal) == "claimed"  # its worker may still be there
+    lose_leases()
+    assert carried(proposal) is None
+    assert carry_out_waiting(actor=EXECUTOR) == 0
+    assert state_of(proposal) == "expired"
+    assert sink.asked == []
+
+
 def test_a_worker_that_died_after_it_began_leaves_it_unknown(sink: HttpSink) -> None:
     proposal = make_approved(operation_at(sink), state="sent")
     Effect.objects.create(
