@@ -1,7 +1,8 @@
 """Giving a graph its answer: once to one taker, in the words its middleware understands.
 
-A tool of the graph's own is approved, edited or rejected, and the graph does it. What this
-service did itself is answered with ``respond``, so that the graph does not do it again.
+A tool of the graph's own is approved, edited or rejected, and the graph does it: once the
+worker has looked again and let it go, not before. What this service did itself is answered
+with ``respond``, so that the graph does not do it again.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ _ENDED: Final = {
 }
 _LATE: Final = "Nobody decided in time, which means no."
 _BACK: Final = "It was withdrawn."
+_NOT_LET_GO: Final = (
+    "It was approved, and was void before it was let go: something it was bound to changed."
+)
 _AS_EDITED: Final = "It would be approved with other arguments, which this graph does not take."
 
 
@@ -59,9 +63,8 @@ def answer_of(interrupt: Interrupt, *, taker: str, actor: Actor) -> dict[str, An
 
 
 def _is_answered(proposal: Proposal) -> bool:
+    # Approved is not yet let go: what it was bound to may change, and then it is void.
     state = getattr(proposal, "standing", proposal.state)
-    if _is_graphs_own(proposal):
-        return bool(state != State.PROPOSED)
     return state in _NO or state in _ENDED
 
 
@@ -84,6 +87,8 @@ def _decision(proposal: Proposal, call: dict[str, Any]) -> dict[str, Any]:
         return {"type": "reject", "message": _why_not(proposal, state)}
     if not _is_graphs_own(proposal):
         return {"type": "respond", "message": _ENDED[state]}
+    if state != State.SUCCEEDED:
+        return {"type": "reject", "message": _NOT_LET_GO}
     if proposal.decided_digest == proposal.action_digest:
         return {"type": "approve"}
     if "edit" not in call["allowed"]:

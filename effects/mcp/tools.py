@@ -13,7 +13,7 @@ from typing import Any, Final
 from django.conf import settings
 
 from effects.actions.proposing import Wanted, propose
-from effects.models import Proposal
+from effects.models import Connection, Proposal
 from effects.queries.offers import offered_operations
 from effects.queries.proposals import proposal_for
 from effects.waiting import LONGEST, wait_for
@@ -76,12 +76,17 @@ def call(name: str, key: AgentKey, arguments: Mapping[str, Any]) -> dict[str, An
 def shown(proposal: Proposal) -> dict[str, Any]:
     """Return how a proposal stands, as its agent may know it."""
     state = str(getattr(proposal, "standing", proposal.state))
+    is_open = {Proposal.State.PROPOSED}
+    if proposal.operation.connection.adapter == Connection.Adapter.AGENT:
+        # The agent's own hands are let go by the worker, which looks again, and not before.
+        is_open |= set(Proposal.UNDER_WAY)
+    going = {*Proposal.UNDER_WAY, Proposal.State.SUCCEEDED} - is_open
     found: dict[str, Any] = {
         "id": proposal.public_id,
         "state": state,
         "target": proposal.operation.target,
-        "is_decided": state != Proposal.State.PROPOSED,
-        "may_go_on": state in {*Proposal.UNDER_WAY, Proposal.State.SUCCEEDED},
+        "is_decided": state not in is_open,
+        "may_go_on": state in going,
         "rule": proposal.rule,
         "reason": proposal.reason,
         "edited": bool(proposal.decided_digest)

@@ -10,7 +10,8 @@ from approvals.actions import decide_review
 from effects.actions.carrying_out import carry_out
 from effects.interrupts.errors import InterruptUnreadable
 from effects.interrupts.shapes import read_interrupt
-from effects.models import Interrupt, Proposal
+from effects.models import Connection, Interrupt, Proposal
+from kernel import clock
 from registry.actors import Actor
 from registry.models import Agent
 from tests.effects.proposals.story import NOTE, Story, api_of, make_connection, make_operation
@@ -52,14 +53,30 @@ def look(story: Story, made: str, **query: Any) -> Any:
     return story.api.get(f"/api/v1/interrupts/{made}", query)
 
 
-def decide(story: Story, place: int = 0, decision: str = "approve", **more: Any) -> Proposal:
+def decide(
+    story: Story,
+    place: int = 0,
+    decision: str = "approve",
+    *,
+    is_let_go: bool = True,
+    **more: Any,
+) -> Proposal:
     found = Interrupt.objects.get().calls[place]["proposal"]
     made = Proposal.objects.get(public_id=found)
     said = "Not to this customer." if decision == "reject" else ""
     decide_review(
         made.review_id, actor=actor(story.approver), decision=decision, comment=said, **more
     )
+    made.refresh_from_db()
+    if is_let_go:
+        let_go(made)
     return made
+
+
+def let_go(made: Proposal) -> None:
+    """Do what the worker does with what the graph does itself."""
+    carry_out(made.public_id, actor=Actor.system("executor"))
+    made.refresh_from_db()
 
 
 def test_until_people_decided_there_is_no_answer(story: Story) -> None:
@@ -129,13 +146,25 @@ def test_an_answer_is_for_one_taker_who_may_read_it_again(story: Story) -> None:
     assert (second.status_code, second.json()["code"]) == (409, "effects.interrupt_taken")
 
 
-def test_the_answer_stays_the_same_once_the_worker_let_it_go(story: Story) -> None:
+def test_a_yes_is_none_before_the_worker_looked_again_and_let_it_go(story: Story) -> None:
     made = hand_in(story, hitl(CALL))
-    found = decide(story)
-    carry_out(found.public_id, actor=Actor.system("executor"))
-    found.refresh_from_db()
+    found = decide(story, is_let_go=False)
+    assert found.state == "approved"
+    assert look(story, made).json()["state"] == "waiting"
+    let_go(found)
     assert found.state == "succeeded"
     assert look(story, made).json()["decisions"] == [{"type": "approve"}]
+
+
+def test_what_was_void_after_the_yes_is_answered_no(story: Story) -> None:
+    made = hand_in(story, hitl(CALL))
+    found = decide(story, is_let_go=False)
+    Connection.objects.update(disabled_at=clock.now())
+    let_go(found)
+    assert found.state == "failed"
+    [decision] = look(story, made).json()["decisions"]
+    assert decision["type"] == "reject"
+    assert "void" in decision["message"]
 
 
 def test_the_same_interrupt_is_one_and_another_under_its_id_is_refused(story: Story) -> None:
