@@ -14,7 +14,9 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 
+from approvals.humans import mailbox, mailboxes_of
 from approvals.models import ReviewDecision
+from effects.actions.asking import barred_from
 from effects.actions.carrying_out import lent_for, ring_for, send_begun
 from effects.actions.claiming import Claim, claim_lost, claim_unknown
 from effects.actions.ending import (
@@ -183,8 +185,9 @@ def settle_by_person(
 ) -> str:
     """Say what became of an action that nobody knows of, after looking in the other system.
 
-    Whoever asked for it, owns the agent or approved it does not say so where it moves money or
-    deletes. Trying again is for what was not done, while the approval holds.
+    Whoever has a part in it, or answered its review, does not say so where it moves money or
+    deletes, whichever account they come with. Trying again is for what was not done, while the
+    approval holds.
     Records: effect.reconciled, and effect.put_off when it is tried again.
     Raises: RoleMissing, NoteMissing, YouTookPart, NotUnknown, UnderWay.
     """
@@ -229,11 +232,13 @@ def _require_four_eyes(proposal: Proposal, actor: Actor) -> None:
     grave = {Operation.Effect.MONEY, Operation.Effect.DELETE}
     if proposal.operation.effect not in grave:
         return
-    owners = (proposal.agent.owner, proposal.agent.backup_owner)
-    approved = ReviewDecision.objects.filter(
-        review__public_id=proposal.review_id, decider=actor.person
-    )
-    if any(actor.is_person(each) for each in owners) or approved.exists():
+    if actor.person is None:
+        raise YouTookPart
+    answers = ReviewDecision.objects.filter(review__public_id=proposal.review_id)
+    deciders = answers.values_list("decider__public_id", "on_behalf_of__public_id")
+    parties = barred_from(proposal) | {each for pair in deciders for each in pair if each}
+    # With whatever account: one human is one voice here as well.
+    if mailbox(actor.person.email) in mailboxes_of(parties):
         raise YouTookPart
 
 

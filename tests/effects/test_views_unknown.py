@@ -9,6 +9,7 @@ from effects.actions.carrying_out import carry_out
 from effects.models import Effect, Proposal
 from kernel import clock
 from ledger.models import Entry
+from registry.models import AgentKey
 from tests.effects.acts import (
     EXECUTOR,
     effect_of,
@@ -19,7 +20,7 @@ from tests.effects.acts import (
     state_of,
 )
 from tests.effects.sinks import HttpSink
-from tests.factories import Cast, browser_of, make_agent, make_cast
+from tests.factories import Cast, browser_of, make_agent, make_cast, make_person
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -103,6 +104,17 @@ def test_where_it_moves_money_somebody_who_took_no_part_says_so(sink: HttpSink, 
     assert state_of(proposal) == "unknown"
     assert say(cast.mallory, proposal, "done").status_code == 403
     assert say(cast.sue, proposal, "done").status_code == 302
+
+
+def test_a_second_account_and_the_keys_issuer_have_a_part_in_it(sink: HttpSink, cast: Cast) -> None:
+    proposal = lost(sink, cast, effect="money")
+    again = make_person("sam+desk", "security")
+    issuer = make_person("ivy", "platform")
+    AgentKey.objects.filter(public_id=proposal.key_id).update(created_by=str(issuer.ref))
+    for person in (again, issuer):
+        refused = say(person, proposal, "again")
+        assert (refused.status_code, state_of(proposal)) == (422, "unknown"), person
+    assert say(cast.sue, proposal, "again").status_code == 302
 
 
 def test_the_other_system_is_asked_when_somebody_wants_it(sink: HttpSink, cast: Cast) -> None:
