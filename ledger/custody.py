@@ -11,7 +11,7 @@ from functools import cache
 from pathlib import Path
 
 from django.conf import settings
-from django.db import transaction
+from django.db import connection, transaction
 
 from kernel.errors import DomainError
 from kernel.opening import PrivateRing
@@ -55,8 +55,11 @@ def seal_payload(
 
 
 def _is_usable(key: DataKeyInUse, *, is_known: bool) -> bool:
-    state = DataKey.objects.filter(dek_id=key.dek_id).values_list("state", flat=True).first()
-    return state == DataKey.State.ACTIVE or (state is None and not is_known)
+    # Plain SQL: asked for every payload there is.
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT state FROM ledger_datakey WHERE dek_id = %s", [key.dek_id])
+        found = cursor.fetchone()
+    return not is_known if found is None else found[0] == DataKey.State.ACTIVE
 
 
 def open_data_key(row: DataKey) -> DataKeyInUse:

@@ -1,13 +1,13 @@
 """Writing entries from Django: in the transaction of the change they record, or not at all.
 
 Chains that many transactions extend have a head row, locked while one of them adds a
-link; a rollback takes link and head back together, so no gap can appear.
+link; a rollback takes link and head back together, so no gap can appear. Link and head are
+one statement (`ledger.linking`), so there is no savepoint: a refusal ends the transaction.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime
 
 from django.db import IntegrityError, connection, transaction
 
@@ -15,12 +15,12 @@ from kernel import clock
 from kernel.db import constraint_of
 from kernel.refs import Ref, new_id
 from ledger.custody import forget_keys, seal_payload
-from ledger.entries import GENESIS, EncryptedPayload, Fact, Fields, Link, link
+from ledger.entries import Fact, Fields, Link, link
 from ledger.errors import LedgerSuspended
-from ledger.models import ChainHead, Entry, Payload
+from ledger.linking import APP_WRITER, Head, add_link, lock_heads, locked_head, remember, remembered
+from ledger.models import Entry
 from ledger.verbs import Verb
 
-APP_WRITER = "app"
 DEFAULT_CLASS = "internal"
 
 
@@ -72,79 +72,36 @@ def hold_chains(streams: Iterable[str]) -> None:
     For whoever adds to several: of two that took them as they came, each could wait for the
     other.
     """
-    for stream in sorted(set(streams)):
-        _locked_head(stream)
+    wanted = sorted(set(streams))
+    heads = lock_heads(wanted)
+    for stream in wanted:
+        remember(stream, heads.get(stream) or locked_head(stream))
 
 
 def append(fields: Fields, *, stream: str) -> Link:
     """Extend a shared chain by one entry, under the lock of its head."""
-    with transaction.atomic():
-        head = _locked_head(stream)
-        added = link(
-            fields,
-            stream=stream,
-            writer=APP_WRITER,
-            seq=head.seq + 1,
-            prev_hash=bytes(head.leaf_hash),
-        )
-        _keep_entry(added)
-        if fields.payload is not None:
-            _keep_payload(added.entry_id, fields.recorded_at, fields.payload)
-        head.seq, head.leaf_hash = added.seq, added.leaf_hash
-        head.save(update_fields=["seq", "leaf_hash"])
+    with transaction.atomic(savepoint=False):
+        known = remembered(stream)
+        if known is None or (added := _added(fields, stream, known)) is None:
+            added = _added(fields, stream, locked_head(stream))
+        if added is None:
+            raise RuntimeError(f"the head of {stream} moved under its lock")
     return added
 
 
-def _keep_entry(added: Link) -> None:
-    try:
-        Entry.objects.create(**_columns(added))
-    except IntegrityError as error:
-        if constraint_of(error) == "ledger_suspended":
-            raise LedgerSuspended from None
-        raise
-
-
-def _keep_payload(entry_id: str, recorded_at: datetime, payload: EncryptedPayload) -> None:
-    try:
-        Payload.objects.create(
-            entry_id=entry_id,
-            recorded_at=recorded_at,
-            dek_id=payload.dek_id,
-            nonce=payload.nonce,
-            ciphertext=payload.ciphertext,
-        )
-    except IntegrityError:
-        forget_keys()  # the database does not know our key any more: the next one is new
-        raise
-
-
-def _locked_head(stream: str) -> ChainHead:
-    heads = ChainHead.objects.select_for_update().filter(stream=stream, writer=APP_WRITER)
-    if head := heads.first():
-        return head
-    # Of two who begin a chain, the second finds the first's row here, and waits for it.
-    ChainHead.objects.bulk_create(
-        [ChainHead(stream=stream, writer=APP_WRITER, seq=0, leaf_hash=GENESIS)],
-        ignore_conflicts=True,
+def _added(fields: Fields, stream: str, head: Head) -> Link | None:
+    """Add the link after a head; nothing is added where the head is another by now."""
+    added = link(
+        fields, stream=stream, writer=APP_WRITER, seq=head.seq + 1, prev_hash=head.leaf_hash
     )
-    return heads.get()
-
-
-def _columns(added: Link) -> dict[str, object]:
-    fields = added.fields
-    return {
-        "entry_id": added.entry_id,
-        "stream": added.stream,
-        "writer": added.writer,
-        "seq": added.seq,
-        "prev_hash": added.prev_hash,
-        "header": added.header,
-        "leaf_hash": added.leaf_hash,
-        "kind": fields.kind,
-        "verb": fields.verb,
-        "actor": str(fields.actor),
-        "subject": str(fields.subject),
-        "agent_id": fields.agent_id,
-        "intent_id": fields.intent_id,
-        "recorded_at": fields.recorded_at,
-    }
+    try:
+        follows = add_link(added, head)
+    except IntegrityError as error:
+        name = constraint_of(error)
+        if name == "ledger_suspended":
+            raise LedgerSuspended from None
+        if name == "ledger_payload_key_active":
+            forget_keys()  # the database does not know our key any more: the next one is new
+        raise
+    remember(stream, Head(head.row, added.seq, added.leaf_hash) if follows else None)
+    return added if follows else None

@@ -18,8 +18,8 @@ from django.db import Error, OperationalError, connection, transaction
 
 from ledger.checking import Checker, Finding, StoredEntry, StoredPayload, Verdict
 from ledger.errors import LedgerUnreadable
+from ledger.linking import APP_WRITER
 from ledger.models import Entry
-from ledger.record import APP_WRITER
 
 BATCH = 1000
 

@@ -8,8 +8,8 @@ from django.db import connection, transaction
 
 from kernel.canonical import strict_loads
 from kernel.refs import Ref
-from ledger.models import ChainHead, DataKey, Entry
-from ledger.record import OutsideTransaction, record
+from ledger.models import ChainHead, DataKey, Entry, Payload
+from ledger.record import OutsideTransaction, hold_chains, record
 from ledger.verbs import Verb
 from ledger.verification import verify_all
 
@@ -73,6 +73,64 @@ def test_one_who_waits_for_a_chain_continues_it() -> None:
         assert thread.is_alive()
     thread.join(10)
     assert list(Entry.objects.order_by("seq").values_list("seq", flat=True)) == [1, 2]
+    assert verify_all().is_valid
+
+
+@pytest.mark.django_db(transaction=True)
+def test_after_a_part_that_was_taken_back_the_chain_goes_on_from_where_it_stands() -> None:
+    with transaction.atomic():
+        record(Verb.AGENT_CHANGED, AGENT, actor=ALICE)
+        with transaction.atomic():
+            record(Verb.AGENT_CHANGED, AGENT, actor=ALICE)
+            transaction.set_rollback(True)
+        record(Verb.AGENT_CHANGED, AGENT, actor=ALICE, payload=b"x")
+    with transaction.atomic():
+        record(Verb.AGENT_CHANGED, AGENT, actor=ALICE)
+        transaction.set_rollback(True)
+    with transaction.atomic():
+        record(Verb.AGENT_CHANGED, AGENT, actor=ALICE)
+    assert list(Entry.objects.order_by("seq").values_list("seq", flat=True)) == [1, 2, 3]
+    assert Payload.objects.count() == 1
+    assert verify_all().is_valid
+
+
+@pytest.mark.django_db(transaction=True)
+def test_chains_are_held_whether_or_not_they_are_begun() -> None:
+    streams = ["run_1", str(AGENT)]
+    for _ in range(2):
+        with transaction.atomic():
+            hold_chains(streams)
+            for one in streams:
+                record(Verb.AGENT_CHANGED, AGENT, actor=ALICE, stream=one)
+    assert set(Entry.objects.values_list("stream", "seq")) == {
+        (one, seq) for one in streams for seq in (1, 2)
+    }
+    assert verify_all().is_valid
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_who_hold_the_same_chains_the_second_waits() -> None:
+    """Named the other way round, too: they are locked in one order, whatever was said."""
+    streams = ["run_1", str(AGENT)]
+    with transaction.atomic():
+        hold_chains(streams)
+        for one in streams:
+            record(Verb.AGENT_CHANGED, AGENT, actor=ALICE, stream=one)
+
+    def extend(order: list[str]) -> None:
+        for _ in range(10):
+            with transaction.atomic():
+                hold_chains(order)
+                for one in order:
+                    record(Verb.AGENT_CHANGED, AGENT, actor=ALICE, stream=one)
+        connection.close()
+
+    threads = [threading.Thread(target=extend, args=(order,)) for order in (streams, streams[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert Entry.objects.filter(stream="run_1").count() == 21
     assert verify_all().is_valid
 
 
