@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.db.models import Count, Q
-from django.db.models.functions import Now
+from django.db import connection
 
 from effects.models import Operation, Proposal
 from kernel import clock
@@ -18,6 +16,22 @@ from policy.acting import facts_of_action
 from registry.models import Agent
 
 OPEN: Final = (*Proposal.WAITING, *Proposal.UNDER_WAY)
+_OPEN: Final = [state.value for state in OPEN]
+# Plain SQL: asked for every action that is proposed, the counts twice.
+_COUNTS: Final = """
+SELECT count(*) FILTER (WHERE created_at > statement_timestamp() - interval '1 hour'),
+    count(*) FILTER (WHERE created_at > statement_timestamp() - interval '1 day'),
+    count(*) FILTER (WHERE state = ANY(%(open)s))
+FROM effects_proposal WHERE agent_id = %(agent)s AND id <> %(but)s
+    AND (created_at > statement_timestamp() - interval '1 day' OR state = ANY(%(open)s))
+"""
+_APPROVED: Final = """
+SELECT EXISTS (
+    SELECT FROM effects_proposal AS one JOIN effects_operation AS kind ON kind.id = operation_id
+    WHERE agent_id = %s AND connection_id = %s AND name = %s
+        AND decided_how = 'people' AND state <> 'denied'
+)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +45,9 @@ class Counts:
 
 def counts_of(agent: Agent, *, but: int = 0) -> Counts:
     """Count an agent's proposals by the database's clock, one of them left out."""
-    rows = Proposal.objects.filter(agent=agent).exclude(pk=but)
-    lately = rows.filter(Q(created_at__gt=Now() - timedelta(days=1)) | Q(state__in=OPEN))
-    found = lately.aggregate(
-        hour=Count("pk", filter=Q(created_at__gt=Now() - timedelta(hours=1))),
-        day=Count("pk", filter=Q(created_at__gt=Now() - timedelta(days=1))),
-        open=Count("pk", filter=Q(state__in=OPEN)),
-    )
-    return Counts(**found)
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNTS, {"agent": agent.pk, "but": but, "open": _OPEN})
+        return Counts(*cursor.fetchone())
 
 
 def gather_facts(
@@ -69,12 +78,10 @@ def gather_facts(
 
 def was_approved(agent: Agent, operation: Operation) -> bool:
     """Say whether people ever approved an action of this operation for this agent."""
-    same = Proposal.objects.filter(
-        agent=agent,
-        operation__connection=operation.connection_id,
-        operation__name=operation.name,
-    )
-    return same.filter(decided_how="people").exclude(state="denied").exists()
+    with connection.cursor() as cursor:
+        cursor.execute(_APPROVED, [agent.pk, operation.connection_id, operation.name])
+        (found,) = cursor.fetchone()
+    return bool(found)
 
 
 def _agent(agent: Agent, operation: Operation) -> dict[str, Any]:

@@ -10,8 +10,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 
 from kernel.errors import DomainError
 
@@ -35,6 +36,15 @@ def constraint_of(error: IntegrityError) -> str:
     """Return the violated constraint's name, or an empty string."""
     diagnosis = getattr(error.__cause__, "diag", None)
     return getattr(diagnosis, "constraint_name", None) or ""
+
+
+def database_now() -> datetime:
+    """Return the moment by the database's clock, which is what rows are compared with."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement_timestamp()")
+        (moment,) = cursor.fetchone()
+    now: datetime = moment
+    return now
 
 
 def ring(task_name: str, *ids: str) -> None:

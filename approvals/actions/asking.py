@@ -27,7 +27,7 @@ from approvals.audience import is_audience
 from approvals.errors import ReviewAlreadyOpen
 from approvals.models import Notice, Review
 from approvals.queries import open_review_of
-from kernel.db import refused_as
+from kernel.db import database_now, refused_as
 from kernel.refs import Ref, new_id
 from ledger.verbs import Verb
 from registry.actors import Actor
@@ -91,7 +91,7 @@ def ask(question: Question, *, actor: Actor) -> Review:
         _make_room(earlier, question.digest)
     after = question.escalate_after
     already = ReviewAlreadyOpen("Somebody asked the same a moment ago.")
-    lives = question.open_for or timedelta(days=settings.REVIEW_DAYS)
+    lives, now = question.open_for or timedelta(days=settings.REVIEW_DAYS), database_now()
     with refused_as({"approvals_review_one_open_per_subject": already}):
         review = Review.objects.create(
             public_id=new_id("rev"),
@@ -109,13 +109,12 @@ def ask(question: Question, *, actor: Actor) -> Review:
             stakes=question.stakes,
             excluded=sorted(question.excluded),
             audience=list(question.audience),
-            escalates_at=None if after is None else Now() + after,
+            escalates_at=None if after is None else now + after,
             escalate_to=list(question.escalate_to),
             quorum=question.quorum,
-            created_at=Now(),
-            expires_at=Now() + lives,
+            created_at=now,
+            expires_at=now + lives,
         )
-    review.refresh_from_db()
     record_review(
         Verb.REVIEW_OPENED,
         review,

@@ -28,10 +28,11 @@ _USUAL: Final = ("role:security",)
 _DEEPEST: Final = 5
 
 
-@transaction.atomic
-def put_to_people(proposal: Proposal, *, actor: Actor) -> Review:
+@transaction.atomic(savepoint=False)
+def put_to_people(proposal: Proposal, *, actor: Actor, held: Agent | None = None) -> Review:
     """Open the review of an action that policy wants asked; it is about its digest.
 
+    ``held`` is its agent, where the caller holds that row and has just read it.
     Records: review.opened. Raises: ReviewAlreadyOpen.
     """
     agent, operation = proposal.agent, proposal.operation
@@ -47,7 +48,7 @@ def put_to_people(proposal: Proposal, *, actor: Actor) -> Review:
         requester=agent.owner,
         audience=tuple(bound.get("approvers") or _USUAL),
         quorum=int(bound.get("quorum", 1)),
-        excluded=frozenset(barred_from(proposal)),
+        excluded=frozenset(barred_from(proposal, held=held)),
         evidence=_evidence(proposal),
         # The proposal's end is the database's word; a review that outlives it decides nothing.
         open_for=max(proposal.expires_at - clock.now(), timedelta(seconds=1)),
@@ -69,16 +70,15 @@ def strangers_in(constraints: Mapping[str, Any]) -> list[str]:
     return [ref for ref in named if not is_audience(ref)]
 
 
-def barred_from(proposal: Proposal) -> set[str]:
+def barred_from(proposal: Proposal, *, held: Agent | None = None) -> set[str]:
     """Return the people who have a part in an action, and so do not decide it.
 
     The owner and the backup owner; who issued the key that asked; who wrote the version in
     force; who added the connection or the operation (unless the company says they may); and
     who owns an agent on whose behalf the run goes on.
     """
-    agent = Agent.objects.select_related("owner", "backup_owner", "current_version").get(
-        pk=proposal.agent_id
-    )
+    people = ("owner", "backup_owner", "current_version")
+    agent = held or Agent.objects.select_related(*people).get(pk=proposal.agent_id)
     parties = [agent.owner.ref, *([agent.backup_owner.ref] if agent.backup_owner else [])]
     said = list(
         AgentKey.objects.filter(public_id=proposal.key_id).values_list("created_by", flat=True)
@@ -86,8 +86,8 @@ def barred_from(proposal: Proposal) -> set[str]:
     if agent.current_version is not None:
         said.append(agent.current_version.created_by)
     if not settings.AUTHORS_MAY_APPROVE:
-        operation = Operation.objects.select_related("connection").get(pk=proposal.operation_id)
-        said += [operation.added_by, operation.connection.added_by]
+        # Who added a thing never changes, so it need not be read again.
+        said += [proposal.operation.added_by, proposal.operation.connection.added_by]
     found = {ref.id for ref in [*parties, *_parsed(said)] if ref.kind == "person"}
     return found | _owners_behind(proposal.run_id)
 

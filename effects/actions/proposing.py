@@ -13,19 +13,18 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
 from django.db.models.functions import Now
 
 from effects.acting import canonical_action
 from effects.actions.asking import put_to_people, strangers_in
 from effects.arguments import check_arguments, leaves_of
-from effects.facts import OPEN, Counts, counts_of, gather_facts
+from effects.facts import Counts, counts_of, gather_facts
 from effects.gates.checks import Check, gates_for
 from effects.gates.errors import CheckInvalid, CheckUnknown
 from effects.gates.judging import Verdict, judge_fast, refusal_of
 from effects.gates.keeping import keep_gates
 from effects.models import AskedAgain, Operation, Proposal
-from effects.queries.proposals import asked_under, operation_named
+from effects.queries.proposals import asked_under, line_of, operation_named, operation_now
 from effects.recording import say
 from effects.refusals import KeyReused, KeyUnusable, MayNotPropose, QueueFull
 from effects.ruling import judges_still, rule_on
@@ -40,7 +39,8 @@ from policy.decision import Decision
 from registry.actors import Actor
 from registry.errors.authentication import AgentKeyExpired, AgentKeyRevoked
 from registry.models import Agent, AgentKey
-from routing.queries.stops import in_force
+from registry.queries.credentials import key_now
+from routing.queries.stops import is_stopped
 
 CARRY_OUT: Final = "effects.carry_out"
 _LONGEST_KEY: Final = 200
@@ -104,9 +104,8 @@ def propose(wanted: Wanted, *, key: AgentKey, actor: Actor) -> tuple[Proposal, b
                 held, moment = _hold(agent, key)
                 if earlier := _earlier(held, wanted.idempotency_key, asked):
                     return earlier, False
-                if alike := _alike(held, operation, wanted, asked):
+                if alike := _find_alike_or_room(held, operation, wanted, asked):
                     return alike, False
-                _check_room(held)
                 hold_chains({f"agent:{held.public_id}", *({run_id} - {""})})
                 # At last under the lock: then nothing can be outrun.
                 judged = judged or _judge(held, operation, wanted.arguments)
@@ -165,45 +164,43 @@ def _hold(agent: Agent, key: AgentKey) -> tuple[Agent, datetime]:
     """Lock the agent against itself alone, and look again at all that lets it ask."""
     rows = Agent.objects.select_for_update(of=("self",), no_key=True)
     related = ("owner", "backup_owner", "team", "current_version")
-    held = rows.select_related(*related).annotate(moment=Now()).get(pk=agent.pk)
-    row = AgentKey.objects.annotate(moment=Now()).get(pk=key.pk)
-    if row.revoked_at is not None:
+    held = rows.select_related(*related).get(pk=agent.pk)
+    revoked_at, expires_at, moment = key_now(key)
+    if revoked_at is not None:
         raise AgentKeyRevoked
-    if row.expires_at <= row.moment:
+    if expires_at <= moment:
         raise AgentKeyExpired
     if not held.is_callable or held.current_version is None:
         why = "suspended" if held.is_suspended else held.stage
         raise MayNotPropose(
             f"{held.name} is {why.replace('_', ' ')}; it acts for nobody now.", why=why
         )
-    covers = Q(scope="agent", subject=held.public_id) | Q(scope="fleet")
-    covers |= Q(scope="owner", subject=held.owner.public_id) | Q(scope="key", subject=row.public_id)
-    if held.team is not None:
-        covers |= Q(scope="team", subject=held.team.public_id)
-    if in_force().filter(covers).exists():
+    if is_stopped(held, key.public_id):
         raise MayNotPropose(
             f"A stop covers {held.name}; nothing is done until it is lifted.", why="stop"
         )
-    moment: datetime = row.moment
     return held, moment
 
 
-def _alike(agent: Agent, operation: Operation, wanted: Wanted, asked: str) -> Proposal | None:
-    """Return the same action that waits already, and note the further key it was asked under."""
-    waits = Proposal.objects.filter(
+def _find_alike_or_room(
+    agent: Agent, operation: Operation, wanted: Wanted, asked: str
+) -> Proposal | None:
+    """Return the same action that waits already, and note the further key it was asked under.
+
+    Raises: QueueFull, where there is no such action and no room for another.
+    """
+    open_now, alike = line_of(agent, _likeness(operation, wanted.arguments))
+    if alike is None:
+        _check_room(agent, open_now)
+        return None
+    waits = Proposal.objects.get(pk=alike)
+    AskedAgain.objects.create(
+        proposal=waits,
         agent=agent,
-        likeness=_likeness(operation, wanted.arguments),
-        state=State.PROPOSED,
-        expires_at__gt=Now(),
-    ).first()
-    if waits is not None:
-        AskedAgain.objects.create(
-            proposal=waits,
-            agent=agent,
-            idempotency_key=wanted.idempotency_key,
-            request_digest=asked,
-            asked_at=Now(),
-        )
+        idempotency_key=wanted.idempotency_key,
+        request_digest=asked,
+        asked_at=Now(),
+    )
     return waits
 
 
@@ -211,11 +208,8 @@ def _likeness(operation: Operation, arguments: Mapping[str, Any]) -> str:
     return digest({"operation": operation.digest, "arguments": dict(arguments)})
 
 
-def _check_room(agent: Agent) -> None:
+def _check_room(agent: Agent, waits: int) -> None:
     most = settings.PROPOSALS_PER_AGENT
-    # What time has ended already takes no room, swept or not.
-    lives = Q(state__in=(State.CLAIMED, State.SENT)) | Q(expires_at__gt=Now())
-    waits = Proposal.objects.filter(lives, agent=agent, state__in=OPEN).count()
     if waits >= most:
         raise QueueFull(
             f"{waits} proposals of {agent.name} are open, and at most {most} may be."
@@ -248,8 +242,8 @@ def _make(  # noqa: PLR0913  the parts of one row
     lives = (
         timedelta(seconds=int(str(decision.constraints.get("expires_seconds", 0)))) or _DENIED_FOR
     )
-    # Nothing of the operation as it was when it was looked up counts; it is read again here.
-    operation = Operation.objects.select_related("connection").get(pk=operation.pk)
+    # Nothing of the operation as it was when it was looked up counts: it is as it is now.
+    operation = operation_now(operation)
     proposal = Proposal(
         public_id=new_id("prp"),
         agent=agent,
@@ -288,7 +282,7 @@ def _make(  # noqa: PLR0913  the parts of one row
     if proposal.state == State.APPROVED:
         ring(CARRY_OUT, proposal.public_id)
     elif proposal.state == State.PROPOSED and not waits:
-        put_to_people(proposal, actor=actor)
+        put_to_people(proposal, actor=actor, held=agent)
     return proposal
 
 

@@ -54,7 +54,7 @@ class ProposalOutput(serializers.Serializer[Any]):
     """An action and how it stands. Its arguments are read on its page, on record."""
 
     id = serializers.CharField(source="public_id")
-    state = serializers.CharField(source="standing")
+    state = serializers.SerializerMethodField()
     agent = serializers.CharField(source="agent.name")
     run = serializers.CharField(source="run_id")
     adapter = serializers.CharField(source="operation.connection.adapter")
@@ -72,6 +72,9 @@ class ProposalOutput(serializers.Serializer[Any]):
     ended_at = serializers.DateTimeField(allow_null=True)
     url = serializers.SerializerMethodField()
     review_url = serializers.SerializerMethodField()
+
+    def get_state(self, proposal: Proposal) -> str:
+        return str(getattr(proposal, "standing", proposal.state))
 
     def get_edited(self, proposal: Proposal) -> bool:
         return proposal.edited_count is not None
@@ -153,7 +156,8 @@ class Proposals(APIView):
         key: Any = request.auth
         made, is_new = propose(wanted, key=key, actor=actor)
         waits = is_new and made.state == Proposal.State.PROPOSED
-        shown = proposal_for(actor, made.public_id)
+        # What was made just now is the agent's own, and stands as it was made.
+        shown = made if is_new else proposal_for(actor, made.public_id)
         return Response(_without_nothing(shown), status=202 if waits else 200)
 
 

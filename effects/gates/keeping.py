@@ -23,7 +23,7 @@ TASK = "effects.run_gates"
 State = Gate.State
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def keep_gates(
     proposal: Proposal,
     checks: Sequence[Check],

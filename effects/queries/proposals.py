@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from django.db import connection
 from django.db.models import Case, F, Q, QuerySet, TextField, Value, When
 from django.db.models.functions import Now
 
 from approvals.models import Review
 from approvals.queries import reviews_for
-from effects.models import AskedAgain, Gate, Operation, Proposal
+from effects.models import Gate, Operation, Proposal
 from effects.refusals import OperationUnknown, ProposalNotFound
 from ledger.models import Entry
 from ledger.queries import SeenEntry, seen
@@ -16,6 +17,28 @@ from registry.models import Agent, Role
 from registry.queries import GOVERNING
 
 _MOST_ENTRIES = 100
+# Plain SQL: these are asked for every action that is proposed.
+_LINE = """
+SELECT count(*), min(id) FILTER (
+    WHERE likeness = %(likeness)s AND state = 'proposed' AND expires_at > statement_timestamp()
+)
+FROM effects_proposal WHERE agent_id = %(agent)s AND (
+    state IN ('claimed', 'sent')
+    OR (state IN ('proposed', 'approved') AND expires_at > statement_timestamp())
+)
+"""
+_OPERATION_NOW = """
+SELECT digest, retired_at, revision, changed_at, disabled_at
+FROM effects_operation JOIN effects_connection AS place ON place.id = connection_id
+WHERE effects_operation.id = %s
+"""
+_ASKED_UNDER = """
+SELECT id, request_digest FROM effects_proposal
+WHERE agent_id = %(agent)s AND idempotency_key = %(key)s
+UNION ALL
+SELECT proposal_id, request_digest FROM effects_askedagain
+WHERE agent_id = %(agent)s AND idempotency_key = %(key)s LIMIT 1
+"""
 _LATE = Q(state__in=("proposed", "approved"), expires_at__lte=Now())
 
 
@@ -82,12 +105,32 @@ def operation_named(adapter: str, target: str) -> Operation:
 
 def asked_under(agent: Agent, key: str) -> tuple[Proposal, str] | None:
     """Return what an agent asked under a key of its own, and the digest of that request."""
-    first = Proposal.objects.filter(agent=agent, idempotency_key=key).first()
-    if first is not None:
-        return first, first.request_digest
-    again = AskedAgain.objects.filter(agent=agent, idempotency_key=key)
-    repeated = again.select_related("proposal").first()
-    return None if repeated is None else (repeated.proposal, repeated.request_digest)
+    with connection.cursor() as cursor:
+        cursor.execute(_ASKED_UNDER, {"agent": agent.pk, "key": key})
+        found = cursor.fetchone()
+    return None if found is None else (Proposal.objects.get(pk=found[0]), str(found[1]))
+
+
+def operation_now(operation: Operation) -> Operation:
+    """Return an operation as it is at this moment: the same object, where nothing changed."""
+    place = operation.connection
+    was = (operation.digest, operation.retired_at, place.revision, place.changed_at)
+    with connection.cursor() as cursor:
+        cursor.execute(_OPERATION_NOW, [operation.pk])
+        is_same = cursor.fetchone() == (*was, place.disabled_at)
+    rows = Operation.objects.select_related("connection")
+    return operation if is_same else rows.get(pk=operation.pk)
+
+
+def line_of(agent: Agent, likeness: str) -> tuple[int, int | None]:
+    """Return how many of an agent's actions are open, and which one of a likeness waits.
+
+    What time has ended already takes no room and waits no more, swept or not.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_LINE, {"agent": agent.pk, "likeness": likeness})
+        many, alike = cursor.fetchone()
+    return many, alike
 
 
 def last_decided(proposal: Proposal) -> Proposal | None:

@@ -6,6 +6,9 @@ the database's clock, so no process can be talked into a longer life.
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from django.db import connection
 from django.db.models import QuerySet
 from django.db.models.functions import Now
 
@@ -15,6 +18,9 @@ from registry.models import Agent, AgentKey, Person, PersonToken
 from registry.pepper import pepper_ring
 
 MAX_CREDENTIAL = 512
+_KEY_NOW = """
+SELECT revoked_at, expires_at, statement_timestamp() FROM registry_agentkey WHERE id = %s
+"""
 
 
 def token_for(text: str) -> PersonToken:
@@ -44,6 +50,14 @@ def token_for(text: str) -> PersonToken:
     return token
 
 
+def key_now(key: AgentKey) -> tuple[datetime | None, datetime, datetime]:
+    """Return when a key was revoked and when it expires, and the moment by the same clock."""
+    with connection.cursor() as cursor:
+        cursor.execute(_KEY_NOW, [key.pk])
+        revoked_at, expires_at, moment = cursor.fetchone()
+    return revoked_at, expires_at, moment
+
+
 def agent_key_for(text: str) -> AgentKey:
     """Return the agent key in force that this text is.
 
@@ -55,7 +69,9 @@ def agent_key_for(text: str) -> AgentKey:
         raise refused.AgentKeyUnknown
     key = (
         AgentKey.objects.filter(key_id=credential.key_id)
-        .select_related("agent", "agent__owner", "agent__backup_owner", "agent__team")
+        .select_related(
+            "agent__owner", "agent__backup_owner", "agent__team", "agent__current_version"
+        )
         .annotate(moment=Now())
         .first()
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Final
 
+from django.db import connection
 from django.db.models import Q, QuerySet
 
 from kernel.errors import NotFound
@@ -21,6 +22,13 @@ from routing.errors import MayNotStop, StopNotFound, SubjectNotFound
 from routing.models import EVERYTHING, Model, Route, Stop, Vendor
 from routing.queries.routes import route_for
 from routing.queries.vendors import model_for, vendor_for
+
+# Plain SQL: asked for every action that is proposed.
+_COVERED: Final = """
+SELECT EXISTS (SELECT FROM routing_stop WHERE lifted_at IS NULL AND (
+    scope = 'fleet' OR (scope, subject) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
+))
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +99,20 @@ def in_force(scope: str = "", subject: str = "") -> QuerySet[Stop]:
     """Return the stops in force: all, or the one of a subject."""
     rows = Stop.objects.filter(lifted_at__isnull=True).order_by("-placed_at", "-id")
     return rows.filter(scope=scope, subject=subject) if scope else rows
+
+
+def is_stopped(agent: Agent, key: str) -> bool:
+    """Say whether a stop in force covers what an agent does with a key of its own."""
+    covers = {
+        "agent": agent.public_id,
+        "owner": agent.owner.public_id,
+        "key": key,
+        "team": agent.team.public_id if agent.team is not None else "",
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(_COVERED, [[*covers], [*covers.values()]])
+        (found,) = cursor.fetchone()
+    return bool(found)
 
 
 def stops_on_agent(agent: Agent) -> list[Stop]:
