@@ -17,6 +17,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
@@ -97,6 +98,11 @@ _services = Services()
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # How long an example takes says how busy the machine is, not whether the code is right.
+    hypothesis.settings.register_profile(
+        "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+    )
+    hypothesis.settings.load_profile("tests")
     # The settings need the environment above, so they are read no earlier than here;
     # pytest-django sets Django up after this, and only when they have been read.
     from django.conf import settings
