@@ -11,8 +11,8 @@ from approvals.models import Review
 from registry.actions.guards import hold
 from registry.actors import Actor
 from rules.actions.activating import activate_bundle
-from rules.actions.granting import give_grant, grant_digest, refuse_grant
-from rules.actions.proposing import bound
+from rules.actions.granting import answering_for, give_grant, grant_digest, refuse_grant
+from rules.actions.proposing import authors_of, bound
 from rules.models import Activation, Bundle, Grant
 
 
@@ -32,7 +32,7 @@ class ActivationMatter:
         return bound(self.bundle, self.now)
 
     def barred(self) -> set[str]:
-        return set()
+        return authors_of(self.bundle)
 
     def owner_ids(self) -> set[str]:
         return set()
@@ -62,7 +62,7 @@ class GrantMatter:
         return grant_digest(self.grant)
 
     def barred(self) -> set[str]:
-        return self.owner_ids()
+        return answering_for(self.grant.agent)
 
     def owner_ids(self) -> set[str]:
         return {self.grant.agent.owner.public_id}
@@ -88,5 +88,7 @@ def lock_grant(review: Review) -> GrantMatter:
     """Lock the agent, then the grant."""
     grant = Grant.objects.select_related("agent").get(public_id=review.subject_ref.id)
     hold(grant.agent)
-    held = Grant.objects.select_for_update(of=("self",)).select_related("agent__owner")
+    held = Grant.objects.select_for_update(of=("self",)).select_related(
+        "agent__owner", "agent__backup_owner"
+    )
     return GrantMatter(held.get(pk=grant.pk))

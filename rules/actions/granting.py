@@ -74,7 +74,7 @@ def ask_grant(wish: Wish, *, actor: Actor, reason: str) -> Grant:
             digest=grant_digest(grant),
             text=f"May {agent.name} send {wish.data_class} data to {wish.vendor}?",
             requester=actor.person,
-            excluded=frozenset({agent.owner.public_id}),
+            excluded=frozenset(answering_for(agent)),
             evidence={
                 "agent": agent.name,
                 "vendor": wish.vendor,
@@ -133,6 +133,12 @@ def revoke_grant(public_id: str, *, actor: Actor, reason: str) -> Grant:
     seen.refresh_from_db()
     _record(Verb.GRANT_REVOKED, seen, actor, why)
     return seen
+
+
+def answering_for(agent: Agent) -> set[str]:
+    """Return who answers for an agent, and so does not decide what it may send."""
+    people = (agent.owner, agent.backup_owner)
+    return {person.public_id for person in people if person is not None}
 
 
 def grant_digest(grant: Grant) -> str:

@@ -15,6 +15,7 @@ from approvals.actions.texts import clean_text
 from approvals.errors import PeopleDecide
 from approvals.models import Review
 from kernel.canonical import digest
+from kernel.refs import Ref
 from registry.actions.guards import stated
 from registry.actors import Actor
 from registry.models import Role
@@ -56,6 +57,7 @@ def propose_activation(public_id: str, *, actor: Actor, reason: str) -> Review:
             digest=bound(bundle, now),
             text=f"May the policy {bundle.title} come into force?",
             requester=actor.person,
+            excluded=frozenset(authors_of(bundle)),
             evidence=_evidence(bundle, now, checked),
             justification=why,
         ),
@@ -67,6 +69,12 @@ def bound(bundle: Bundle, now: Activation | None) -> str:
     """Return what an answer is to: this bundle, in the place of what is in force."""
     instead_of = now.bundle.digest if now is not None else ""
     return digest({"activate": bundle.digest, "instead_of": instead_of})
+
+
+def authors_of(bundle: Bundle) -> set[str]:
+    """Return who handed a bundle in: whoever asks for it, they do not decide on it."""
+    author = Ref.parse(bundle.added_by)
+    return {author.id} if author.kind == "person" else set()
 
 
 def _tried(bundle: Bundle) -> dict[str, Any] | None:

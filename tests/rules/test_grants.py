@@ -9,6 +9,7 @@ import pytest
 
 from kernel import clock
 from ledger.models import Entry
+from registry.models import Agent
 from rules.models import Grant
 from tests.factories import Cast, client_of, make_agent, make_cast, make_vendor
 
@@ -51,6 +52,17 @@ def test_security_decides_what_the_owner_asks_for(cast: Cast) -> None:
     assert (again.status_code, again.json()["code"]) == (409, "rules.grant_not_given")
     verbs = list(Entry.objects.filter(verb__startswith="grant").values_list("verb", flat=True))
     assert verbs == ["grant.asked", "grant.given", "grant.revoked"]
+
+
+def test_who_answers_for_the_agent_decides_none_of_its_grants(cast: Cast) -> None:
+    Agent.objects.update(backup_owner=cast.sam)
+    review = client_of(cast.alice).post("/api/v1/grants", wish()).json()["review"]
+    path, answer = f"/api/v1/reviews/{review}/decisions", {"decision": "approve"}
+    assert client_of(cast.sam).post(path, answer).status_code == 403
+    Agent.objects.update(backup_owner=cast.sue)  # since it was asked
+    for party in (cast.sam, cast.sue):
+        assert client_of(party).post(path, answer).status_code == 403
+    assert Grant.objects.get().state == "asked"
 
 
 def test_a_no_closes_the_grant(cast: Cast) -> None:

@@ -19,7 +19,7 @@ from registry.actors import Actor
 from rules.actions.shipping import ensure_shipped_bundle
 from rules.judging import judge_facts
 from rules.models import Activation, Bundle
-from tests.factories import Cast, client_of, make_cast
+from tests.factories import Cast, client_of, make_cast, make_person
 from tests.rules.test_judging import GOOD
 
 pytestmark = pytest.mark.django_db
@@ -71,6 +71,19 @@ def test_a_change_comes_into_force_once_another_person_agreed(cast: Cast) -> Non
     facts = json.loads(bytes(entry.header))["facts"]
     assert facts["bundle"] == made.json()["digest"]
     assert Artifact.objects.filter(digest=facts["bundle"]).exists()
+
+
+def test_who_wrote_a_policy_does_not_decide_on_it_whoever_asks(cast: Cast) -> None:
+    made = add(client_of(cast.sue), files(**NO_ACME))
+    again = make_person("sue+two", "security")
+    path = f"/api/v1/policies/{made.json()['id']}/activate"
+    review = client_of(cast.pat).post(path, {"reason": "Sue says so."}).json()["review"]
+    decide, answer = f"/api/v1/reviews/{review}/decisions", {"decision": "approve"}
+    for author in (cast.sue, again):
+        refused = client_of(author).post(decide, answer)
+        assert (refused.status_code, refused.json()["code"]) == (403, "approvals.own_matter")
+    assert client_of(cast.sam).post(decide, answer).status_code in {200, 201}
+    assert judge_facts(GOOD).rule == "calls.vendor_refused"
 
 
 def test_going_back_is_activating_an_earlier_one(cast: Cast) -> None:
