@@ -54,8 +54,9 @@ def decide_review(
 ) -> Review:
     """Answer a review. One rejection ends it; the quorum's last approval carries it out.
 
-    ``digest`` is what the decider saw: an answer to anything else is refused. ``edited`` holds
-    what an approval makes of the arguments; from then on that is what is asked.
+    ``digest`` is what the decider saw: an answer to anything else is refused; without one, a yes
+    is to what was asked at first. ``edited`` holds what an approval makes of the arguments; from
+    then on that is what is asked.
 
     Records: review.decided, review.edited, and review.approved or review.rejected with the
     change. Raises: ReviewNotFound, RoleMissing, NotAsked, OwnMatter, PeopleDecide,
@@ -73,7 +74,7 @@ def decide_review(
         stale = end_if_stale(review, matter)
         if stale is None:
             note_escalation(review, actor=Actor.system("review-escalation"))
-            _check_seen(review, digest)
+            _check_seen(review, digest, is_blind=decision == Decision.APPROVE and edited is None)
             is_edited = edited is not None and _edit(review, edited, matter, actor)
             _answer(review, decider, Decision(decision), said, matter, actor, is_edited=is_edited)
             _settle_if_decided(review, Decision(decision), said, matter, barred, actor)
@@ -94,8 +95,10 @@ def _checked(decision: str, comment: str, edited: Mapping[str, Any] | None) -> s
     return said
 
 
-def _check_seen(review: Review, digest: str | None) -> None:
-    if digest is not None and digest != review.asked_digest:
+def _check_seen(review: Review, digest: str | None, *, is_blind: bool) -> None:
+    # Who names no digest says yes to what was asked, and not to what a decider made of it since.
+    seen = review.digest if digest is None and is_blind else digest
+    if seen is not None and seen != review.asked_digest:
         raise ReviewChanged(
             "What you saw has changed. Look at it again, then decide.", digest=review.asked_digest
         )
