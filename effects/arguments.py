@@ -2,7 +2,7 @@
 
 Arguments are the agent's word. They are held to the operation's schema, to a size that
 people can read and policy can judge, and every problem is named with its path. A schema
-refers to nothing outside itself.
+refers to nothing outside itself, and its patterns take time in proportion, whatever they meet.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from jsonschema.exceptions import ValidationError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from effects.gates.schema import Bounded
 from effects.models import Operation
 from effects.refusals import ArgumentsInvalid, ArgumentsTooLarge
 from kernel.canonical import canonical
@@ -74,7 +75,7 @@ def _said(error: ValidationError) -> str:
 
 @lru_cache(256)
 def _validator(schema: str) -> Any:
-    return Draft202012Validator(
+    return Bounded(
         json.loads(schema),
         registry=Registry(),  # fetches nothing
         format_checker=Draft202012Validator.FORMAT_CHECKER,
