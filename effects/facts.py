@@ -60,7 +60,7 @@ def gather_facts(
 ) -> dict[str, Any]:
     """Return the facts of an action. Raises: NotCanonical."""
     return facts_of_action(
-        agent=_agent(agent, operation),
+        agent=agent_facts(agent, operation),
         action={
             "adapter": operation.connection.adapter,
             "connection": operation.connection.name,
@@ -84,7 +84,8 @@ def was_approved(agent: Agent, operation: Operation) -> bool:
     return bool(found)
 
 
-def _agent(agent: Agent, operation: Operation) -> dict[str, Any]:
+def agent_facts(agent: Agent, operation: Operation) -> dict[str, Any]:
+    """Return what policy is told of the agent itself; made from its row alone."""
     facts: dict[str, Any] = {
         "name": agent.name,
         "stage": agent.stage,

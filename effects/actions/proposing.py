@@ -18,7 +18,7 @@ from django.db.models.functions import Now
 from effects.acting import canonical_action
 from effects.actions.asking import put_to_people, strangers_in
 from effects.arguments import check_arguments, leaves_of
-from effects.facts import Counts, counts_of, gather_facts
+from effects.facts import Counts, agent_facts, counts_of, gather_facts
 from effects.gates.checks import Check, gates_for
 from effects.gates.errors import CheckInvalid, CheckUnknown
 from effects.gates.judging import Verdict, judge_fast, refusal_of
@@ -109,7 +109,7 @@ def propose(wanted: Wanted, *, key: AgentKey, actor: Actor) -> tuple[Proposal, b
                 hold_chains({f"agent:{held.public_id}", *({run_id} - {""})})
                 # At last under the lock: then nothing can be outrun.
                 judged = judged or _judge(held, operation, wanted.arguments)
-                _check_still(judged, held)
+                _check_still(judged, held, operation)
                 begin_run(held, run_id, label)
                 made = _make(
                     held, operation, wanted, judged, key=key, run_id=run_id, moment=moment,
@@ -220,9 +220,12 @@ def _check_room(agent: Agent, waits: int) -> None:
         )
 
 
-def _check_still(judged: Judged, agent: Agent) -> None:
+def _check_still(judged: Judged, agent: Agent, operation: Operation) -> None:
     by = judged.decision.bundle_digest
     if judged.counts != counts_of(agent) or (by and not judges_still(by)):
+        raise _Outrun
+    # Demoted, handed over or given another manifest meanwhile: the answer was about another agent.
+    if judged.facts["agent"] != agent_facts(agent, operation):
         raise _Outrun
 
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.db.models.functions import Now
 
+from effects.actions import proposing
 from effects.models import Connection, Operation, Proposal
 from effects.reading import action_of
 from kernel import clock
@@ -162,6 +164,29 @@ def test_what_is_no_strict_request_is_refused(story: Story, raw: bytes, status: 
     answer = story.api.post("/api/v1/proposals", data=raw, content_type="application/json")
 
     assert answer.status_code == status
+
+
+def test_no_argument_makes_a_pattern_slow(story: Story) -> None:
+    schema = {"type": "object", "properties": {"note": {"pattern": "^(a+)+$"}}}
+    Operation.objects.update(arguments_schema=schema)
+
+    began = time.monotonic()
+    answer = story.propose(arguments={"note": "a" * 5000 + "!"})
+
+    assert time.monotonic() - began < 5
+    assert answer.json()["errors"][0]["path"] == "arguments/note"
+
+
+def test_an_answer_about_the_agent_as_it_was_is_none(story: Story) -> None:
+    operation = Operation.objects.select_related("connection").get(name="find")
+    judged = proposing._judge(story.agent, operation, {})
+    held = Agent.objects.select_related("owner", "team", "current_version")
+    proposing._check_still(judged, held.get(pk=story.agent.pk), operation)
+
+    Agent.objects.filter(pk=story.agent.pk).update(stage="soft_launch")
+
+    with pytest.raises(proposing._Outrun):
+        proposing._check_still(judged, held.get(pk=story.agent.pk), operation)
 
 
 def test_arguments_that_nobody_could_read_are_too_large(story: Story) -> None:
