@@ -14,7 +14,9 @@ from approvals.actions.deciding import decide_review
 from approvals.channels.effects import effect_of, may_be_decided
 from approvals.channels.errors import ChannelDecidesNothing, LinkNotYours, LinkSpent
 from approvals.channels.links import link_of
+from approvals.channels.secrets import keepers_of
 from approvals.errors import ReviewExpired, ReviewNotFound, ReviewVoid
+from approvals.humans import mailboxes_of
 from approvals.models import Channel, DecisionLink, Review
 from kernel import clock
 from kernel.errors import Conflict
@@ -80,8 +82,10 @@ def check_limit(channel: Channel, public_id: str) -> Review:
         raise ReviewNotFound(f"There is no review {public_id[:80]!r}.")
     if not may_be_decided(effect_of(review), channel.decides_up_to):
         raise ChannelDecidesNothing("This is decided in the portal, where all of it is seen.")
-    # Who knows the secret could sign in anybody's name: never about a matter of their own.
-    if channel.decides_by in {str(review.requester.ref), *(f"person:{i}" for i in review.excluded)}:
+    # Who knows a secret could sign in anybody's name: never about a matter of their own,
+    # whichever of their accounts has a part in it.
+    parties = mailboxes_of({review.requester.public_id, *review.excluded})
+    if mailboxes_of(keepers_of(channel)) & parties:
         raise ChannelDecidesNothing("Who keeps this channel's secret is a party to the question.")
     return review
 

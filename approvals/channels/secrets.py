@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from approvals.models import Channel
 from credentials.broker import COLUMNS, SealedRow, SecretOpener, SecretText
@@ -46,14 +46,26 @@ def inbound_secrets(channel: Channel) -> list[SecretText]:
     return _opened(channel.door, INBOUND)
 
 
+def keepers_of(channel: Channel) -> set[str]:
+    """Return the ids of the people who know a secret that answers count by at this moment."""
+    rows = _in_force(channel.door, INBOUND).values_list("created_by", flat=True)[:2]
+    known = [Ref.parse(text) for text in {*rows, channel.decides_by} if ":" in text]
+    return {ref.id for ref in known if ref.kind == "person"}
+
+
+def _in_force(holder: Ref, ring: str) -> QuerySet[Secret]:
+    # The one before counts for a day more.
+    counts = Q(retired_at__isnull=True) | Q(retired_at__gt=clock.now() - OVERLAP)
+    return Secret.objects.filter(counts, holder=str(holder), ring=ring).order_by("-version")
+
+
 def _opened(holder: Ref, ring: str) -> list[SecretText]:
     if ring not in settings.OPENS:
         raise SecretsClosed
-    rows = Secret.objects.filter(holder=str(holder), ring=ring)
+    rows = _in_force(holder, ring)
     if not rows.filter(retired_at__isnull=True).exists():
         raise SecretNotFound
-    # The one before counts for a day more. Two at most: rotating twice ends the first at once.
-    counts = Q(retired_at__isnull=True) | Q(retired_at__gt=clock.now() - OVERLAP)
-    found = rows.filter(counts).order_by("-version").values_list(*COLUMNS)[:2]
+    # Two at most: rotating twice ends the first at once.
+    found = rows.values_list(*COLUMNS)[:2]
     opener = SecretOpener(settings.KEYS_DIR, ring)
     return [opener.open(SealedRow(*row)) for row in found]

@@ -28,7 +28,7 @@ from kernel.canonical import digest
 from ledger.models import Entry
 from registry.actors import Actor
 from tests.approvals.channels.receivers import Receiver, make_channel
-from tests.factories import Cast, operator
+from tests.factories import Cast, make_person, operator
 
 SLACK_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 WORKER = Actor.system("channels")
@@ -241,6 +241,19 @@ def test_who_keeps_the_secret_has_nothing_of_theirs_decided(
     sealed_door(channel, secret, by=str(cast.alice.ref))
     answer = post(channel, decision(opened()), secret)
     assert (answer.status_code, answer.json()["code"]) == (403, "approvals.channel_decides_nothing")
+
+
+def test_no_account_and_no_earlier_secret_of_a_party_decides(
+    cast: Cast, secret: str, opened: Callable[..., Review]
+) -> None:
+    other = make_channel(address="http://127.0.0.1:9/", decides_up_to="money")
+    sealed_door(other, secret, by=str(make_person("alice+desk", "platform").ref))
+    assert post(other, decision(opened()), secret).status_code == 403
+    # Her secret counts for a day after somebody else renewed it.
+    channel = make_channel(address="http://127.0.0.1:9/", decides_up_to="money")
+    seal_secret(channel.door, secret, ring=INBOUND, actor=cast.alice.ref)
+    sealed_door(channel, new_signing_secret(), by=str(cast.pat.ref))
+    assert post(channel, decision(opened()), secret).status_code == 403
 
 
 @pytest.mark.parametrize("change", [{"decides_up_to": ""}, {"paused_at": datetime.now(UTC)},
