@@ -118,6 +118,7 @@ def change_channel(channel: Channel, wanted: WantedChannel, *, actor: Actor) -> 
     allow_private = actor.has(Role.PLATFORM)
     address = _checked(wanted, allow_private=allow_private, is_new=False) or channel.address
     moves = address != channel.address or bool(wanted.secret)
+    _check_move(channel, wanted, address)
     # Who moves it answers for where it goes; a mere change of filters keeps what was allowed.
     channel.allow_private = allow_private if moves else channel.allow_private
     channel.address = address
@@ -282,6 +283,16 @@ def _checked_slack(
     if (is_new or wanted.secret) and not _BOT.fullmatch(wanted.secret):
         raise ChannelNotUsable("Enter the bot's token, which begins with xoxb-.")
     return base
+
+
+def _check_move(channel: Channel, wanted: WantedChannel, address: str) -> None:
+    """A secret belongs to the address it was given for. Raises: ChannelNotUsable."""
+    if channel.kind != Kind.SLACK or address == channel.address:
+        return
+    if not wanted.secret or (secret_of(channel.door) is not None and not wanted.signing_secret):
+        raise ChannelNotUsable(
+            "The token and the signing secret were given for another address; enter them again."
+        )
 
 
 def _check_words(wanted: WantedChannel) -> None:

@@ -36,6 +36,14 @@ RING: Final = "tool"
 TEST: Final = "effects.test_connections"
 _NAME: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LONGEST_TITLE: Final = 120
+# Settings that say what is done with a secret, and not to whom it is shown.
+_ELSE: Final = frozenset(
+    {
+        "timeout_seconds", "statement_seconds", "channels", "from", "helo", "database",
+        "header", "scheme", "user", "scope", "audience", "resource", "key_id",
+        "grants", "member_of", "connection_limit",
+    }
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,8 +130,11 @@ def change_connection(name: str, changes: Mapping[str, Any], *, actor: Actor) ->
     """Change the title, the settings, the credential or the reach of a connection.
 
     What was approved before, and not sent, is void: it was decided for the connection as it was.
-    Records: connection.changed. Raises: RoleMissing, ConnectionNotFound, ConnectionNotUsable,
-    SettingsInvalid, CredentialSettingsInvalid, AddressRefused.
+    The secret belongs to the address it was given for, and a new address retires it, so that
+    nobody reads a secret by sending it elsewhere.
+    Records: connection.changed, secret.retired with a new address. Raises: RoleMissing,
+    ConnectionNotFound, ConnectionNotUsable, SettingsInvalid, CredentialSettingsInvalid,
+    AddressRefused.
     """
     actor.require(Role.PLATFORM)
     connection = connection_for(actor, name)
@@ -131,12 +142,15 @@ def change_connection(name: str, changes: Mapping[str, Any], *, actor: Actor) ->
     changed = sorted(each for each in changes if getattr(connection, each) != changes[each])
     if not changed:
         return connection
+    before = _where(connection)
     for each in changed:
         setattr(connection, each, changes[each])
     check_connection(connection)
     connection.revision += 1
     connection.changed_at = clock.now()
     connection.save(update_fields=[*changed, "revision", "changed_at"])
+    if _where(connection) != before:
+        _drop_secret(connection, actor)
     facts = _facts(connection) | {"changed": changed, "revision": connection.revision}
     record(Verb.CONNECTION_CHANGED, connection.ref, actor=actor.ref, facts=facts)
     return connection
@@ -213,6 +227,18 @@ def drop_connection_secret(name: str, *, actor: Actor, reason: str) -> Connectio
     connection = connection_for(actor, name)
     retire_secret(connection.ref, actor=actor.ref, reason=reason)
     return connection
+
+
+def _where(connection: Connection) -> tuple[Any, ...]:
+    """Return what says to whom a secret is shown; a setting that is not known says so too."""
+    kept = {name: value for name, value in connection.settings.items() if name not in _ELSE}
+    lent = connection.credential_settings.items()
+    return connection.credential, kept, {name: value for name, value in lent if name not in _ELSE}
+
+
+def _drop_secret(connection: Connection, actor: Actor) -> None:
+    if secret_of(connection.ref) is not None:
+        retire_secret(connection.ref, actor=actor.ref, reason="the address changed")
 
 
 def _require_a_place(connection: Connection) -> None:

@@ -66,6 +66,7 @@ def connection(request: HttpRequest, actor: Actor, connection: str) -> HttpRespo
     """Show one connection; what is posted here changes it."""
     shown = connection_for(actor, connection)
     form = ConnectionChangeForm(request.POST or None, initial=_drawn(shown))
+    had_secret = secret_shown(shown) is not None
     if request.method == "POST":
         actor.require(Role.PLATFORM)
     if request.method == "POST" and form.is_valid():
@@ -75,6 +76,10 @@ def connection(request: HttpRequest, actor: Actor, connection: str) -> HttpRespo
             form.add_error(_field(form, error), sentence(error))
         else:
             messages.success(request, "Changed. What was approved before and not sent is void.")
+            if secret_shown(shown) is None and had_secret:
+                messages.warning(
+                    request, "Its address changed, so its secret was retired: enter it again."
+                )
             return redirect("effects:connection", connection)
     context = {
         "connection": shown,

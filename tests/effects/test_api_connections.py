@@ -160,6 +160,29 @@ def test_a_dry_run_shows_the_bytes_with_the_secret_as_a_gap_and_sends_nothing(
     assert client_of(cast.alice).post(f"{PATH}/crm/dry-run", asked).status_code == 403
 
 
+@pytest.mark.parametrize(
+    "moved",
+    [
+        {"settings": {"base_url": "https://evil.example.com/api"}},
+        {"settings": {"base_url": "https://crm.example.com:8443/api"}},
+        {
+            "credential": "oauth_client",
+            "credential_settings": {"token_url": "https://evil.example.com/t", "client_id": "us"},
+        },
+    ],
+)
+def test_a_secret_is_for_the_address_it_was_given_for(cast: Cast, moved: dict[str, Any]) -> None:
+    client = client_of(cast.pat)
+    connection = client.post(PATH, crm()).json()
+    slower = {"settings": connection["settings"] | {"timeout_seconds": 9}}
+    assert client.patch(f"{PATH}/crm", slower).json()["secret"]["version"] == 1
+    changed = client.patch(f"{PATH}/crm", moved)
+    assert changed.status_code == 200, changed.json()
+    assert changed.json()["secret"] is None
+    assert not Secret.objects.filter(retired_at__isnull=True).exists()
+    assert Entry.objects.filter(verb="secret.retired").count() == 1
+
+
 def test_the_worker_tries_a_connection_with_its_secret(cast: Cast, sink: HttpSink) -> None:
     client = client_of(cast.pat)
     client.post(PATH, crm(settings={"base_url": sink.url}, allow_private=True))

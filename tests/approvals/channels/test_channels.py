@@ -96,6 +96,19 @@ def test_a_platform_admin_may_set_up_what_lies_inside(cast: Cast, receiver: Rece
     assert client_of(cast.sam).put(path, HOOK | {"address": ""}).status_code == 200
 
 
+def test_a_token_is_for_the_address_it_was_given_for(cast: Cast) -> None:
+    client, elsewhere = client_of(cast.pat), {"address": "https://slack.evil.test/api"}
+    slack = SLACK | {"address": "", "signing_secret": "8f742231b10e8888abcd99yyyzzz85a5"}
+    path = f"/api/v1/channels/{client.post('/api/v1/channels', slack).json()['id']}"
+    for kept in ({"secret": ""}, {"signing_secret": ""}):
+        refused = client.put(path, slack | elsewhere | kept)
+        assert (refused.status_code, refused.json()["code"]) == (
+            422, "approvals.channel_not_usable",
+        )  # fmt: skip
+    assert client.put(path, slack | {"secret": "", "signing_secret": ""}).status_code == 200
+    assert client.put(path, slack | elsewhere).status_code == 200
+
+
 def test_two_secrets_sign_for_a_day_and_rotating_twice_ends_the_first(
     cast: Cast, receiver: Receiver
 ) -> None:
