@@ -27,7 +27,9 @@ from kernel.canonical import canonical, digest
 from kernel.errors import DomainError
 from registry.actors import Actor
 
-_MOST_COMPARED: Final = 4_000_000  # pairs of words: beyond, lines are compared; beyond, nothing
+# Pairs of words in the whole of an action, for texts can be made that take the third power of
+# their length to compare. Beyond, what lies between the first and the last change is one change.
+_MOST_COMPARED: Final = 40_000
 _REASON: Final = "shown with a proposal"
 
 
@@ -166,7 +168,7 @@ def _corrected(proposal: Proposal, arguments: Mapping[str, Any]) -> list[Change]
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Change]:
     """Return what differs, path by path; within texts, word by word."""
     old, new = leaves_of(before), leaves_of(after)
-    found = []
+    found, left = [], _MOST_COMPARED
     for path in [*new, *(path for path in old if path not in new)]:
         named = spell(pointer(path))
         if path not in old:
@@ -174,7 +176,9 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[Cha
         elif path not in new:
             found.append(Change(named, "removed", _plain(old[path]), SafeString()))
         elif canonical([old[path]]) != canonical([new[path]]):
-            found.append(Change(named, "changed", *_words(old[path], new[path])))
+            one, other, took = _words(old[path], new[path], left)
+            left -= took
+            found.append(Change(named, "changed", one, other))
     return found
 
 
@@ -182,32 +186,42 @@ def _plain(value: object) -> SafeString:
     return spell(value if isinstance(value, str) else canonical([value]).decode()[1:-1])
 
 
-def _words(before: object, after: object) -> tuple[SafeString, SafeString]:
+def _words(before: object, after: object, most: int) -> tuple[SafeString, SafeString, int]:
+    """Mark what differs word by word; say how many pairs of words that compared."""
     if not (isinstance(before, str) and isinstance(after, str)):
-        return _plain(before), _plain(after)
+        return _plain(before), _plain(after), 0
     old, new = before.split(" "), after.split(" ")
-    glue = " "
-    if len(old) * len(new) > _MOST_COMPARED:
-        old, new, glue = before.split("\n"), after.split("\n"), "\n"
-    if len(old) * len(new) > _MOST_COMPARED:
-        return _plain(before), _plain(after)
-    steps = SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
+    head = _alike(old, new)
+    tail = _alike(old[head:][::-1], new[head:][::-1])
+    was, now = old[head : len(old) - tail], new[head : len(new) - tail]
+    took = len(was) * len(now)
+    steps = [("replace", 0, len(was), 0, len(now))]
+    if took <= most:
+        steps = list(SequenceMatcher(None, was, now, autojunk=False).get_opcodes())
+    first, last = (False, old[:head]), (False, old[len(old) - tail :])
     return (
         _marked(
-            [(kind != "equal", old[start:end]) for kind, start, end, _, _ in steps], "del", glue
+            [first, *((step[0] != "equal", was[step[1] : step[2]]) for step in steps), last], "del"
         ),
         _marked(
-            [(kind != "equal", new[start:end]) for kind, _, _, start, end in steps], "ins", glue
+            [first, *((step[0] != "equal", now[step[3] : step[4]]) for step in steps), last], "ins"
         ),
+        took if took <= most else 0,
     )
 
 
-def _marked(parts: Sequence[tuple[bool, list[str]]], tag: str, glue: str) -> SafeString:
+def _alike(one: Sequence[str], other: Sequence[str]) -> int:
+    """Return how many words two texts begin with alike."""
+    pairs = enumerate(zip(one, other, strict=False))
+    return next((place for place, (a, b) in pairs if a != b), min(len(one), len(other)))
+
+
+def _marked(parts: Sequence[tuple[bool, list[str]]], tag: str) -> SafeString:
     shown = []
     for is_changed, words in parts:
         if not words:
             continue
-        text = spell(glue.join(words))
+        text = spell(" ".join(words))
         shown.append(format_html("<{0}>{1}</{0}>", tag, text) if is_changed else text)
     return format_html_join(" ", "{}", ((each,) for each in shown))
 

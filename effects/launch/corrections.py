@@ -15,8 +15,9 @@ from django.db.models.functions import Now
 from effects.launch.figures import Share
 from effects.models import Correction, Proposal
 
-# Two long texts are compared by their beginning: a figure, not a proof.
-MOST_WORDS: Final = 2000
+# Two long texts are compared by their beginning: a figure, not a proof, and comparing takes the
+# third power of their length at worst.
+MOST_WORDS: Final = 300
 
 
 def keep_correction(
