@@ -19,6 +19,9 @@ def _moment(label: str) -> forms.DateTimeField:
     return forms.DateTimeField(label=label, widget=widget, input_formats=[_MOMENT])
 
 
+_EFFECTS = [(each, each.capitalize()) for each in EFFECTS]
+
+
 class AbsenceForm(forms.Form):
     """From when until when, who stands in, and with which roles; times are in one's own zone."""
 
@@ -102,13 +105,13 @@ class ChannelForm(forms.Form):
     carries = forms.ChoiceField(label="Messages hold", choices=Channel.Carries.choices)
     decides_up_to = forms.ChoiceField(
         label="Decides up to",
-        choices=[("", "Nothing"), *((each, each) for each in EFFECTS), (ANY_EFFECT, "Everything")],
+        choices=[("", "Nothing"), *_EFFECTS, (ANY_EFFECT, "Everything")],
         required=False,
         help_text="The gravest effect that is decided here. The portal decides everything.",
     )
     min_effect = forms.ChoiceField(
-        label="Actions from", choices=[("", "Any effect"), *((each, each) for each in EFFECTS)],
-        required=False,
+        label="Actions from", choices=[("", "Any effect"), *_EFFECTS], required=False,
+        help_text="Of agents' actions, those with this effect or a graver one.",
     )  # fmt: skip
     events = _several(
         "Events",

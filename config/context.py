@@ -32,7 +32,7 @@ class Section:
     name: str  # of the address
     icon: str
     key: str  # pressed after "g"
-    group: str = ""  # the title above it, where one begins
+    group: str = ""  # the title above it and those that follow in the same group
     roles: tuple[Role, ...] = ()  # empty: everybody
     url: str = ""
     is_current: bool = False
@@ -43,25 +43,25 @@ _STEERING = (Role.SECURITY, Role.PLATFORM, Role.AUDITOR)
 SECTIONS = (
     Section("Home", "fleet:home", "house", "h"),
     Section("Agents", "registry:agents", "bot", "a"),
-    Section("Reviews", "approvals:reviews", "clipboard-check", "r"),
-    Section("Proposals", "effects:proposals", "send", "s"),
     Section("Runs", "routing:runs", "activity", "u"),
-    Section("Models", "routing:models", "boxes", "m", group="Calls go to"),
-    Section("Routes", "routing:routes", "route", "o"),
-    Section("Budgets", "routing:budgets", "gauge", "b"),
-    Section("Vendors", "routing:vendors", "plug", "v", roles=_STEERING),
-    Section("Retention", "routing:retention", "hourglass", "t", roles=_STEERING),
-    Section("Leases", "effects:leases", "key-round", "y"),
-    Section("Connections", "effects:connections", "link", "n", roles=_STEERING),
-    Section("Not known", "effects:unknown", "circle-help", "k", roles=_STEERING),
-    Section("Policy", "rules:policies", "list-checks", "w", roles=_STEERING),
-    Section("Emergency stop", "routing:stops", "octagon-x", "e", roles=_STEERING),
-    Section("People", "registry:people", "users", "p", group="Company"),
-    Section("Ledger", "fleet:ledger", "shield-check", "l", roles=_STEERING),
-    Section("Exports", "outlets:exports", "download", "x"),
-    Section("Feeds", "outlets:feeds", "send", "f", roles=_STEERING),
-    Section("Channels", "approvals:channels", "message-square", "n", roles=_STEERING),
-    Section("Account", "registry:account", "circle-user-round", "c"),
+    Section("Reviews", "approvals:reviews", "clipboard-check", "r", "Decide"),
+    Section("Proposals", "effects:proposals", "send", "s", "Decide"),
+    Section("Policy", "rules:policies", "list-checks", "w", "Decide", _STEERING),
+    Section("Connections", "effects:connections", "link", "n", "Act", _STEERING),
+    Section("Unknown effects", "effects:unknown", "circle-help", "k", "Act", _STEERING),
+    Section("Leases", "effects:leases", "key-round", "y", "Act"),
+    Section("Channels", "approvals:channels", "message-square", "d", "Act", _STEERING),
+    Section("Emergency stop", "routing:stops", "octagon-x", "e", "Act", _STEERING),
+    Section("Models", "routing:models", "boxes", "m", "Calls go to"),
+    Section("Routes", "routing:routes", "route", "o", "Calls go to"),
+    Section("Budgets", "routing:budgets", "gauge", "b", "Calls go to"),
+    Section("Vendors", "routing:vendors", "plug", "v", "Calls go to", _STEERING),
+    Section("People", "registry:people", "users", "p", "Company"),
+    Section("Ledger", "fleet:ledger", "shield-check", "l", "Company", _STEERING),
+    Section("Retention", "routing:retention", "hourglass", "t", "Company", _STEERING),
+    Section("Exports", "outlets:exports", "download", "x", "Company"),
+    Section("Feeds", "outlets:feeds", "upload", "f", "Company", _STEERING),
+    Section("Account", "registry:account", "circle-user-round", "c", "Company"),
 )
 
 
@@ -122,7 +122,13 @@ def nav(request: HttpRequest) -> list[Section]:
                 count=count(person) if count else 0,
             )
         )
-    return shown
+    # A title stands above the first of its group that this person sees.
+    return [
+        replace(section, group="")
+        if before is not None and before.group == section.group
+        else section
+        for before, section in zip([None, *shown], shown, strict=False)
+    ]
 
 
 def _reviews_waiting(person: Person) -> int:

@@ -20,7 +20,7 @@ from approvals.models import Review
 from effects.acting import canonical_action
 from effects.arguments import leaves_of, pointer
 from effects.models import Proposal
-from effects.queries.proposals import last_decided
+from effects.queries.proposals import gates_of, last_decided
 from effects.reading import action_of, read_action
 from effects.spelling import marks_of, spell
 from kernel.canonical import canonical, digest
@@ -113,7 +113,11 @@ def draw_action(review: Review, actor: Actor) -> tuple[str, dict[str, Any]]:
     rows = Proposal.objects.select_related("agent__owner", "operation__connection")
     proposal = rows.get(public_id=review.subject_ref.id)
     action = show_action(proposal, actor=actor)
-    return "effects/_action.html", {"proposal": proposal, "action": action}
+    return "effects/_action.html", {
+        "proposal": proposal,
+        "action": action,
+        "gates": gates_of(proposal),
+    }
 
 
 def _leaf(path: tuple[str | int, ...], value: object) -> Leaf:

@@ -89,6 +89,12 @@ class Channel(models.Model):
         return self.name
 
     @property
+    def limit_title(self) -> str:
+        """What may be decided here, in words."""
+        named = {"": "Nothing", ANY_EFFECT: "Everything"}
+        return named.get(self.decides_up_to, self.decides_up_to.capitalize())
+
+    @property
     def ref(self) -> Ref:
         return Ref("channel", self.public_id)
 

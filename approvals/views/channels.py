@@ -14,7 +14,7 @@ from approvals.actions import channels as act
 from approvals.actions.channels import MAY_SET, Issued
 from approvals.channels.reading import channel_for, channels_seen_by, notice_for, notices_of
 from approvals.forms import ChannelForm
-from approvals.models import Channel, Notice
+from approvals.models import Channel, Notice, Review
 from kernel.errors import Conflict, Invalid
 from kernel.pages import asked, chosen, cut, found
 from registry.actors import Actor
@@ -155,6 +155,8 @@ def _shown(request: HttpRequest, actor: Actor, kept: Channel, **given: Any) -> H
     select = {"name": "state", "label": "Any state", "value": state, "options": states}
     context = {
         "channel": kept,
+        "events": [Notice.Event(each).label.lower() for each in kept.events],
+        "kinds": [Review.Kind(each).label.lower() for each in kept.kinds],
         "page": cut(request, rows, ordering="-created_at"),
         "selects": [select],
         "is_narrowed": bool(state or asked(request, "search")),

@@ -14,6 +14,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.dateparse import parse_datetime
 from django.views.decorators.http import require_GET, require_POST
 
 from approvals import actions as act
@@ -198,6 +199,7 @@ def _shown(
         "spec": evidence.get("manifest", {}).get("spec", {}),
         "metadata": evidence.get("manifest", {}).get("metadata", {}),
         "receivers": [_received(each, classes) for each in evidence.get("receivers", [])],
+        "until": parse_datetime(str(evidence.get("until", ""))),
         "yaml": to_yaml(evidence["manifest"]) if "manifest" in evidence else "",
         "waiting": waiting_for(actor).exclude(pk=review.pk).order_by()[:100].count(),
     }

@@ -27,7 +27,7 @@ class Verdict:
     @property
     def refusal(self) -> str:
         """What the agent and its owner are told."""
-        return f"The check {self.name} did not pass: {self.reason}."
+        return f"The check {self.name} did not pass: {self.reason.rstrip('.')}."
 
 
 def judge_fast(checks: Iterable[Check], facts: Mapping[str, Any]) -> tuple[Verdict, ...]:

@@ -64,6 +64,11 @@ class Connection(models.Model):
     def ref(self) -> Ref:
         return Ref("connection", self.public_id)
 
+    @property
+    def adapter_title(self) -> str:
+        """How people know its kind; an adapter of the installation's own has its name."""
+        return dict(self.Adapter.choices).get(self.adapter, self.adapter)
+
 
 class Operation(models.Model):
     """One thing that may be done at a connection: a template, and the arguments it takes."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from django.db import models
 from django.db.models import Q
 
@@ -16,6 +18,11 @@ class Gate(models.Model):
         WAITING = "waiting"
         PASSED = "passed"
         FAILED = "failed", "Not passed"
+
+    KINDS: ClassVar[dict[str, str]] = {
+        "json_schema": "JSON Schema", "rego": "Rule", "reference": "Reference",
+        "second_opinion": "Second opinion",
+    }  # fmt: skip
 
     public_id = models.TextField(unique=True)  # gat_…
     proposal = models.ForeignKey(Proposal, on_delete=models.PROTECT, related_name="gates")
@@ -55,6 +62,10 @@ class Gate(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name}: {self.state}"
+
+    @property
+    def kind_title(self) -> str:
+        return self.KINDS.get(self.kind, self.kind)
 
     @property
     def ref(self) -> Ref:

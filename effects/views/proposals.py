@@ -129,14 +129,20 @@ def _course(proposal: Proposal, review: Review | None) -> list[dict[str, str]]:
     ]
 
 
+def _named(actor: str) -> str:
+    """Name a part of ours that acted by itself."""
+    kind, _, ident = actor.partition(":")
+    return ident.replace("-", " ").capitalize() if kind == "system" else actor
+
+
 def _events(entries: list[SeenEntry], names: dict[str, str]) -> list[dict[str, Any]]:
     """Tell what is on record of a proposal, one line each."""
     told = {"answer": "policy says", "rule": "rule", "decision": "", "how": "by", "status": ""}
     return [
         {
-            "title": entry.verb.replace(".", " ").replace("_", " "),
+            "title": entry.verb.replace(".", " ").replace("_", " ").capitalize(),
             "at": entry.recorded_at,
-            "actor": names.get(str(entry.actor), str(entry.actor)),
+            "actor": names.get(str(entry.actor)) or _named(str(entry.actor)),
             "text": " · ".join(
                 f"{word} {entry.facts[name]}".strip()
                 for name, word in told.items()

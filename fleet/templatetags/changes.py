@@ -35,6 +35,13 @@ def visible(text: object) -> SafeString:
     return format_html_join("", "{}", ((_shown(part, hidden),) for part, hidden in parts))
 
 
+@register.filter
+def spelled(text: object) -> str:
+    """Write every such character out where no tags may stand: in a title, a label, a message."""
+    parts = _split(str(text or ""))
+    return "".join(f"[U+{ord(part):04X}]" if hidden else part for part, hidden in parts)
+
+
 def _row(change: Any) -> dict[str, Any]:
     facts: Mapping[str, Any] = change if isinstance(change, Mapping) else change.facts()
     return {

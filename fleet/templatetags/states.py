@@ -52,6 +52,8 @@ LOOKS = {
     "proposed": Look("info", "Proposed", "pill-hollow"),
     "accepted": Look("success", "Accepted"),
     "superseded": Look("neutral", "Superseded"),
+    "passed": Look("success", "Passed"),
+    "waiting": Look("info", "Waiting", "pill-hollow"),
     "claimed": Look("info", "Being sent", "pill-busy"),
     "sent": Look("info", "Sent", "pill-busy"),
     # a key, a secret, a vendor, a model

@@ -53,7 +53,7 @@ def test_the_page_says_what_is_not_known_and_why(sink: HttpSink, cast: Cast) -> 
     page = browser_of(cast.sue).get("/effects/unknown/").content.decode()
     assert "crm.note" in page
     assert "took the request and gave no answer" in page
-    assert "a person looks" in page
+    assert "A person looks" in page
     one = browser_of(cast.ann).get(f"/effects/unknown/{proposal.public_id}/").content.decode()
     assert effect_of(proposal).key in one
     assert "Say what happened" not in one  # an auditor reads

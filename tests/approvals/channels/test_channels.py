@@ -177,7 +177,7 @@ def test_the_pages_set_up_try_and_end_a_channel(cast: Cast, receiver: Receiver) 
     assert b"whsec_" not in browser.get(page).content
     browser.post(reverse("approvals:channel-test", args=[channel.public_id]))
     sweep()
-    assert b"tested" in browser.get(page + "?state=sent").content
+    assert b"Tested" in browser.get(page + "?state=sent").content
     assert b"Nothing like that" in browser.get(page + "?state=given_up").content
     edit = reverse("approvals:channel-edit", args=[channel.public_id])
     assert b"a, b, c" in browser.get(edit).content
