@@ -22,6 +22,7 @@ from fleet.queries.trends import Change, Trend, dearest_teams, never_called, tea
 from fleet.templatetags.calendars import tone_of
 from fleet.templatetags.figures import compact, count, money, money_short, percent
 from fleet.templatetags.states import look_of
+from fleet.views.acting import acting_shown
 from kernel.pages import asked, chosen
 from registry.actors import Actor
 from registry.models import Agent, Role, Team
@@ -58,6 +59,7 @@ def home(request: HttpRequest, actor: Actor) -> HttpResponse:
         "record": record_notices(actor),
         "stops": list(in_force()[:SHOWN_STOPS]),
         "nearing": [(each, words(each.budget)) for each in nearing_for(actor)],
+        "acting": acting_shown(actor),
         "concerns": _concerns([*shown.concerns, never_called(actor)]),
         "retiring": [_ending(each) for each in shown.retiring],
         "tiles": _tiles(shown, trend),
