@@ -52,13 +52,16 @@ def review_for(actor: Actor, public_id: str) -> Review:
     return review
 
 
-def waiting_for(actor: Actor) -> QuerySet[Review]:
-    """Return the open reviews that this actor may decide and has not decided yet."""
+def waiting_for(actor: Actor, rights: list[Right] | None = None) -> QuerySet[Review]:
+    """Return the open reviews that this actor may decide and has not decided yet.
+
+    ``rights`` are the actor's, where they were just asked for.
+    """
     if actor.person is None:
         return _with_standing().none()
     human = accounts_of(actor.person)
     theirs = Q(pk__in=[])
-    for right in rights_of(actor):
+    for right in rights_of(actor) if rights is None else rights:
         theirs |= _open_to(right, human)
     return (
         _with_standing()
@@ -71,7 +74,12 @@ def waiting_for(actor: Actor) -> QuerySet[Review]:
 
 def waiting_count(actor: Actor) -> int:
     """Count what waits for an actor, up to a hundred: more is shown as "99+"."""
-    return waiting_for(actor).order_by()[:MOST_COUNTED].count()
+    return counted(waiting_for(actor))
+
+
+def counted(waiting: QuerySet[Review]) -> int:
+    """Count what waits, up to a hundred."""
+    return len(waiting.order_by().values_list("pk")[:MOST_COUNTED])
 
 
 def decisions_of(reviews: list[Review]) -> dict[int, list[ReviewDecision]]:
@@ -121,7 +129,12 @@ def of_team(slug: str) -> Q:
 
 def newest_waiting(actor: Actor) -> str:
     """Return the id of what has begun to wait last; ids sort by the time of their making."""
-    newest = waiting_for(actor).order_by("-public_id").values_list("public_id", flat=True)
+    return newest_of(waiting_for(actor))
+
+
+def newest_of(waiting: QuerySet[Review]) -> str:
+    """Return the id of what has begun to wait last, of what waits."""
+    newest = waiting.order_by("-public_id").values_list("public_id", flat=True)
     return newest.first() or ""
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from bench import machine, report
 from bench.backtest.measure import measure as measure_backtest
 from bench.effort import EFFORTS, TEN_MILLION, Effort
+from bench.inbox.measure import measure as measure_inbox
 from bench.ledger.appends import measure as measure_appends
 from bench.ledger.measure import measure as measure_ledger
 from bench.policy.measure import measure as measure_policy
@@ -45,6 +46,7 @@ PARTS: Final[dict[str, Callable[[Effort], dict[str, Any]]]] = {
     "ledger": measure_ledger,
     "appends": measure_appends,
     "portal": measure_portal,
+    "inbox": measure_inbox,
     "runs": measure_runs,
     "policy": measure_policy,
     "backtest": measure_backtest,

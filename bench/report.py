@@ -172,6 +172,27 @@ def _revocation(part: Report) -> Tables:
     yield title, ("until", *_SPREAD), rows
 
 
+def _inbox(part: Report) -> Tables:
+    rows = [
+        [
+            row["name"] + (" (over the limit)" if row["p95_ms"] > part["limit_ms"] else ""),
+            str(row["queries"]),
+            f"{row['p50_ms']:.1f}",
+            f"{row['p95_ms']:.1f}",
+            f"{row['cpu_p50_ms']:.1f}",
+            f"{row['db_p50_ms']:.1f}",
+            f"{row['together_p95_ms']:.1f}",
+        ]
+        for row in part["pages"]
+    ]
+    title = (
+        f"The inbox of a decider whom {part['open']:,} open questions are put to, ms"
+        f" (p95 at most {part['limit_ms']:.0f})"
+    )
+    head = ("page", "statements", "p50", "p95", "cpu p50", "database p50", "8 at once p95")
+    yield title, head, rows
+
+
 def _proposals(part: Report) -> Tables:
     names = {"alone_ms": "one after the other", "paced_ms": f"{part['wanted_per_second']:.0f}/s"}
     rows = [
@@ -352,6 +373,7 @@ _TABLES: Final = {
     "revocation": _revocation,
     "proposals": _proposals,
     "portal": _portal,
+    "inbox": _inbox,
     "runs": _runs,
     "policy": _policy,
     "backtest": _backtest,

@@ -22,6 +22,7 @@ from approvals.queries import waiting_count
 from ledger.standing import suspension_now
 from registry.actors import Actor
 from registry.models import Person, Role
+from registry.portal import COUNTED
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,18 +109,22 @@ def nav(request: HttpRequest) -> list[Section]:
     person = getattr(request, "user", None)
     if not isinstance(person, Person):
         return []
+    known: dict[str, int] = getattr(request, COUNTED, {})
     shown = []
     for section in SECTIONS:
         url = _address(section.name)
         if not url or (section.roles and not person.has_role(*section.roles)):
             continue
-        count = COUNTS.get(section.name)
+        number = known.get(section.name)
+        if number is None:
+            count = COUNTS.get(section.name)
+            number = count(person) if count else 0
         shown.append(
             replace(
                 section,
                 url=url,
                 is_current=_is_within(request.path, url),
-                count=count(person) if count else 0,
+                count=number,
             )
         )
     # A title stands above the first of its group that this person sees.

@@ -10,7 +10,7 @@ from __future__ import annotations
 import zoneinfo
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, Final, ParamSpec
 
 from django.conf import settings
 from django.contrib import messages
@@ -28,6 +28,7 @@ from registry.models import Person
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, Actor, P], HttpResponseBase]
+COUNTED: Final = "counted"
 _TOLD = (Conflict, Invalid, Throttled, Unavailable)
 
 
@@ -43,6 +44,12 @@ def signed_in(view: View[P]) -> Callable[Concatenate[HttpRequest, P], HttpRespon
             return view(request, actor_of(request), *args, **kwargs)
 
     return answer
+
+
+def note_count(request: HttpRequest, section: str, number: int) -> int:
+    """Tell the sidebar a number that a page has counted already; return it."""
+    setattr(request, COUNTED, {**getattr(request, COUNTED, {}), section: number})
+    return number
 
 
 def zone_of(person: Person) -> zoneinfo.ZoneInfo:

@@ -24,11 +24,12 @@ from approvals.models import Review, ReviewDecision
 from approvals.ports import drawing_of
 from approvals.queries import (
     MOST_COUNTED,
+    counted,
     decisions_of,
+    newest_of,
     newest_waiting,
     review_for,
     reviews_for,
-    waiting_count,
     waiting_for,
 )
 from approvals.standing_in import Right, lent_for, rights_of
@@ -40,7 +41,7 @@ from kernel.errors import Conflict, Invalid
 from kernel.pages import asked, chosen, cut
 from registry.actors import Actor
 from registry.manifest.writing import to_yaml
-from registry.portal import sentence, signed_in, told
+from registry.portal import note_count, sentence, signed_in, told
 
 _TABS: Final = (("waiting", "Waiting for you"), ("mine", "Asked by you"), ("all", "All"))
 _URGENT: Final = timedelta(hours=1)
@@ -51,17 +52,20 @@ _SOON: Final = timedelta(days=1)
 @require_GET
 def reviews(request: HttpRequest, actor: Actor) -> HttpResponse:
     """List the reviews, those that wait for the viewer first."""
-    waiting = waiting_count(actor)
+    rights = rights_of(actor)
+    theirs = waiting_for(actor, rights)
+    # The sidebar shows the same number, and need not count again.
+    waiting = note_count(request, "approvals:reviews", counted(theirs))
     usual = "waiting" if waiting else "all"
     tab = chosen(request, "show", [name for name, _ in _TABS]) or usual
     wanted = Wanted.read(request, is_waiting=tab == "waiting")
-    rows = waiting_for(actor) if tab == "waiting" else reviews_for(actor)
+    rows = theirs if tab == "waiting" else reviews_for(actor)
     if tab == "mine":
         rows = rows.filter(requester=actor.person)
     # What ends first waits first; otherwise the newest comes first.
     ordering = "expires_at" if tab == "waiting" else "-created_at"
     page = cut(request, wanted.narrow(rows, actor), ordering=ordering)
-    decisions, rights = decisions_of(page.rows), rights_of(actor)
+    decisions = decisions_of(page.rows)
     context = {
         "page": page,
         "rows": [_row(review, decisions[review.pk], rights) for review in page],
@@ -70,7 +74,7 @@ def reviews(request: HttpRequest, actor: Actor) -> HttpResponse:
         "wanted": wanted,
         "selects": wanted.selects(actor, is_waiting=tab == "waiting"),
         "is_narrowed": wanted.is_narrowed,
-        "newest": newest_waiting(actor) if tab == "waiting" else "",
+        "newest": newest_of(theirs) if tab == "waiting" else "",
         "together": settings.REVIEWS_TOGETHER,
     }
     return render(request, "approvals/reviews.html", context)

@@ -105,7 +105,16 @@ def _at_pace(port: int, keys: list[str], seconds: float) -> tuple[Tally, float]:
     each = int(PACE * seconds / CALLERS)
     callers = [
         threading.Thread(
-            target=_send, args=(port, keys, 10**6 * (at + 1), each, tally, CALLERS / PACE)
+            target=_send,
+            # Each begins at agents of its own: they do not all speak for one at a time.
+            args=(
+                port,
+                keys,
+                10**6 * (at + 1) + at * (AGENTS // CALLERS),
+                each,
+                tally,
+                CALLERS / PACE,
+            ),
         )
         for at in range(CALLERS)
     ]

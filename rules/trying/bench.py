@@ -64,13 +64,15 @@ class Bench:
         self._own: list[tuple[str, Seat | None]] = [("", None)] * children
         self._without_answer = 0
         self._counting = threading.Lock()
+        self._threads = ThreadPoolExecutor(children, thread_name_prefix="trial")
+        # Building takes longer than many a trial: the children build beside each other.
+        starts = [self._threads.submit(_seat, tried) for _ in range(children)]
         try:
-            for _ in range(children):
-                self._seats.append(_seat(tried))
+            self._seats += [start.result() for start in starts]
         except BundleUnusable:
+            self._seats += [start.result() for start in starts if start.exception() is None]
             self.close()
             raise
-        self._threads = ThreadPoolExecutor(children, thread_name_prefix="trial")
 
     @property
     def has_failed(self) -> bool:
@@ -94,8 +96,7 @@ class Bench:
         for seat in [*self._seats, *(own for _, own in self._own)]:
             if seat is not None:
                 seat.close()
-        if hasattr(self, "_threads"):
-            self._threads.shutdown()
+        self._threads.shutdown()
 
     def __enter__(self) -> Self:
         return self

@@ -98,6 +98,13 @@ def test_a_bundle_is_tried_on_what_was_recorded(tmp_path: Path) -> None:
     assert actions["identical"] == actions["changed"] == actions["decisions"] == 15
 
 
+def test_the_inbox_is_measured_while_questions_wait(tmp_path: Path) -> None:
+    measured = _measured("inbox", tmp_path)
+    assert measured["open"] == 100
+    assert {tuple(row["statuses"]) for row in measured["pages"]} == {(200,)}
+    assert all(row["p95_ms"] > 0 for row in measured["pages"])
+
+
 def test_proposals_are_measured(tmp_path: Path) -> None:
     measured = _measured("proposals", tmp_path)
     assert measured["statuses"] == [200, 202]

@@ -1,0 +1,1 @@
+"""What the inbox of reviews costs while ten thousand questions wait."""
