@@ -14,6 +14,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from approvals.actions import decide_review, request_promotion, submit_agent
+from effects.actions.forgetting import forget_proposals
 from fleet.demo.company import (
     AUDITOR,
     BUDGETS,
@@ -125,11 +126,14 @@ def finish_company(*, actor: Actor, calls: int) -> None:
 def remove_company(*, actor: Actor) -> int:
     """Take every demo agent out of the inventory; the ledger keeps what it recorded.
 
-    Records: agent.removed for each, demo.removed.
+    Records: proposal.withdrawn for what waits, agent.removed for each, demo.removed.
     """
-    names = list(Agent.objects.filter(is_demo=True).values_list("name", flat=True))
-    for name in names:
-        remove_demo_agent(name, actor=actor)
+    agents = list(Agent.objects.filter(is_demo=True))
+    names = [agent.name for agent in agents]
+    for agent in agents:
+        with transaction.atomic():
+            forget_proposals(agent, actor=actor)
+            remove_demo_agent(agent.name, actor=actor)
     with transaction.atomic():
         record(Verb.DEMO_REMOVED, COMPANY, actor=actor.ref, facts={"agents": len(names)})
     return len(names)

@@ -9,6 +9,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 from psycopg.conninfo import make_conninfo
 
+from fleet.demo.acting import act
 from fleet.demo.building import build_company, finish_company, is_loaded, remove_company
 from fleet.demo.history import tell
 from kernel.errors import DomainError
@@ -37,12 +38,13 @@ class Command(BaseCommand):
             address = make_conninfo(
                 **{name: parameters[name] for name in known if parameters.get(name)}
             )
+            acts = act(keys, actor=actor, say=self._say)
             calls = tell(keys, address=address, keys_dir=settings.KEYS_DIR, say=self._say)
         except DomainError as error:
             raise CommandError(f"{error.title}. {error.detail}") from None
         count_usage(actor=actor)
         finish_company(actor=actor, calls=calls)
-        self._say(f"{len(keys)} agents that call, {calls} calls")
+        self._say(f"{len(keys)} agents that call, {calls} calls, {acts} proposals")
 
     def _say(self, line: str) -> None:
         self.stdout.write(f"  demo         {line}")
