@@ -71,6 +71,8 @@ def test_every_table_of_the_snapshot_is_watched_for_every_kind_of_change(db):
             "routing_routetarget",
             "routing_stop",
             "routing_vendor",
+            "rules_activation",
+            "rules_grant",
         ],
         2,
     )
