@@ -129,6 +129,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     if _WORKER and not all("@" in item.nodeid.rpartition("]")[2] for item in grouped):
         raise pytest.UsageError("This xdist does not keep this pytest's groups on one worker.")
     browser = [item for item in items if item.get_closest_marker("browser")]
+    if early := [item.nodeid for item in grouped if item in browser]:
+        raise pytest.UsageError(
+            f"A group may run early, and a browser's test only last: {early[0]}"
+        )
     # Last, because the browser's driver keeps an event loop in the main thread to its end,
     # and a test with a loop of its own cannot run beside it.
     items.sort(key=browser.__contains__)

@@ -19,7 +19,6 @@ from tests.rules.decisions import action_facts, call_facts, put_action, put_call
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
-    pytest.mark.xdist_group("trials"),
 ]
 SHOTS = os.environ.get("SCREENSHOTS_DIR", "")
 LOOKS = [("light", 1280), ("dark", 390), ("light", 390), ("dark", 1280)]
