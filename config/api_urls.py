@@ -7,21 +7,12 @@ from importlib.util import find_spec
 from django.urls import URLPattern, URLResolver, include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
+from config.parts import APPS
+
 
 def resource_lists() -> list[URLPattern | URLResolver]:
     """The REST addresses of every app that has some."""
-    apps = (
-        "registry",
-        "approvals",
-        "credentials",
-        "rules",
-        "effects",
-        "outlets",
-        "routing",
-        "fleet",
-        "ledger",
-    )
-    return [path("", include(f"{app}.api_urls")) for app in apps if find_spec(f"{app}.api_urls")]
+    return [path("", include(f"{app}.api_urls")) for app in APPS if find_spec(f"{app}.api_urls")]
 
 
 urlpatterns = [

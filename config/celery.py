@@ -11,6 +11,8 @@ from typing import Any
 from celery import Celery
 from django.conf import settings
 
+from config.parts import APPS
+
 app = Celery("unsprawl")
 
 
@@ -74,16 +76,4 @@ def _configuration() -> dict[str, Any]:
 
 
 app.conf.update(_configuration())
-app.autodiscover_tasks(
-    [
-        "fleet",
-        "outlets",
-        "effects",
-        "routing",
-        "rules",
-        "approvals",
-        "registry",
-        "credentials",
-        "ledger",
-    ]
-)
+app.autodiscover_tasks(APPS)

@@ -18,6 +18,7 @@ from config.database import OWNER_COMMANDS, database_from
 from config.env import Env, Misconfigured
 from config.judged_by import judged_by
 from config.logs import logging_settings
+from config.parts import APPS
 from config.places import BASE_DIR, Places
 from config.watching import witness_keys
 from kernel.sealing import RINGS
@@ -123,15 +124,7 @@ INSTALLED_APPS = [
     "drf_spectacular_sidecar",
     "django_htmx",
     "template_partials",
-    "fleet",
-    "outlets",
-    "effects",
-    "routing",
-    "rules",
-    "approvals",
-    "registry",
-    "credentials",
-    "ledger",
+    *APPS,
 ]
 MIDDLEWARE = [
     "config.middleware.RequestContext",

@@ -12,6 +12,7 @@ from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
 from config import health
+from config.parts import APPS
 from fleet.agent_urls import urlpatterns as about_agents
 from registry.api.schema import agent_schema
 from registry.urls import urlpatterns as about_people
@@ -29,8 +30,9 @@ def portal_lists() -> list[URLPattern | URLResolver]:
     named: list[URLPattern | URLResolver] = [
         path("", include(([*about_people, *about_agents], "registry")))
     ]
-    apps = ("fleet", "approvals", "rules", "effects", "outlets", "routing")
-    return named + [path("", include(f"{app}.urls")) for app in apps if find_spec(f"{app}.urls")]
+    # The registry's stand above, under its name.
+    apps = [app for app in APPS if app != "registry" and find_spec(f"{app}.urls")]
+    return named + [path("", include(f"{app}.urls")) for app in apps]
 
 
 urlpatterns = [

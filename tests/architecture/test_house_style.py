@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from config.parts import FLEET
 from config.places import BASE_DIR
 from tests.architecture.test_errors import PACKAGES
 
@@ -49,9 +50,15 @@ def _calls(tree: ast.AST) -> Iterator[tuple[ast.Call, ast.Attribute]]:
             yield node, node.func
 
 
-def _is_edge(file: str) -> bool:
+def _room(file: str) -> str:
+    """Name the part of an app that a file stands in; parts of the fleet are apps of their own."""
     parts = Path(file).with_suffix("").parts
-    return len(parts) > 1 and parts[1] in EDGES
+    inside = parts[2:] if ".".join(parts[:2]) in FLEET else parts[1:]
+    return inside[0] if inside else ""
+
+
+def _is_edge(file: str) -> bool:
+    return _room(file) in EDGES
 
 
 def test_every_module_says_what_it_owns() -> None:
@@ -102,8 +109,7 @@ def test_nothing_but_the_doorbell_sends_tasks() -> None:
 def _actions() -> Iterator[tuple[str, ast.FunctionDef]]:
     """What changes state: public, in `actions`, and atomic or recording by itself."""
     for file, tree in SOURCES:
-        parts = Path(file).with_suffix("").parts
-        if len(parts) > 1 and parts[1] == "actions":
+        if _room(file) == "actions":
             for node in tree.body:
                 if isinstance(node, ast.FunctionDef) and not node.name.startswith("_"):
                     text = ast.unparse(node)

@@ -1,0 +1,1 @@
+"""Campaigns: what touches a model that ends, and the move of each agent."""

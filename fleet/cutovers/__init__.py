@@ -1,0 +1,1 @@
+"""Cutovers: sign-off, canary by steps, and the way back."""

@@ -1,0 +1,1 @@
+"""Finding what is not registered: importers, the repository scanner, findings and their claims."""

@@ -1,0 +1,1 @@
+"""Ending agents: a date, warned dependants, proof, a tombstone, and the way back."""

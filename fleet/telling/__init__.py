@@ -1,0 +1,1 @@
+"""Telling people: one message to those who answer for something, once, where they read it."""
