@@ -48,7 +48,7 @@ soak: venv-dev  ## the slow walls at full size: 500 streams, a sequencer killed 
 	  UNSPRAWL_SOAK_KILLS=200 UNSPRAWL_SOAK_TAMPER_SEEDS=40 UNSPRAWL_SOAK_TAMPER_CALLS=500 UNSPRAWL_SOAK_FUZZ=20000 \
 	  UNSPRAWL_SOAK_DECISIONS=10000 UNSPRAWL_SOAK_HOSTILE_URLS=1 UNSPRAWL_SOAK_PROPOSALS=100 \
 	  UNSPRAWL_SOAK_DELIVERIES=10000 UNSPRAWL_SOAK_EFFECT_CRASHES=200 UNSPRAWL_SOAK_RABBITMQ="$(RABBITMQ)" \
-	  exec $(PY) -m pytest -q \
+	  exec $(PY) -m pytest -q --timeout 0 \
 	  tests/routing/gateway/test_budget_wall.py tests/ledger/sequencing tests/golden/test_replay.py \
 	  tests/journeys/test_kills.py tests/ledger/standalone tests/ledger/transparency tests/rules tests/hostile \
 	  tests/effects/test_deliveries.py tests/effects/test_crashes.py tests/effects/proposals/test_races.py $(ARGS)
