@@ -91,6 +91,13 @@ class AlreadyDecided(Conflict):
     title = "You have decided this review already"
 
 
+class SecretSpoke(Conflict):
+    """Raised when one channel's secret signs a second answer to one question."""
+
+    code = "approvals.secret_spoke"
+    title = "This channel has answered this question"
+
+
 class ReviewAlreadyOpen(Conflict):
     """Raised when the same question is open; carries its review's id."""
 

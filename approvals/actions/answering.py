@@ -57,6 +57,8 @@ def _decided(answer: Answer, actor: Actor) -> tuple[Review, Conflict | None]:
             decision=answer.decision,
             comment=answer.comment,
             digest=answer.digest,
+            # Mail and Slack say who it was; a webhook's one secret names whom it likes.
+            signed_over=answer.channel if answer.way == "webhook" else None,
         )
     except (ReviewExpired, ReviewVoid) as error:
         # Its end is part of this transaction and must stand; the caller is told after.

@@ -41,6 +41,7 @@ _NAME: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 _PLACE: Final = re.compile(r"[CGD][A-Z0-9]{5,20}")
 _WORKSPACE: Final = re.compile(r"|[TE][A-Z0-9]{5,20}")
 _BOT: Final = re.compile(r"xox[bp]-[A-Za-z0-9-]{10,200}")
+_TOO_GRAVE: Final = ("money", "delete", ANY_EFFECT)
 _ANSWERED: Final = (Kind.SLACK, Kind.WEBHOOK)
 _FILTERS: Final = ("events", "kinds", "audience", "agents", "teams")
 _CHOSEN: Final = ("place", "workspace", "carries", *_FILTERS, "min_effect", "decides_up_to")
@@ -313,6 +314,11 @@ def _check_words(wanted: WantedChannel) -> None:
     if wanted.decides_up_to and wanted.kind in {Kind.SLACK_HOOK, Kind.TEAMS}:
         raise ChannelNotUsable(
             "Nobody can answer over this kind of channel; leave the limit empty."
+        )
+    if wanted.kind == Kind.WEBHOOK and wanted.decides_up_to in _TOO_GRAVE:
+        raise ChannelNotUsable(
+            "A webhook's one secret answers in anybody's name: it decides up to 'message'. What is"
+            " graver is decided in the portal, by mail or in Slack."
         )
 
 

@@ -7,6 +7,7 @@ what its matter allows, and approve that: earlier approvals were to something el
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
@@ -30,8 +31,9 @@ from approvals.errors import (
     DecisionUnknown,
     EditRefused,
     ReviewChanged,
+    SecretSpoke,
 )
-from approvals.models import Review, ReviewDecision
+from approvals.models import Channel, Review, ReviewDecision
 from approvals.ports import Matter
 from approvals.queries import approvals_that_count, review_for
 from approvals.standing_in import Right
@@ -43,7 +45,17 @@ from registry.actors import Actor
 Decision = ReviewDecision.Decision
 
 
-def decide_review(
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, with everything that is kept of it."""
+
+    decision: ReviewDecision.Decision
+    comment: str
+    is_edited: bool
+    signed_over: Channel | None
+
+
+def decide_review(  # noqa: PLR0913  one answer: to what, with what, signed by whom
     public_id: str,
     *,
     actor: Actor,
@@ -51,17 +63,19 @@ def decide_review(
     comment: str = "",
     edited: Mapping[str, Any] | None = None,
     digest: str | None = None,
+    signed_over: Channel | None = None,
 ) -> Review:
     """Answer a review. One rejection ends it; the quorum's last approval carries it out.
 
     ``digest`` is what the decider saw: an answer to anything else is refused; without one, a yes
     is to what was asked at first. ``edited`` holds what an approval makes of the arguments; from
-    then on that is what is asked.
+    then on that is what is asked. ``signed_over`` is the channel whose secret signed the answer:
+    one secret gives one answer to a question, whoever it names.
 
     Records: review.decided, review.edited, and review.approved or review.rejected with the
     change. Raises: ReviewNotFound, RoleMissing, NotAsked, OwnMatter, PeopleDecide,
-    ReviewSettled, ReviewExpired, ReviewVoid, ReviewChanged, AlreadyDecided, CommentMissing,
-    DecisionUnknown, EditRefused, and what its matter raises of an edit.
+    ReviewSettled, ReviewExpired, ReviewVoid, ReviewChanged, AlreadyDecided, SecretSpoke,
+    CommentMissing, DecisionUnknown, EditRefused, and what its matter raises of an edit.
     """
     said = _checked(decision, comment, edited)
     with transaction.atomic():
@@ -76,7 +90,8 @@ def decide_review(
             note_escalation(review, actor=Actor.system("review-escalation"))
             _check_seen(review, digest, is_blind=decision == Decision.APPROVE and edited is None)
             is_edited = edited is not None and _edit(review, edited, matter, actor)
-            _answer(review, decider, Decision(decision), said, matter, actor, is_edited=is_edited)
+            answer = Answer(Decision(decision), said, is_edited, signed_over)
+            _answer(review, decider, answer, matter, actor)
             _settle_if_decided(review, Decision(decision), said, matter, barred, actor)
     if stale is not None:
         raise stale
@@ -124,33 +139,30 @@ def _edit(review: Review, edited: Mapping[str, Any], matter: Matter, actor: Acto
     return True
 
 
-def _answer(  # noqa: PLR0913  one answer, with everything that is kept of it
-    review: Review,
-    decider: Decider,
-    decision: Decision,
-    comment: str,
-    matter: Matter,
-    actor: Actor,
-    *,
-    is_edited: bool,
-) -> None:
+def _answer(review: Review, decider: Decider, answer: Answer, matter: Matter, actor: Actor) -> None:
     again = AlreadyDecided("Your answer, or one in your place, is on record; it is given once.")
     if is_used(decider.right, review) or is_used(Right(decider.person, []), review):
         raise again
+    spoke = SecretSpoke(
+        "This channel's secret signed an answer to this already. The next one is given in the"
+        " portal."
+    )
     with refused_as(
         {
             "approvals_reviewdecision_one_each": again,
             "approvals_reviewdecision_one_per_right": again,
+            "approvals_reviewdecision_one_per_secret": spoke,
         }
     ):
         ReviewDecision.objects.create(
             review=review,
             decider=decider.person,
             on_behalf_of=decider.on_behalf_of,
-            decision=decision,
+            decision=answer.decision,
             digest=review.asked_digest,
-            is_edited=is_edited,
-            comment=comment,
+            is_edited=answer.is_edited,
+            comment=answer.comment,
+            signed_over=answer.signed_over,
             created_at=Now(),
         )
     record_review(
@@ -158,9 +170,11 @@ def _answer(  # noqa: PLR0913  one answer, with everything that is kept of it
         review,
         matter.agent_id,
         actor=actor,
-        facts={"decision": decision.value, "digest": review.asked_digest, **_for(decider)},
-        text=comment,
-    )
+        facts={
+            "decision": answer.decision.value, "digest": review.asked_digest, **_for(decider),
+        },
+        text=answer.comment,
+    )  # fmt: skip
 
 
 def _for(decider: Decider) -> dict[str, Fact]:

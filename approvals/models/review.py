@@ -163,10 +163,18 @@ class ReviewDecision(models.Model):
     digest = models.TextField()  # what the answer is to
     is_edited = models.BooleanField(default=False)  # the decider made it what it is
     comment = models.TextField(blank=True, default="")
+    # The channel whose one secret signed in the decider's name; no secret makes a quorum alone.
+    signed_over = models.ForeignKey(
+        "approvals.Channel", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     created_at = models.DateTimeField()
 
     class Meta:
         constraints = [
+            models.UniqueConstraint(
+                fields=["review", "digest", "signed_over"],
+                name="approvals_reviewdecision_one_per_secret",
+            ),
             models.UniqueConstraint(
                 fields=["review", "decider", "digest"], name="approvals_reviewdecision_one_each"
             ),

@@ -151,6 +151,11 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("approvals_absence_ended_iff_signed", "approvals_absence", {"ended_at": "now()"}),
     ("approvals_absence_one_at_a_time", "approvals_absence", {}),
     ("approvals_reviewdecision_one_each", "approvals_reviewdecision", {}),
+    (
+        "approvals_reviewdecision_one_per_secret",
+        "approvals_reviewdecision",
+        {"decider_id": "(SELECT max(id) FROM registry_person)"},
+    ),
     ("approvals_channel_known_effect", "approvals_channel", {"min_effect": "'terrible'"}),
     ("approvals_channel_known_limit", "approvals_channel", {"decides_up_to": "'terrible'"}),
     (
@@ -392,11 +397,16 @@ def world(db: None) -> None:
         public_id="abs_x", person=cast.sam, stand_in=cast.sue, starts_at=now, ends_at=later,
         created_at=now,
     )  # fmt: skip
-    ReviewDecision.objects.create(
-        review=review, decider=cast.sam, decision="approve", digest="sha256:00", created_at=now
-    )
     channel = Channel.objects.create(
         public_id="chn_x", name="hook", kind="webhook", added_by="x:y", added_at=now
+    )
+    ReviewDecision.objects.create(
+        review=review,
+        decider=cast.sam,
+        decision="approve",
+        digest="sha256:00",
+        signed_over=channel,
+        created_at=now,
     )
     told = {"channel": channel, "review": review, "event": "opened"}
     Notice.objects.create(public_id="ntc_x", again_at=now, created_at=now, **told)

@@ -17,6 +17,7 @@ from django.test import Client
 from slack_sdk.signature import SignatureVerifier
 from standardwebhooks import Webhook
 
+from approvals.actions import decide_review
 from approvals.actions.settling_arrivals import settle_arrivals
 from approvals.channels.buttons import Button
 from approvals.channels.secrets import INBOUND
@@ -28,7 +29,7 @@ from kernel.canonical import digest
 from ledger.models import Entry
 from registry.actors import Actor
 from tests.approvals.channels.receivers import Receiver, make_channel
-from tests.factories import Cast, make_person, operator
+from tests.factories import Cast, actor, make_person, operator
 
 SLACK_SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 WORKER = Actor.system("channels")
@@ -241,6 +242,20 @@ def test_who_keeps_the_secret_has_nothing_of_theirs_decided(
     sealed_door(channel, secret, by=str(cast.alice.ref))
     answer = post(channel, decision(opened()), secret)
     assert (answer.status_code, answer.json()["code"]) == (403, "approvals.channel_decides_nothing")
+
+
+def test_one_secret_gives_one_answer_whomever_it_names(
+    cast: Cast, hook: Channel, secret: str, opened: Callable[..., Review]
+) -> None:
+    review = opened(quorum=2)
+    assert post(hook, decision(review), secret).status_code == 200
+    sue = cast.sue
+    second = post(hook, decision(review, decided_by=sue.email), secret, ident="msg_2")
+    assert (second.status_code, second.json()["code"]) == (409, "approvals.secret_spoke")
+    review.refresh_from_db()
+    assert review.state == "open"
+    # She answers herself, and it is decided.
+    assert decide_review(review.public_id, actor=actor(sue), decision="approve").state == "approved"
 
 
 def test_no_account_and_no_earlier_secret_of_a_party_decides(

@@ -63,6 +63,8 @@ def test_only_security_and_platform_set_channels_and_auditors_look(cast: Cast) -
         (SLACK | {"address": "https://slack.evil.test/api"}, "approvals.channel_not_usable"),
         (SLACK | {"address": "", "place": "general"}, "approvals.channel_not_usable"),
         (SLACK | {"address": "", "decides_up_to": "read"}, "approvals.channel_not_usable"),
+        ({"decides_up_to": "money"}, "approvals.channel_not_usable"),
+        ({"decides_up_to": "any"}, "approvals.channel_not_usable"),
         ({"kind": "slack_hook", "secret": "https://evil.test/x"}, "approvals.channel_not_usable"),
         ({"kind": "teams", "secret": "http://10.0.0.1/"}, "credentials.address_refused"),
         (
