@@ -8,20 +8,15 @@ A re-evaluation that was broken off goes on where the record ends.
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Final
 
 import structlog
-from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 
-from credentials.egress import GuardedClient
-from credentials.errors import AddressRefused, FetchFailed
 from kernel import clock
 from kernel.errors import DomainError, Unavailable
 from kernel.refs import Ref, new_id
@@ -33,21 +28,18 @@ from ledger.verbs import Verb
 from registry.actors import Actor, RoleMissing
 from registry.models import Agent, Role
 from routing.actions.replaying import recorded_run
-from routing.errors import GatewayUnreachable, NothingToReevaluate
+from routing.actions.trials import Trial, make_trial
+from routing.errors import NothingToReevaluate
 from routing.gateway.replaying.recorded import RecordedEntry
 from routing.gateway.runs import run_named
-from routing.internal import HEADER, InternalKeys
 from routing.models import Reevaluation, Run
 from routing.queries.calls import run_for
 from routing.queries.reevaluations import ASKABLE, Aim, aim_for, askable_calls, estimate_of
 
 logger = structlog.get_logger("unsprawl.reevaluation")
 
-PATH: Final = "/internal/trials"
 AT_ONCE: Final = 4
-SECONDS: Final = 600.0
 _AT_A_SWEEP: Final = 5
-_ANSWER_BYTES: Final = 64 * 1024
 
 Tell = Callable[[Reevaluation], None]
 
@@ -172,20 +164,20 @@ def _carried_out(reevaluation: Reevaluation, actor: Actor, tell: Tell) -> Reeval
         raise NothingToReevaluate("Nothing that was asked in this run can be read any more.")
     answered = _answered(reevaluation.new_run_id)
     tags = tags_of([(one.entry_id, one.recorded_at) for one in asked])
-    bodies = [
-        _body(reevaluation, told, one, tags[one.entry_id])
+    trials = [
+        _trial(reevaluation, told, one, tags[one.entry_id])
         for one in asked
         if one.entry_id not in answered
     ]
     Reevaluation.objects.filter(pk=reevaluation.pk).update(
-        steps=len(asked), done=len(asked) - len(bodies)
+        steps=len(asked), done=len(asked) - len(trials)
     )
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="trial") as threads:
-        for start in range(0, len(bodies), AT_ONCE):
+        for start in range(0, len(trials), AT_ONCE):
             reevaluation.refresh_from_db()
             if reevaluation.state != Reevaluation.State.RUNNING:
                 return reevaluation
-            answers = list(threads.map(_call, bodies[start : start + AT_ONCE]))
+            answers = list(threads.map(make_trial, trials[start : start + AT_ONCE]))
             failed = sum(one.get("status") != "ok" for one in answers)
             Reevaluation.objects.filter(pk=reevaluation.pk).update(
                 done=F("done") + len(answers), failed=F("failed") + failed
@@ -244,45 +236,23 @@ def _answered(run_id: str) -> set[str]:
     return {str(seen(row).facts.get("of")) for row in rows}
 
 
-def _body(
+def _trial(
     reevaluation: Reevaluation, told: dict[str, str], intent: RecordedEntry, tag: str
-) -> bytes:
+) -> Trial:
     assert intent.payload is not None  # noqa: S101  callers have looked
     run = Run.objects.get(run_id=reevaluation.new_run_id)
-    said = {
-        "run": run.run_id,
-        "label": run.label,
-        "agent": reevaluation.agent_id,
-        "route": intent.text("route"),
-        "target": told,
-        "operation": intent.text("operation"),
-        "body": base64.b64encode(intent.payload).decode(),
-        "of": intent.entry_id,
-        "tag": tag,
-        "reevaluation": reevaluation.public_id,
-    }
-    return json.dumps(said).encode()
-
-
-def _call(body: bytes) -> dict[str, Any]:
-    """Have the gateway make one call. Raises: GatewayUnreachable."""
-    try:
-        token = InternalKeys.load(settings.KEYS_DIR).token("POST", PATH, body)
-        # An address that the operator configured, so inside addresses are as good as any.
-        client = GuardedClient(allow_private=True, max_bytes=_ANSWER_BYTES, seconds=SECONDS)
-        answer = client.post(
-            settings.GATEWAY_INTERNAL_URL + PATH,
-            body,
-            headers={HEADER: token, "Content-Type": "application/json"},
-        )
-    except (FetchFailed, AddressRefused) as error:
-        raise GatewayUnreachable(
-            f"The gateway, which alone calls vendors, did not answer. {error.detail}"
-        ) from None
-    except (OSError, ValueError, KeyError):
-        raise GatewayUnreachable("The key directory cannot be read here.") from None
-    found = answer.json() if answer.is_ok else {"status": "refused"}
-    return found if isinstance(found, dict) else {"status": "refused"}
+    return Trial(
+        run_id=run.run_id,
+        label=run.label,
+        agent_id=reevaluation.agent_id,
+        route=intent.text("route"),
+        target=told,
+        operation=intent.text("operation"),
+        body=intent.payload,
+        of=intent.entry_id,
+        tag=tag,
+        named=reevaluation.public_id,
+    )
 
 
 def _require_say(actor: Actor, run: Run) -> None:

@@ -18,12 +18,12 @@ from ledger.models import DataKey, Entry
 from ledger.retention.shredding import shred
 from registry.actors import Actor, RoleMissing
 from routing.actions.reevaluating import (
-    PATH,
     cancel_reevaluation,
     carry_out,
     carry_out_waiting,
     reevaluate,
 )
+from routing.actions.trials import PATH
 from routing.errors import GatewayUnreachable, NothingToReevaluate, TargetNotFound
 from routing.internal import HEADER, InternalKeys
 from routing.models import Reevaluation, Run
