@@ -29,6 +29,7 @@ BATCH: Final = 5000
 _NAMES: Final = ", ".join(SUMS)
 _SUMS: Final = ", ".join(f"sum({name})" for name in SUMS)
 _ADDED: Final = ", ".join(f"{name} = kept.{name} + excluded.{name}" for name in SUMS)
+_LONGEST_NAME: Final = 200  # of a model, as vendors report it: theirs to write, ours to keep
 _FAILED: Final = "'error', 'incomplete', 'unknown'"
 _COUNT: Final = (
     """
@@ -107,11 +108,23 @@ WITH fresh AS MATERIALIZED (
         cost_month = kept.cost_month + excluded.cost_month
 ), uses AS (
     INSERT INTO routing_modeluse AS kept (
-        agent_id, route, vendor, model, calls, first_called_at, last_called_at)
-    SELECT agent_id, route, vendor, model, count(*), min(started_at), max(started_at)
-    FROM fresh WHERE status <> 'denied' AND vendor <> '' AND agent_id <> ''
-    GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4
-    ON CONFLICT (agent_id, route, vendor, model) DO UPDATE SET
+        agent_id, route, vendor, model, way, calls, first_called_at, last_called_at)
+    SELECT agent_id, route, vendor, model, way, count(*), min(started_at), max(started_at)
+    FROM (
+        SELECT agent_id, route, vendor, model, started_at, CASE
+            WHEN is_shadow THEN 'shadow'
+            WHEN attempt > 1 THEN 'fallback'
+            WHEN requested_model IN (model, vendor || '/' || model) THEN 'name'
+            WHEN requested_model NOT IN ('', route) THEN 'alias'
+            ELSE 'route' END AS way
+        FROM fresh WHERE status <> 'denied' AND vendor <> '' AND agent_id <> ''
+        UNION ALL
+        SELECT agent_id, route, vendor, reported_model, started_at,
+               CASE WHEN is_substituted THEN 'substitution' ELSE 'alias' END
+        FROM fresh WHERE status <> 'denied' AND vendor <> '' AND agent_id <> ''
+          AND reported_model NOT IN ('', model) AND length(reported_model) <= {longest}
+    ) AS used GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
+    ON CONFLICT (agent_id, route, vendor, model, way) DO UPDATE SET
         calls = kept.calls + excluded.calls,
         first_called_at = least(kept.first_called_at, excluded.first_called_at),
         last_called_at = greatest(kept.last_called_at, excluded.last_called_at)
@@ -126,6 +139,7 @@ RETURNING (SELECT count(*) FROM fresh)
     .replace("{sums}", _SUMS)
     .replace("{added}", _ADDED)
     .replace("{failed}", _FAILED)
+    .replace("{longest}", str(_LONGEST_NAME))
 )
 _SUM_RECENT: Final = """
 INSERT INTO routing_usagerecent (agent_id, calls_week, cost_month)

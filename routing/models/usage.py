@@ -165,12 +165,25 @@ class UsageRecent(models.Model):
 
 
 class ModelUse(models.Model):
-    """That an agent called a model, by which route, and when last: who a retirement touches."""
+    """That an agent called a model, by which route and way, and when last: whom its end touches.
+
+    What a vendor says answered is a use too: of a version behind the name that was called, or of
+    another model altogether.
+    """
+
+    class Way(models.TextChoices):
+        NAME = "name"  # the agent said the model's own name
+        ALIAS = "alias"  # a further name, of the route's or of the vendor's
+        ROUTE = "route"
+        FALLBACK = "fallback"  # after another that did not serve
+        SHADOW = "shadow"  # beside the one that served, for comparison
+        SUBSTITUTION = "substitution"  # the vendor says that it answered instead
 
     agent_id = models.TextField()
     route = models.TextField()
     vendor = models.TextField()
     model = models.TextField()
+    way = models.TextField(choices=Way.choices, default=Way.ROUTE, db_default=Way.ROUTE.value)
     calls = models.BigIntegerField(default=0)
     first_called_at = models.DateTimeField()
     last_called_at = models.DateTimeField()
@@ -178,7 +191,7 @@ class ModelUse(models.Model):
     class Meta:
         constraints = [
             models.UniqueConstraint(
-                fields=["agent_id", "route", "vendor", "model"],
+                fields=["agent_id", "route", "vendor", "model", "way"],
                 name="routing_modeluse_one_per_key",
             )
         ]

@@ -36,6 +36,7 @@ from effects.models import (
     Operation,
     Proposal,
 )
+from fleet.campaigns.models import Campaign, Move
 from kernel import clock
 from kernel.db import constraint_of
 from kernel.refs import new_id
@@ -82,6 +83,24 @@ from tests.fleet.evaluations.rows import make_rows as make_evaluation_rows
 
 # Constraint, table, what differs in the copy of a row (SQL by column).
 BROKEN: list[tuple[str, str, dict[str, str]]] = [
+    ("campaigns_campaign_one_open_per_model", "campaigns_campaign", {}),
+    ("campaigns_campaign_ended_iff_said", "campaigns_campaign", {"state": "'done'"}),
+    (
+        "campaigns_campaign_known_fallback",
+        "campaigns_campaign",
+        {"fallback": """'{"rule": "hope"}'"""},
+    ),
+    ("campaigns_move_one_per_agent", "campaigns_move", {}),
+    ("campaigns_move_ended_iff_said", "campaigns_move", {"ended_why": "'so'"}),
+    ("campaigns_move_goes_somewhere", "campaigns_move", {"state": "'ready'"}),
+    (
+        "campaigns_move_ended_was_cut_over",
+        "campaigns_move",
+        {"state": "'paused'", "ended_at": "now()", "ended_why": "'so'"},
+    ),
+    ("campaigns_move_chosen_iff_stamped", "campaigns_move", {"chosen_by": "'x'"}),
+    ("campaigns_move_contested_has_reason", "campaigns_move", {"state": "'contested'"}),
+    ("campaigns_move_known_fallback", "campaigns_move", {"fallback": """'{"rule": "move"}'"""}),
     ("outlets_export_finished_iff_stamped", "outlets_export", {"state": "'failed'"}),
     ("outlets_export_has_reason", "outlets_export", {"reason": "''"}),
     (
@@ -439,6 +458,13 @@ def world(db: None) -> None:
     budget = make_budget()
     BudgetWindow.objects.create(budget=budget, starts_at=now - timedelta(days=1))
     BudgetNotice.objects.create(budget=budget, starts_at=now, percent=80, noticed_at=now)
+    campaign = Campaign.objects.create(
+        public_id="cmp_x", model=make_model(make_vendor("ends-ai")), due_on=now.date(),
+        opened_by="x:y", opened_at=now, looked_at=now,
+    )  # fmt: skip
+    Move.objects.create(
+        public_id="mov_x", campaign=campaign, agent=agent, joined_at=now, state_changed_at=now
+    )
     use = {"agent_id": agent.public_id, "route": "sandbox", "vendor": "v", "model": "m"}
     UsageDay.objects.create(day=now.date(), **use)
     UsageRoute.objects.create(day=now.date(), route="r", vendor="v", model="m")

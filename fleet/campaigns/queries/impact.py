@@ -1,0 +1,228 @@
+"""Which agents touch a model, in which ways, what that comes to, and who answers for them.
+
+An agent touches a model when it was served by it in the last 90 days, by whatever route, alias,
+fallback or substitution, or when its manifest names something that leads there. Reads the sums
+that calls were counted into, never the calls or the ledger: the cost does not grow with them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from django.db import connection
+
+from kernel import clock
+from registry.actors import Actor
+from routing.models import Model
+from routing.queries.calls import seen_agents
+from routing.queries.usage import first_day
+
+DAYS: Final = 90
+NAMED: Final = 100
+DECLARED: Final = "declared"
+REPOSITORY: Final = "repository"
+
+# What leads to each model, and every agent that was served by it or names what leads there.
+_TOUCHING: Final = """
+WITH wanted AS MATERIALIZED (
+    SELECT model.id, vendor.name AS vendor, model.name
+    FROM routing_model AS model JOIN routing_vendor AS vendor ON vendor.id = model.vendor_id
+    WHERE model.id = ANY(%(models)s)
+), paths AS MATERIALIZED (
+    SELECT wanted.id, route.name, route.aliases
+    FROM wanted
+    JOIN routing_routetarget AS target ON target.model_id = wanted.id
+    JOIN routing_route AS route ON route.id = target.route_id AND route.disabled_at IS NULL
+), names AS MATERIALIZED (
+    SELECT id, name FROM paths
+    UNION SELECT id, unnest(aliases) FROM paths
+    UNION SELECT id, name FROM wanted
+    UNION SELECT id, vendor || '/' || name FROM wanted
+), seen AS MATERIALIZED (
+    SELECT agent.id, agent.public_id, agent.owner_id, agent.routes FROM registry_agent AS agent
+    WHERE agent.stage <> 'retired' AND {seen}
+), touching AS (
+    SELECT wanted.id AS model, seen.id AS agent, used.way, used.calls, used.last_called_at AS last
+    FROM wanted JOIN routing_modeluse AS used
+      ON used.vendor = wanted.vendor AND used.model = wanted.name
+     AND used.last_called_at >= %(since)s
+    JOIN seen ON seen.public_id = used.agent_id
+    UNION ALL
+    SELECT names.id, seen.id, '{declared}', 0, NULL
+    FROM seen CROSS JOIN LATERAL unnest(seen.routes) AS named(name)
+    JOIN names ON names.name = named.name
+), agents AS MATERIALIZED (
+    SELECT model, agent, array_agg(DISTINCT way) AS ways, sum(calls) AS calls, max(last) AS last
+    FROM touching GROUP BY model, agent
+)
+""".replace("{declared}", DECLARED)
+_EXPOSED: Final = """, spent AS (
+    SELECT wanted.id, sum(used.calls) AS calls, sum(used.cost_micros) AS cost_micros
+    FROM wanted JOIN routing_usageroute AS used
+      ON used.vendor = wanted.vendor AND used.model = wanted.name AND used.day >= %(day)s
+    GROUP BY wanted.id
+), held AS (
+    SELECT agents.model, count(*) AS agents, count(agents.last) AS calling,
+           count(DISTINCT seen.owner_id) AS owners
+    FROM agents JOIN seen ON seen.id = agents.agent GROUP BY agents.model
+)
+SELECT wanted.id, coalesce(held.agents, 0), coalesce(held.calling, 0), coalesce(held.owners, 0),
+       coalesce(spent.calls, 0), coalesce(spent.cost_micros, 0)
+FROM wanted LEFT JOIN held ON held.model = wanted.id LEFT JOIN spent ON spent.id = wanted.id
+"""
+_NAMED: Final = """
+SELECT agents.agent, seen.public_id, agents.ways, agents.last
+FROM agents JOIN seen ON seen.id = agents.agent
+ORDER BY agents.calls DESC, seen.public_id LIMIT %(limit)s
+"""
+_FIGURES: Final = """
+SELECT agent_id, sum(calls), sum(input_tokens), sum(output_tokens), sum(cost_micros),
+       sum(unpriced_calls)
+FROM routing_usageday
+WHERE agent_id = ANY(%(agents)s) AND day >= %(day)s AND vendor = %(vendor)s AND model = %(model)s
+GROUP BY agent_id
+"""
+_DESCRIBED: Final = """
+SELECT agent.id, agent.name, agent.title, agent.data_classes, owner.email, owner.name
+FROM registry_agent AS agent JOIN registry_person AS owner ON owner.id = agent.owner_id
+WHERE agent.id = ANY(%(agents)s)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What depends on a model: agents, those of them that call it, owners, calls and cost."""
+
+    agents: int = 0
+    calling: int = 0
+    owners: int = 0
+    calls: int = 0
+    cost_micros: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What one agent's calls to a model came to in the last 90 days."""
+
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_micros: int = 0
+    unpriced_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Touching:
+    """That one agent touches a model: by which ways, and when it was last served."""
+
+    agent_key: int
+    agent_id: str
+    ways: list[str]
+    last_called_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class TouchedAgent:
+    """One agent that touches a model, as a list shows it."""
+
+    agent_id: str
+    name: str
+    title: str
+    owner_email: str
+    owner_name: str
+    data_classes: list[str]
+    ways: list[str]
+    last_called_at: datetime | None
+    figures: Figures = field(default_factory=Figures)
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """Whom a change of one model concerns: the first of its agents, and the sums of all."""
+
+    model_id: str
+    exposure: Exposure
+    agents: list[TouchedAgent]
+
+    @property
+    def others(self) -> int:
+        return self.exposure.agents - len(self.agents)
+
+
+def exposure_of(models: Iterable[Model], *, viewer: Actor | None = None) -> dict[str, Exposure]:
+    """Return what depends on each of some models, by public id, in one statement.
+
+    Calls and cost are everybody's; a viewer who governs nothing is told of their own agents only.
+    """
+    wanted = {model.pk: model.public_id for model in models}
+    if not wanted:
+        return {}
+    rows = _asked(_EXPOSED, wanted, viewer, day=first_day(DAYS))
+    sees_all = viewer is None or seen_agents(viewer) is None
+    return {
+        wanted[row[0]]: Exposure(*row[1:4], *(map(int, row[4:]) if sees_all else (0, 0)))
+        for row in rows
+    }
+
+
+def impact_of(model: Model, *, viewer: Actor | None = None, limit: int = NAMED) -> Impact:
+    """Return whom a change of a model concerns, as far as this viewer sees; None sees all."""
+    touching = touching_of(model, viewer=viewer, limit=limit)
+    exposure = exposure_of([model], viewer=viewer).get(model.public_id, Exposure())
+    figures = figures_of(model, [each.agent_id for each in touching])
+    with connection.cursor() as cursor:
+        cursor.execute(_DESCRIBED, {"agents": [each.agent_key for each in touching]})
+        said: dict[int, tuple[Any, ...]] = {row[0]: row for row in cursor.fetchall()}
+    agents = []
+    for each in touching:
+        if each.agent_key in said:  # else it went in between
+            _, name, title, classes, email, owner = said[each.agent_key]
+            known = figures.get(each.agent_id, Figures())
+            shown = TouchedAgent(
+                each.agent_id, name, title, email, owner, classes, each.ways, each.last_called_at,
+                known,
+            )  # fmt: skip
+            agents.append(shown)
+    return Impact(model.public_id, exposure, agents)
+
+
+def touching_of(
+    model: Model, *, viewer: Actor | None = None, limit: int | None = None
+) -> list[Touching]:
+    """Return the agents that touch a model, the busiest first; all of them without a limit."""
+    rows = _asked(_NAMED, {model.pk: model.public_id}, viewer, limit=limit)
+    return [Touching(row[0], row[1], sorted(row[2]), row[3]) for row in rows]
+
+
+def figures_of(model: Model, agents: Collection[str]) -> dict[str, Figures]:
+    """Return what some agents' calls to a model came to in the last 90 days."""
+    if not agents:
+        return {}
+    values: Mapping[str, Any] = {
+        "agents": list(agents), "day": first_day(DAYS), "vendor": model.vendor.name,
+        "model": model.name,
+    }  # fmt: skip
+    with connection.cursor() as cursor:
+        cursor.execute(_FIGURES, values)
+        return {row[0]: Figures(*map(int, row[1:])) for row in cursor.fetchall()}
+
+
+def _asked(
+    tail: str, models: Collection[int], viewer: Actor | None, **values: date | int | None
+) -> list[tuple[Any, ...]]:
+    seen, who = _seen(viewer)
+    given = {"models": list(models), "since": clock.now() - timedelta(days=DAYS), **who, **values}
+    with connection.cursor() as cursor:
+        cursor.execute((_TOUCHING + tail).replace("{seen}", seen), given)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows
+
+
+def _seen(viewer: Actor | None) -> tuple[str, dict[str, Any]]:
+    if viewer is None or seen_agents(viewer) is None:
+        return "true", {}
+    person = viewer.person.pk if viewer.person is not None else -1
+    return "(agent.owner_id = %(person)s OR agent.backup_owner_id = %(person)s)", {"person": person}
