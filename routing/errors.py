@@ -4,9 +4,9 @@ Malformed   400   CatalogueUnreadable
 Invalid     422   AddressUnusable · VendorInvalid · ModelInvalid · RouteInvalid
                   ReasonMissing · NothingToChange · SecretUnusable
 NotFound    404   VendorNotFound · ModelNotFound · RouteNotFound · RunNotFound
-                  CallsNotFound · SubjectNotFound · StopNotFound
+                  CallsNotFound · SubjectNotFound · StopNotFound · FeedNotFound
 Conflict    409   VendorExists · ModelExists · RouteMoved · AlreadyDisabled · NotDisabled
-                      VendorDisabled · StopInForce · StopLifted
+                      VendorDisabled · StopInForce · StopLifted · NoOverride · FeedExists
 Denied      403   MayNotStop · LiftNeedsPeople
 Unavailable 503   GatewayUnreachable
 """
@@ -70,6 +70,34 @@ class NothingToChange(Invalid):
 
     code = "routing.nothing_to_change"
     title = "Nothing would change"
+
+
+class NoOverride(Conflict):
+    """Raised when an override is lifted where none is in force."""
+
+    code = "routing.no_override"
+    title = "There is no override"
+
+
+class FeedInvalid(Invalid):
+    """Raised when a catalogue feed's address or schedule cannot be used; names the field."""
+
+    code = "routing.feed_invalid"
+    title = "The feed is not valid"
+
+
+class FeedExists(Conflict):
+    """Raised when a catalogue feed's address is followed already."""
+
+    code = "routing.feed_exists"
+    title = "The feed is followed already"
+
+
+class FeedNotFound(NotFound):
+    """Raised when no catalogue feed has that id."""
+
+    code = "routing.feed_not_found"
+    title = "There is no such feed"
 
 
 class VendorNotFound(NotFound):

@@ -7,10 +7,11 @@ as_of, and among equals the vendor's own page before a collection.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from kernel import clock
 from kernel.canonical import digest_bytes
@@ -20,20 +21,23 @@ from ledger.record import record
 from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Role
+from routing.actions.changes import State, note_rows
 from routing.actions.linking import relink
 from routing.catalogue.formats import Document, LifecycleFact, PriceFact, read_document
 from routing.catalogue.platforms import DATA
 from routing.models import CatalogueLoad, LifecycleRow, Model, Price
+from routing.queries.catalogue import NOTHING_KNOWN, Row, catalogue_states
 
 SHIPPED = ("lifecycle", "prices")
+SHIPPED_WITH = "shipped"
 _LOCK = 0x0CA7A106
 
 _LIFECYCLE_KEY = (
     "platform", "model_id", "model_version", "source_url", "obtained_via", "as_of",
 )  # fmt: skip
 _LIFECYCLE_REST = (
-    "provider", "canonical_id", "status", "announced_on", "retires_on", "date_precision",
-    "replacement", "aliases", "note", "loaded_at",
+    "provider", "canonical_id", "status", "announced_on", "deprecated_on", "retires_on",
+    "date_precision", "replacement", "aliases", "note", "loaded_at", "document", "is_shipped",
 )  # fmt: skip
 _PRICE_KEY = ("platform", "model_id")
 _PRICE_REST = (
@@ -42,15 +46,24 @@ _PRICE_REST = (
 )  # fmt: skip
 
 _RANK = """
-WITH ranked AS (
+WITH aged AS (
+    SELECT *,
+           -- An older edition of a document that is not ours says nothing beside its newer one.
+           NOT is_shipped AND as_of < max(as_of) OVER (
+               PARTITION BY platform, canonical_id, model_version, document
+           ) AS outdated,
+           is_shipped OR (retires_on IS NULL AND status = '') AS yields
+    FROM routing_lifecyclerow
+), ranked AS (
     SELECT id,
            row_number() OVER (
                PARTITION BY platform, canonical_id, model_version
-               ORDER BY as_of DESC, (obtained_via LIKE 'litellm%%'), (retires_on IS NULL), id
+               ORDER BY outdated, yields, as_of DESC, (obtained_via LIKE 'litellm%%'),
+                        (retires_on IS NULL), id
            ) = 1 AS current,
            CASE WHEN min(retires_on) OVER same IS DISTINCT FROM max(retires_on) OVER same
                 THEN array_agg(retires_on) OVER same END AS dates
-    FROM routing_lifecyclerow
+    FROM aged
     WINDOW same AS (PARTITION BY platform, canonical_id, model_version)
 ), settled AS (
     SELECT id, current, ARRAY(
@@ -81,20 +94,27 @@ def load_catalogue(raw: bytes, *, actor: Actor, came_from: str, name: str = "") 
     """Load one catalogue document and bring every model in step with it.
 
     A document that was the last one loaded under its name is not loaded again.
-    Records: catalogue.loaded, and model.changed for each model that differs.
+    Records: catalogue.loaded, lifecycle.changed, and model.changed for each model that differs.
     Raises: RoleMissing, CatalogueUnreadable, NotJSON.
     """
     actor.require(Role.PLATFORM)
-    document = read_document(raw)
+    return load_document(read_document(raw), actor=actor, came_from=came_from, name=name)
+
+
+@transaction.atomic
+def load_document(document: Document, *, actor: Actor, came_from: str, name: str = "") -> Loaded:
+    """Load a document that was read already. Records: as load_catalogue. Raises: RoleMissing."""
+    actor.require(Role.PLATFORM)
     if name:
         document = replace(document, name=name)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     if CatalogueLoad.objects.filter(name=document.name, digest=document.digest).exists():
         return Loaded(document.name, document.rows, 0, document.digest, unchanged=True)
-    _store(document)
-    models = Model.objects.select_related("vendor").select_for_update(of=("self",)).order_by("id")
-    changed = relink(models, actor=actor.ref)
+    before = catalogue_states({fact.platform for fact in document.lifecycle})
+    _store(document, is_shipped=came_from == SHIPPED_WITH)
+    noted = _note_rows(before, document, actor)
+    changed = relink(_models(), actor=actor.ref)
     facts: dict[str, Fact] = {
         "digest": document.digest,
         "title": document.title,
@@ -103,6 +123,7 @@ def load_catalogue(raw: bytes, *, actor: Actor, came_from: str, name: str = "") 
         "lifecycle_rows": len(document.lifecycle),
         "price_rows": len(document.prices),
         "models_changed": changed,
+        "changes": noted,
     }
     record(Verb.CATALOGUE_LOADED, Ref("catalogue", document.name), actor=actor.ref, facts=facts)
     return Loaded(document.name, document.rows, changed, document.digest)
@@ -123,15 +144,55 @@ def load_shipped_catalogue(*, actor: Actor) -> list[Loaded]:
         if stored.get(name) == digest:
             results.append(Loaded(name, 0, 0, digest, unchanged=True))
         else:
-            results.append(load_catalogue(raw, actor=actor, came_from="shipped", name=name))
+            results.append(load_catalogue(raw, actor=actor, came_from=SHIPPED_WITH, name=name))
     return results
 
 
-def _store(document: Document) -> None:
+@transaction.atomic
+def drop_document(name: str, *, actor: Actor) -> int:
+    """Take the rows of a document out of the catalogue, and bring models in step without them.
+
+    Records: lifecycle.changed, model.changed for each model that differs. Raises: RoleMissing.
+    """
+    actor.require(Role.PLATFORM)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
+    number, _ = LifecycleRow.objects.filter(document=name).delete()
+    CatalogueLoad.objects.filter(name=name).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(_RANK)
+    relink(_models(), actor=actor.ref)
+    return number
+
+
+def _models() -> QuerySet[Model]:
+    locked = Model.objects.select_related("vendor").select_for_update(of=("self",))
+    return locked.order_by("id")
+
+
+def _note_rows(before: Mapping[Row, State], document: Document, actor: Actor) -> int:
+    """Note what changed of the catalogue itself; a first load changes nothing, it begins."""
+    if not before:
+        return 0
+    after = catalogue_states({fact.platform for fact in document.lifecycle})
+    changes = [
+        (key[0], state["model_id"], before.get(key, NOTHING_KNOWN), state, state["source_url"])
+        for key, state in after.items()
+        if state != before.get(key)
+    ]
+    return note_rows(changes, name=document.name, actor=actor.ref)
+
+
+def _store(document: Document, *, is_shipped: bool) -> None:
     now = clock.now()
     lifecycle = {_lifecycle_key(fact): fact for fact in document.lifecycle}
     LifecycleRow.objects.bulk_create(
-        [LifecycleRow(**asdict(fact), loaded_at=now) for fact in lifecycle.values()],
+        [
+            LifecycleRow(
+                **asdict(fact), loaded_at=now, document=document.name, is_shipped=is_shipped
+            )
+            for fact in lifecycle.values()
+        ],
         batch_size=500,
         update_conflicts=True,
         unique_fields=_LIFECYCLE_KEY,

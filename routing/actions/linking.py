@@ -1,7 +1,8 @@
-"""Keeping models in step with the catalogue: dates, replacement, price, each with its source.
+"""Keeping models in step with what is known of them: dates, replacement, price and sources.
 
-What a person set stays as it is; only what came from the catalogue, or is still empty, is
-filled from it. Changes no row that would not differ.
+The only place that writes a model's end. What counts is decided by `routing.queries.fate`; a
+date that somebody wrote before overrides were kept stays as it is, under the vendor's word.
+Changes no row that would not differ.
 """
 
 from __future__ import annotations
@@ -13,18 +14,11 @@ from kernel.refs import Ref
 from ledger.entries import Fact
 from ledger.record import record
 from ledger.verbs import Verb
+from routing.actions.changes import note_changes, state_of
 from routing.models import Model, Price
-from routing.queries.catalogue import (
-    SOURCE_PREFIX,
-    Key,
-    Lifecycle,
-    lifecycle_for,
-    price_for,
-)
+from routing.queries.catalogue import SOURCE_PREFIX, Key, price_for
+from routing.queries.fate import OVERRIDE, VENDOR, Claim, claims_for, settled
 
-_LIFECYCLE: Final = (
-    "retires_on", "deprecated_on", "replacement", "lifecycle_source", "lifecycle_as_of",
-)  # fmt: skip
 _PRICE: Final = (
     "currency", "input_micros_per_mtok", "output_micros_per_mtok",
     "cached_input_micros_per_mtok", "price_source",
@@ -32,13 +26,13 @@ _PRICE: Final = (
 
 
 def link(models: Iterable[Model]) -> list[tuple[Model, list[str]]]:
-    """Fill models in memory from the catalogue; return those that differ, with the fields."""
+    """Fill models in memory from what is known; return those that differ, with the fields."""
     listed = list(models)
     keys = {_key(model) for model in listed if model.vendor.platform}
-    lifecycles, prices = lifecycle_for(keys), price_for(keys)
+    prices = price_for(keys)
     changed = []
-    for model in listed:
-        wanted = _lifecycle(model, lifecycles.get(_key(model)))
+    for model, claims in zip(listed, claims_for(listed), strict=True):
+        wanted = _lifecycle(model, claims)
         wanted |= _price(model, prices.get(_key(model)))
         fields = [name for name, value in wanted.items() if getattr(model, name) != value]
         for name in fields:
@@ -51,9 +45,11 @@ def link(models: Iterable[Model]) -> list[tuple[Model, list[str]]]:
 def relink(models: Iterable[Model], *, actor: Ref) -> int:
     """Bring stored models in step, inside the caller's transaction; return how many changed.
 
-    Records: model.changed for each of them.
+    Records: model.changed for each of them, and lifecycle.changed for what it means.
     """
-    changed = link(models)
+    listed = list(models)
+    before = {model.pk: state_of(model) for model in listed}
+    changed = link(listed)
     for model, fields in changed:
         model.save(update_fields=fields)
         facts: dict[str, Fact] = {
@@ -64,6 +60,7 @@ def relink(models: Iterable[Model], *, actor: Ref) -> int:
             "source": model.lifecycle_source,
         }
         record(Verb.MODEL_CHANGED, model.ref, actor=actor, facts=facts)
+        note_changes(model, before[model.pk], actor=actor)
     return len(changed)
 
 
@@ -76,17 +73,24 @@ def _key(model: Model) -> Key:
     return model.vendor.platform, model.name
 
 
-def _lifecycle(model: Model, known: Lifecycle | None) -> dict[str, object]:
-    if not is_from_catalogue(model.lifecycle_source):
+def _lifecycle(model: Model, claims: list[Claim]) -> dict[str, object]:
+    is_written = not model.fate_from and not is_from_catalogue(model.lifecycle_source)
+    if is_written and not any(claim.kind in {VENDOR, OVERRIDE} for claim in claims):
         return {}
-    if known is None:
-        # A date that the catalogue took back must not keep warning.
-        empty = (None, None, "", "", "")
-        return dict(zip(_LIFECYCLE, empty, strict=True)) if model.lifecycle_source else {}
-    values = (
-        known.retires_on, known.deprecated_on, known.replacement, known.source, known.as_of,
-    )  # fmt: skip
-    return dict(zip(_LIFECYCLE, values, strict=True))
+    fate = settled(claims)
+    return {
+        "retires_on": fate.retires_on,
+        "deprecated_on": fate.deprecated_on,
+        # A date that was taken back must not keep warning.
+        "replacement": ", ".join(fate.replacements),
+        "lifecycle_source": fate.source,
+        "lifecycle_as_of": fate.as_of,
+        "date_precision": fate.date_precision,
+        "not_before": fate.not_before,
+        "lifecycle_status": fate.status,
+        "fate_from": fate.kind,
+        "fate_conflicts": [conflict.told() for conflict in fate.conflicts] or None,
+    }
 
 
 def _price(model: Model, known: Price | None) -> dict[str, object]:

@@ -23,7 +23,9 @@ from ledger.record import record
 from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Role
+from routing.actions.changes import note_changes, note_new, state_of
 from routing.actions.linking import link
+from routing.actions.overriding import OverrideDraft, check_dates, end_override, put_override
 from routing.errors import (
     AlreadyDisabled,
     ModelExists,
@@ -33,6 +35,7 @@ from routing.errors import (
     ReasonMissing,
 )
 from routing.models import Model, Vendor
+from routing.queries.fate import OVERRIDE
 from routing.queries.vendors import found_models, model_for, models_of, vendor_for
 
 MAX_AT_ONCE: Final = 500
@@ -41,7 +44,9 @@ _NAME: Final = re.compile(r"[!-~]{1,200}")
 PRICES: Final = (
     "input_micros_per_mtok", "output_micros_per_mtok", "cached_input_micros_per_mtok",
 )  # fmt: skip
-LIMITS: Final = ("context_tokens", "max_output_tokens")
+LIMITS: Final = (
+    "context_tokens", "max_output_tokens", "requests_per_minute", "tokens_per_minute",
+)  # fmt: skip
 LIFECYCLE: Final = ("retires_on", "deprecated_on", "replacement")
 
 
@@ -62,7 +67,7 @@ class ModelDraft:
 def add_models(vendor_name: str, drafts: Iterable[ModelDraft], *, actor: Actor) -> list[Model]:
     """Add models to a vendor, all or none, and link them to the catalogue.
 
-    Records: model.added, for each.
+    Records: model.added for each, and lifecycle.changed for each that has an end already.
     Raises: RoleMissing, VendorNotFound, ModelInvalid, ModelExists.
     """
     actor.require(Role.PLATFORM)
@@ -78,6 +83,7 @@ def add_models(vendor_name: str, drafts: Iterable[ModelDraft], *, actor: Actor) 
         Model.objects.bulk_create(models)
     for model in models:
         record(Verb.MODEL_ADDED, model.ref, actor=actor.ref, facts=_facts(model))
+        note_new(model, actor=actor.ref)
     return models
 
 
@@ -105,12 +111,15 @@ def add_found_models(
 def change_model(public_id: str, changes: Mapping[str, Any], *, actor: Actor) -> Model:
     """Change a model's prices, limits or dates; None gives a price or a date back.
 
-    Records: model.changed. Raises: RoleMissing, ModelNotFound, ModelInvalid, NothingToChange.
+    Dates become an override of what other sources say, whose reason is where they are from.
+    Records: model.changed, lifecycle.changed, lifecycle.overridden or override_lifted.
+    Raises: RoleMissing, ModelNotFound, ModelInvalid, NothingToChange.
     """
     actor.require(Role.PLATFORM)
     pk = model_for(actor, public_id).pk
     model = Model.objects.select_related("vendor").select_for_update(of=("self",)).get(pk=pk)
     before = {field.attname: getattr(model, field.attname) for field in Model._meta.fields}
+    state = state_of(model)
     _apply_prices(model, changes, actor)
     _apply_limits(model, changes)
     _apply_lifecycle(model, changes, actor)
@@ -122,6 +131,7 @@ def change_model(public_id: str, changes: Mapping[str, Any], *, actor: Actor) ->
     model.save(update_fields=fields)
     facts = _facts(model) | {"fields": fields}
     record(Verb.MODEL_CHANGED, model.ref, actor=actor.ref, facts=facts)
+    note_changes(model, state, actor=actor.ref)
     return model
 
 
@@ -200,8 +210,6 @@ def _check_numbers(model: Model) -> None:
         value = getattr(model, name)
         if value is not None and not 1 <= value < 2**31:
             raise ModelInvalid(f"{name} is out of range.", field=name)
-    if model.retires_on and model.deprecated_on and model.deprecated_on > model.retires_on:
-        raise ModelInvalid("A model is deprecated before it is retired.", field="deprecated_on")
 
 
 def _apply_prices(model: Model, changes: Mapping[str, Any], actor: Actor) -> None:
@@ -223,14 +231,21 @@ def _apply_limits(model: Model, changes: Mapping[str, Any]) -> None:
 
 def _apply_lifecycle(model: Model, changes: Mapping[str, Any], actor: Actor) -> None:
     given = {name: changes[name] for name in LIFECYCLE if name in changes}
-    if not given:
-        return
-    for name, value in given.items():
-        setattr(model, name, value if value is not None or name != "replacement" else "")
-    unknown = model.retires_on is None and model.deprecated_on is None and not model.replacement
     source = str(changes.get("lifecycle_source") or "").strip()[:500]
-    model.lifecycle_source = "" if unknown else source or f"set by {actor.ref}"
-    model.lifecycle_as_of = "" if unknown else clock.now().date().isoformat()
+    if not given and not (source and model.fate_from == OVERRIDE):
+        return
+    said = {name: getattr(model, name) for name in LIFECYCLE} | given
+    said["replacement"] = said["replacement"] or ""
+    check_dates(said["retires_on"], said["deprecated_on"])
+    if any(said.values()):
+        draft = OverrideDraft(**said, source=source, reason=source or "set on the model's page")
+        put_override(model, draft, actor=actor)
+    else:
+        end_override(model, actor=actor, reason="its dates were emptied on the model's page")
+    # Whatever was written there before overrides were kept is answered by this.
+    for name in LIFECYCLE:
+        setattr(model, name, said[name])
+    model.lifecycle_source = ""
 
 
 def _facts(model: Model) -> dict[str, Fact]:

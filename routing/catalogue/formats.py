@@ -43,6 +43,7 @@ class LifecycleFact:
     source_url: str
     obtained_via: str
     as_of: str
+    deprecated_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,9 @@ def _model_eol(body: dict[str, Any], digest: str) -> Document:
     page = str(body.get("source", ""))
     facts = []
     for row in _rows(body, "models"):
-        facts.append(_model_eol_fact(row, row, publisher, publisher, page, generated))
+        # A collection of many publishers says all that it knows under the channels.
+        if row.text("announced") or row.text("shutdown") or not row.items("distributions"):
+            facts.append(_model_eol_fact(row, row, publisher, publisher, page, generated))
         for number, place in enumerate(row.items("distributions")):
             # A channel has its own dates; what it does not say is unknown there, not the same.
             channel = _Row(place, f"{row.where}, distribution {number}")

@@ -6,6 +6,13 @@ from routing.models.budget import Budget, BudgetNotice, BudgetWindow
 from routing.models.catalogue import CatalogueLoad, LifecycleRow, Price
 from routing.models.delegation import Delegation, DelegationEnd, RunLink, ToolUse
 from routing.models.erasure import Erasure
+from routing.models.lifecycle import (
+    CatalogueFeed,
+    LifecycleChange,
+    LifecycleOverride,
+    ListedModel,
+    VendorListing,
+)
 from routing.models.reevaluation import Reevaluation
 from routing.models.reported import ReportedStep
 from routing.models.route import Route, RouteTarget
@@ -31,11 +38,15 @@ __all__ = [
     "BudgetNotice",
     "BudgetWindow",
     "Call",
+    "CatalogueFeed",
     "CatalogueLoad",
     "Delegation",
     "DelegationEnd",
     "Erasure",
+    "LifecycleChange",
+    "LifecycleOverride",
     "LifecycleRow",
+    "ListedModel",
     "LiveGateway",
     "Model",
     "ModelUse",
@@ -59,4 +70,5 @@ __all__ = [
     "UsageRoute",
     "UsageTotal",
     "Vendor",
+    "VendorListing",
 ]

@@ -25,6 +25,9 @@ class LifecycleRow(models.Model):
     as_of = models.TextField(blank=True, default="")
     aliases = ArrayField(models.TextField(), default=list, blank=True)
     note = models.TextField(blank=True, default="")
+    # The document it came in. What people imported and feeds brought counts before what ships.
+    document = models.TextField(default="lifecycle", db_default="lifecycle")
+    is_shipped = models.BooleanField(default=True, db_default=True)
     # The newest as_of of one (platform, canonical id, version) is current; when its sources
     # disagree, every date that any of them gives stands here.
     is_current = models.BooleanField(default=True)

@@ -78,6 +78,14 @@ class Model(models.Model):
     replacement = models.TextField(blank=True, default="")
     lifecycle_source = models.TextField(blank=True, default="")
     lifecycle_as_of = models.TextField(blank=True, default="")
+    # What of these holds is decided in routing.actions.linking, and only there.
+    date_precision = models.TextField(blank=True, default="", db_default="")
+    not_before = models.DateField(null=True, blank=True)  # a promise, never an end
+    lifecycle_status = models.TextField(blank=True, default="", db_default="")
+    fate_from = models.TextField(blank=True, default="", db_default="")  # which kind of source
+    fate_conflicts = models.JSONField(null=True, blank=True)  # what other sources say instead
+    requests_per_minute = models.PositiveIntegerField(null=True, blank=True)
+    tokens_per_minute = models.PositiveBigIntegerField(null=True, blank=True)
     disabled_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 

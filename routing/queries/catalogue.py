@@ -8,10 +8,10 @@ of its family, because their clocks differ.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date
-from typing import Final
+from typing import Any, Final
 
 from django.contrib.postgres.fields import ArrayField
 from django.db.models import F, Q, QuerySet, TextField, Value
@@ -39,10 +39,43 @@ class Lifecycle:
     replacement: str
     source: str
     as_of: str
+    date_precision: str = ""
+    status: str = ""
+    not_before: date | None = None  # a promise: it will not end sooner
+    is_shipped: bool = True
+    other_dates: tuple[date, ...] = ()  # what other rows of the catalogue say
+
+
+Row = tuple[str, str, str]  # platform, canonical id, version
+NOTHING_KNOWN: Final[dict[str, Any]] = {
+    "retires_on": None, "deprecated_on": None, "date_precision": "", "replacement": "",
+    "lifecycle_status": "", "model_id": "", "source_url": "",
+}  # fmt: skip
+
+
+def catalogue_states(platforms: Collection[str]) -> dict[Row, dict[str, Any]]:
+    """Return what holds for each row of some platforms, in the terms that changes are told in."""
+    rows = LifecycleRow.objects.filter(is_current=True, platform__in=platforms)
+    found = {}
+    for row in rows.values(
+        "platform", "canonical_id", "model_version", "model_id", "retires_on", "deprecated_on",
+        "announced_on", "date_precision", "status", "replacement", "source_url",
+    ):  # fmt: skip
+        is_promise = _is_promise(row["date_precision"], row["status"])
+        found[row["platform"], row["canonical_id"], row["model_version"]] = {
+            "retires_on": None if is_promise else row["retires_on"],
+            "deprecated_on": row["deprecated_on"] or row["announced_on"],
+            "date_precision": row["date_precision"],
+            "replacement": row["replacement"],
+            "lifecycle_status": row["status"],
+            "model_id": row["model_id"],
+            "source_url": row["source_url"],
+        }
+    return found
 
 
 def lifecycle_for(keys: Iterable[Key]) -> dict[Key, Lifecycle]:
-    """Return what is known of each (platform, name); absent when nothing binding is."""
+    """Return what is known of the end of each (platform, name); absent when nothing is."""
     wanted = set(keys)
     rows = _matching(wanted)
     found: dict[Key, Lifecycle] = {}
@@ -109,7 +142,7 @@ def _matching(wanted: set[Key]) -> list[LifecycleRow]:
             | Q(aliases__overlap=Value(names, output_field=ArrayField(TextField())))
             | Q(versioned__in=names)
         )
-        .order_by("-as_of", "model_id", "model_version")
+        .order_by("is_shipped", "-as_of", "model_id", "model_version")
     )
 
 
@@ -122,27 +155,40 @@ def _is_of(row: LifecycleRow, key: Key) -> bool:
 
 
 def _chosen(rows: list[LifecycleRow]) -> Lifecycle | None:
-    binding = [
-        row
-        for row in rows
-        if row.retires_on is not None
-        and (row.date_precision != "not_sooner_than" or row.status in _ENDING)
-    ]
+    dated = [row for row in rows if row.retires_on is not None]
+    binding = [row for row in dated if not _is_promise(row.date_precision, row.status)]
     if not binding:
-        return None
+        promise = max((row.retires_on for row in dated if row.retires_on), default=None)
+        ending = next((row for row in rows if row.status in _ENDING), None)
+        row = ending or next((row for row in dated if row.retires_on == promise), None)
+        return _told(row, rows, retires_on=None, not_before=promise) if row else None
     plain = [row for row in binding if not row.model_version]
     row = plain[0] if plain else _soonest_ahead(binding)
+    return _told(row, rows, retires_on=row.retires_on, not_before=None)
+
+
+def _told(
+    row: LifecycleRow, rows: list[LifecycleRow], *, retires_on: date | None, not_before: date | None
+) -> Lifecycle:
     replacement = row.replacement or next(
         (each.replacement for each in rows if each.replacement), ""
     )
-    announced = row.deprecated_on or row.announced_on
     return Lifecycle(
-        retires_on=row.retires_on,
-        deprecated_on=announced,
+        retires_on=retires_on,
+        deprecated_on=row.deprecated_on or row.announced_on,
         replacement=replacement,
         source=SOURCE_PREFIX + (row.source_url or row.obtained_via),
         as_of=row.as_of,
+        date_precision="not_sooner_than" if not_before else row.date_precision or "exact",
+        status=row.status,
+        not_before=not_before,
+        is_shipped=row.is_shipped,
+        other_dates=tuple(day for day in row.conflicting_dates if day != row.retires_on),
     )
+
+
+def _is_promise(precision: str, status: str) -> bool:
+    return precision == "not_sooner_than" and status not in _ENDING
 
 
 def _soonest_ahead(rows: list[LifecycleRow]) -> LifecycleRow:

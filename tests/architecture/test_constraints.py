@@ -45,9 +45,13 @@ from registry.models import Agent, SignInLink
 from routing.models import (
     BudgetNotice,
     BudgetWindow,
+    CatalogueFeed,
     Delegation,
     Erasure,
+    LifecycleChange,
+    LifecycleOverride,
     LifecycleRow,
+    ListedModel,
     Model,
     ModelUse,
     Price,
@@ -298,6 +302,17 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("routing_modeluse_one_per_key", "routing_modeluse", {}),
     ("routing_lifecyclerow_one_per_source", "routing_lifecyclerow", {}),
     ("routing_price_one_per_model", "routing_price", {}),
+    ("routing_lifecyclechange_kind", "routing_lifecyclechange", {"kind": "'guessed'"}),
+    ("routing_lifecycleoverride_one_in_force", "routing_lifecycleoverride", {}),
+    ("routing_lifecycleoverride_has_reason", "routing_lifecycleoverride", {"reason": "''"}),
+    (
+        "routing_lifecycleoverride_lifted_iff_stamped",
+        "routing_lifecycleoverride",
+        {"lifted_at": "set_at"},
+    ),
+    ("routing_listedmodel_one_per_vendor", "routing_listedmodel", {}),
+    ("routing_cataloguefeed_one_per_address", "routing_cataloguefeed", {}),
+    ("routing_cataloguefeed_every_hours", "routing_cataloguefeed", {"every_hours": "0"}),
     ("routing_delegation_expires_later", "routing_delegation", {"expires_at": "created_at"}),
     ("routing_delegation_known_depth", "routing_delegation", {"depth": "6"}),
     ("routing_runlink_one_per_pair", "routing_runlink", {}),
@@ -562,8 +577,21 @@ def world(db: None) -> None:
         kind="static", handle="sec_x", issued_at=now, expires_at=later,
     )  # fmt: skip
     LifecycleRow.objects.create(platform="p", model_id="m", loaded_at=now)
+    _lifecycle_rows()
     Price.objects.create(platform="p", model_id="m", source="s", loaded_at=now)
     make_evaluation_rows(running, Model.objects.get())
+
+
+def _lifecycle_rows() -> None:
+    now, model = clock.now(), Model.objects.earliest("id")
+    LifecycleChange.objects.create(public_id="lch_x", kind="moved", seen_at=now)
+    LifecycleOverride.objects.create(
+        public_id="lov_x", model=model, reason="r", set_by="x:y", set_at=now
+    )
+    ListedModel.objects.create(vendor=model.vendor, name="m", first_listed_at=now, listed_at=now)
+    CatalogueFeed.objects.create(
+        public_id="ctf_x", url="https://f", next_at=now, added_by="x:y", added_at=now
+    )
 
 
 def refusal_of(table: str, changes: dict[str, str]) -> str:
