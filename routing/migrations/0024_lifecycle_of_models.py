@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('routing', '0022_policy_rings'),
+        ('routing', '0023_ways_of_use'),
     ]
 
     operations = [
