@@ -24,6 +24,10 @@ def schedule() -> dict[str, dict[str, Any]]:
         "effects.reconcile": {"task": "effects.reconcile", "schedule": 5.0},
         "routing.count_usage": {"task": "routing.count_usage", "schedule": 15.0},
         "routing.sum_runs": {"task": "routing.sum_runs", "schedule": 5.0},
+        "conformance.check_runs": {"task": "conformance.check_runs", "schedule": 30.0},
+        "worth.count_days": {"task": "worth.count_days", "schedule": 300.0},
+        "worth.sketch_prompts": {"task": "worth.sketch_prompts", "schedule": 120.0},
+        "worth.find_duplicates": {"task": "worth.find_duplicates", "schedule": 600.0},
         "routing.reap_lost_calls": {"task": "routing.reap_lost_calls", "schedule": 10.0},
         "routing.carry_out_reevaluations": {
             "task": "routing.carry_out_reevaluations",

@@ -115,6 +115,12 @@ class Proposal(models.Model):
             models.Index(fields=["agent", "-created_at"], name="effects_proposal_agent_idx"),
             models.Index(fields=["-created_at", "-public_id"], name="effects_proposal_newest_idx"),
             models.Index(fields=["run_id"], name="effects_proposal_run_idx"),
+            # What ended in a day is counted when the day is over.
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(ended_at__isnull=False),
+                name="effects_proposal_ended_idx",
+            ),
         ]
 
     def __str__(self) -> str:

@@ -84,6 +84,8 @@ from tests.factories import (
 )
 from tests.fleet.evaluations.rows import BROKEN as BROKEN_EVALUATIONS
 from tests.fleet.evaluations.rows import make_rows as make_evaluation_rows
+from tests.fleet.worth.rows import BROKEN as BROKEN_WORTH
+from tests.fleet.worth.rows import make_rows as make_worth_rows
 
 # Constraint, table, what differs in the copy of a row (SQL by column).
 BROKEN: list[tuple[str, str, dict[str, str]]] = [
@@ -397,6 +399,7 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         {"name": "'x'", "state": "'failed'", "judged_at": "now()", "entry": "'ent_y'"},
     ),
     *BROKEN_EVALUATIONS,
+    *BROKEN_WORTH,
 ]  # fmt: skip
 
 
@@ -580,6 +583,7 @@ def world(db: None) -> None:
     _lifecycle_rows()
     Price.objects.create(platform="p", model_id="m", source="s", loaded_at=now)
     make_evaluation_rows(running, Model.objects.get())
+    make_worth_rows(Agent.objects.exclude(pk=running.pk).earliest("id"), running)
 
 
 def _lifecycle_rows() -> None:
