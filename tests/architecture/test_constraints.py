@@ -582,7 +582,7 @@ def world(db: None) -> None:
     LifecycleRow.objects.create(platform="p", model_id="m", loaded_at=now)
     _lifecycle_rows()
     Price.objects.create(platform="p", model_id="m", source="s", loaded_at=now)
-    make_evaluation_rows(running, Model.objects.get())
+    make_evaluation_rows(running, Model.objects.earliest("id"))
     make_worth_rows(Agent.objects.exclude(pk=running.pk).earliest("id"), running)
 
 
