@@ -82,6 +82,8 @@ from tests.factories import (
     make_token,
     make_vendor,
 )
+from tests.fleet.discovery.rows import BROKEN as BROKEN_DISCOVERY
+from tests.fleet.discovery.rows import make_rows as make_discovery_rows
 from tests.fleet.evaluations.rows import BROKEN as BROKEN_EVALUATIONS
 from tests.fleet.evaluations.rows import make_rows as make_evaluation_rows
 from tests.fleet.worth.rows import BROKEN as BROKEN_WORTH
@@ -398,6 +400,7 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         "effects_gate",
         {"name": "'x'", "state": "'failed'", "judged_at": "now()", "entry": "'ent_y'"},
     ),
+    *BROKEN_DISCOVERY,
     *BROKEN_EVALUATIONS,
     *BROKEN_WORTH,
 ]  # fmt: skip
@@ -584,6 +587,8 @@ def world(db: None) -> None:
     Price.objects.create(platform="p", model_id="m", source="s", loaded_at=now)
     make_evaluation_rows(running, Model.objects.earliest("id"))
     make_worth_rows(Agent.objects.exclude(pk=running.pk).earliest("id"), running)
+    make_evaluation_rows(running, Model.objects.get())
+    make_discovery_rows()
 
 
 def _lifecycle_rows() -> None:

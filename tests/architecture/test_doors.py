@@ -23,6 +23,7 @@ DOORS = {
     "credentials/dialling.py": "vetted connections that are no requests",
     "credentials/databases.py": "sessions with other PostgreSQL servers, over a vetted address",
     "routing/gateway/upstream.py": "the gateway's way to vendors, with the same predicate",
+    "fleet/discovery/scanning/scan_repository.py": "runs in others' CI and asks their server",
     "outlets/feeds/syslog.py": "writes on a socket that dialling opened",
     "config/watched.py": "asks the processes of this machine whether they are ready",
     "config/machine.py": "the name of this machine",

@@ -114,18 +114,22 @@ def _all(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
 
 def _table(head: bytes, rest: Iterator[bytes], tally: Tally) -> Iterator[dict[str, Any]]:
     csv.field_size_limit(_LONGEST_CSV)
-    names = next(csv.reader([head.decode("utf-8-sig", "replace")]), [])
+    names = _cells(head)
     if "api_key" not in names or len(names) > PIECE:
         raise NotReadable("The first line names no column api_key.")
     for line in rest:
-        try:
-            values = next(csv.reader([line.decode("utf-8", "replace")]), [])
-        except csv.Error:
-            values = []
+        values = _cells(line)
         if len(values) != len(names):
             tally.miss(f"{len(values)} values for {len(names)} columns")
             continue
         yield dict(zip(names, values, strict=True))
+
+
+def _cells(line: bytes) -> list[str]:
+    try:
+        return next(csv.reader([line.decode("utf-8-sig", "replace")]), [])
+    except csv.Error:
+        return []
 
 
 def _add(group: _Group, row: dict[str, Any]) -> None:
