@@ -587,7 +587,6 @@ def world(db: None) -> None:
     Price.objects.create(platform="p", model_id="m", source="s", loaded_at=now)
     make_evaluation_rows(running, Model.objects.earliest("id"))
     make_worth_rows(Agent.objects.exclude(pk=running.pk).earliest("id"), running)
-    make_evaluation_rows(running, Model.objects.get())
     make_discovery_rows()
 
 
