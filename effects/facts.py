@@ -28,7 +28,7 @@ FROM effects_proposal WHERE agent_id = %(agent)s AND id <> %(but)s
 _APPROVED: Final = """
 SELECT EXISTS (
     SELECT FROM effects_proposal AS one JOIN effects_operation AS kind ON kind.id = operation_id
-    WHERE agent_id = %s AND connection_id = %s AND name = %s
+    WHERE agent_id = %s AND connection_id = %s AND name = %s AND kind.digest = %s
         AND decided_how = 'people' AND state <> 'denied'
 )
 """
@@ -77,9 +77,13 @@ def gather_facts(
 
 
 def was_approved(agent: Agent, operation: Operation) -> bool:
-    """Say whether people ever approved an action of this operation for this agent."""
+    """Say whether people ever approved an action of exactly this operation for this agent.
+
+    A further version does something else under the name, and is as new as another operation.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_APPROVED, [agent.pk, operation.connection_id, operation.name])
+        named = operation.name, operation.digest
+        cursor.execute(_APPROVED, [agent.pk, operation.connection_id, *named])
         (found,) = cursor.fetchone()
     return bool(found)
 

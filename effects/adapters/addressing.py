@@ -18,6 +18,11 @@ _LITERAL: Final = r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2})"
 _PATH: Final = re.compile(rf"/(?:{_LITERAL}|\{{[A-Za-z_][A-Za-z0-9_]*\}})*")
 _PLACE: Final = re.compile(r"\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _LONGEST: Final = 1000
+# A step of dots between slashes of either kind, however often it was encoded.
+_CLIMBS: Final = re.compile(
+    r"(?:^|[/\\]|%(?:25)*(?:2f|5c))(?:\.|%(?:25)*2e){1,2}(?:$|[/\\;]|%(?:25)*(?:2f|5c))",
+    re.IGNORECASE,
+)
 _SCALARS: Final = (str, int, bool)
 
 
@@ -47,6 +52,11 @@ def expand(path: str, arguments: Mapping[str, Any]) -> str:
         text = scalar(given, f"/{name}")
         if not text:
             raise ArgumentsRefused(f"The argument /{name} is empty.", field=f"/{name}")
+        # Some servers decode %2F and %5C before they resolve a path, and then walk upwards.
+        if _CLIMBS.search(text):
+            raise ArgumentsRefused(
+                f"The argument /{name} holds .. as a step of a path.", field=f"/{name}"
+            )
         return encoded(text)
 
     expanded = _PLACE.sub(value, path)

@@ -57,6 +57,8 @@ def _asked(operation: Operation, proposal: Proposal, arguments: Mapping[str, Any
             holder_agent=proposal.agent.public_id,
             proposal=proposal.public_id,
             seconds=SECONDS,
+            place=connection.settings,
+            allow_private=connection.allow_private,
         ) as lending:
             sent = adapter_of(connection.adapter).look_up(
                 place_of(connection),

@@ -11,6 +11,7 @@ import pytest
 from django.db.models.functions import Now
 
 from effects.actions import proposing
+from effects.facts import was_approved
 from effects.models import Connection, Operation, Proposal
 from effects.reading import action_of
 from kernel import clock
@@ -326,3 +327,8 @@ def test_an_action_is_new_until_people_approved_one(story: Story) -> None:
         answer = story.propose("k-2", arguments={"note": "another"})
     assert answer.json()["state"] == "approved", answer.content
     assert timedelta(0) < Proposal.objects.get(idempotency_key="k-2").expires_at - clock.now()
+    # A further version, which does something else under the name, is new again.
+    done = Proposal.objects.filter(decided_how="people").get()
+    assert was_approved(done.agent, done.operation)
+    done.operation.digest = digest({"another": "template"})
+    assert not was_approved(done.agent, done.operation)
