@@ -22,6 +22,8 @@ def schedule() -> dict[str, dict[str, Any]]:
         "effects.carry_out_waiting": {"task": "effects.carry_out_waiting", "schedule": 5.0},
         "effects.test_connections": {"task": "effects.test_connections", "schedule": 30.0},
         "effects.reconcile": {"task": "effects.reconcile", "schedule": 5.0},
+        "campaigns.follow": {"task": "campaigns.follow", "schedule": 60.0},
+        "campaigns.look_for_agents": {"task": "campaigns.look_for_agents", "schedule": 60.0},
         "routing.count_usage": {"task": "routing.count_usage", "schedule": 15.0},
         "routing.sum_runs": {"task": "routing.sum_runs", "schedule": 5.0},
         "conformance.check_runs": {"task": "conformance.check_runs", "schedule": 30.0},

@@ -213,6 +213,11 @@ LAUNCH_MINIMUM = {
 # How far below the minimum a live agent falls before it is demoted, in percent.
 LAUNCH_MARGIN = env.integer("UNSPRAWL_LAUNCH_MARGIN", 10, minimum=1, maximum=50)
 
+# --- campaigns: how long before a model's end one is opened, and how long before the day's
+# beginning in UTC nothing may call it any more
+CAMPAIGN_HORIZON_DAYS = env.integer("UNSPRAWL_CAMPAIGN_HORIZON_DAYS", 180, minimum=1, maximum=730)
+CAMPAIGN_MARGIN_HOURS = env.integer("UNSPRAWL_CAMPAIGN_MARGIN_HOURS", 14, minimum=0, maximum=168)
+
 # --- budgets
 BUDGET_TIME_ZONE = env.time_zone("UNSPRAWL_BUDGET_TIME_ZONE", "UTC")
 

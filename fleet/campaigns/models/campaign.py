@@ -58,6 +58,7 @@ class Campaign(models.Model):
     opened_by = models.TextField()
     opened_at = models.DateTimeField()
     looked_at = models.DateTimeField()  # when its agents were looked for last
+    fell_due_at = models.DateTimeField(null=True, blank=True)  # when every rule was carried out
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_why = models.TextField(blank=True, default="")
 
@@ -91,14 +92,3 @@ class Campaign(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state == self.State.OPEN
-
-
-class ChangeMark(models.Model):
-    """How far changes in the catalogue were followed: every one up to here had its answer."""
-
-    name = models.TextField(primary_key=True)
-    change_id = models.BigIntegerField(default=0)
-    followed_at = models.DateTimeField()
-
-    def __str__(self) -> str:
-        return self.name

@@ -43,6 +43,12 @@ class Move(models.Model):
     cost_micros = models.BigIntegerField(default=0)
     unpriced_calls = models.BigIntegerField(default=0)
     last_called_at = models.DateTimeField(null=True, blank=True)
+    # What its newest calls show, once they were looked at: the longest of them in tokens, and
+    # which parameters they send. Names only.
+    longest_tokens = models.BigIntegerField(null=True, blank=True)
+    streams = models.BooleanField(null=True, blank=True)
+    parameters = ArrayField(models.TextField(), null=True, blank=True)
+    described_at = models.DateTimeField(null=True, blank=True)
     candidate = models.ForeignKey(
         Model, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )

@@ -1,0 +1,237 @@
+"""What owners decide about a move: where to, what happens at the deadline, and that it is wrong.
+
+The owner, the backup owner and the platform decide. A choice begins an evaluation where there is
+something to evaluate; what has passed before need not pass again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db import transaction
+
+from fleet.campaigns.actions.recording import must_turn, note_move
+from fleet.campaigns.errors import (
+    CampaignOver,
+    FallbackUnusable,
+    MoveImpossible,
+    MoveOver,
+    NotContested,
+    ReasonMissing,
+)
+from fleet.campaigns.models import PAUSE, Move
+from fleet.campaigns.queries.campaigns import require_say
+from fleet.campaigns.queries.candidates import candidate_of
+from fleet.evaluations.actions.beginning import begin_evaluation
+from fleet.evaluations.errors import EvaluationRunning, NothingToEvaluate
+from fleet.evaluations.models import Evaluation
+from fleet.evaluations.queries.reports import is_good, latest_for
+from kernel import clock
+from kernel.errors import DomainError, NotFound
+from ledger.verbs import Verb
+from registry.actors import Actor
+from registry.models import Role
+from routing.models import Model
+from routing.queries.vendors import model_for
+
+State = Move.State
+LONGEST: Final = 2000
+_CHOOSABLE: Final = (State.OPEN, State.CONTESTED, State.EVALUATING, State.READY)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one of several moves: done, or why not."""
+
+    move: Move
+    refused: str = ""
+
+
+def choose_candidate(move: Move, model: str, *, actor: Actor, sample: int | None = None) -> Move:
+    """Say which model an agent moves to; its evaluation begins, unless one has passed already.
+
+    Records: move.chosen, evaluation.begun. Raises: NotYourMove, CampaignOver, MoveImpossible,
+    MoveOver, MoveUnderWay, and what `begin_evaluation` raises.
+    """
+    require_say(actor, move)
+    _require_open(move)
+    wanted = _model(actor, model)
+    found = candidate_of(move, wanted)
+    if found.is_refused:
+        raise MoveImpossible(f"{move.agent.name} cannot move to {wanted}: {found.why_not}.")
+    with transaction.atomic():
+        must_turn(
+            move, State.READY, *_CHOOSABLE, candidate=wanted, chosen_by=str(actor.ref),
+            chosen_at=clock.now(), evaluation_id="", contested_by="", contested_why="",
+        )  # fmt: skip
+        evaluation, why = _evaluated(move, wanted, actor, sample)
+        if evaluation is not None:
+            passed = is_good(evaluation, wanted)
+            to = State.READY if passed else State.EVALUATING
+            must_turn(move, to, State.READY, evaluation_id=evaluation.public_id)
+        note_move(
+            move, Verb.MOVE_CHOSEN, actor=actor,
+            facts={"to": wanted.public_id, "model": str(wanted), "evaluation": move.evaluation_id,
+                   "unevaluated": why},
+        )  # fmt: skip
+    return move
+
+
+def choose_for(
+    moves: Iterable[Move], model: str, *, actor: Actor, sample: int | None = None
+) -> list[Outcome]:
+    """Choose one model for several moves; each by itself, and told by itself.
+
+    Records: move.chosen, evaluation.begun, for each.
+    """
+    outcomes = []
+    for move in moves:
+        try:
+            outcomes.append(Outcome(choose_candidate(move, model, actor=actor, sample=sample)))
+        except DomainError as error:
+            outcomes.append(Outcome(move, error.detail))
+    return outcomes
+
+
+def evaluate_again(move: Move, *, actor: Actor, sample: int | None = None) -> Move:
+    """Evaluate once more what was chosen. Records: move.chosen, evaluation.begun.
+
+    Raises: as `choose_candidate`, and MoveImpossible where nothing was chosen.
+    """
+    if move.candidate is None:
+        raise MoveImpossible("Choose a model first.")
+    require_say(actor, move)
+    _require_open(move)
+    chosen = move.candidate
+    evaluation = begin_evaluation(
+        agent=move.agent, baseline=move.campaign.model, candidates=[chosen], sample=sample,
+        subject=move.ref, actor=actor,
+    )  # fmt: skip
+    with transaction.atomic():
+        must_turn(
+            move, State.EVALUATING, State.OPEN, State.READY, evaluation_id=evaluation.public_id
+        )
+        facts = {"to": chosen.public_id, "model": str(chosen), "evaluation": evaluation.public_id}
+        note_move(move, Verb.MOVE_CHOSEN, actor=actor, facts={**facts})
+    return move
+
+
+@transaction.atomic
+def set_fallback(move: Move, rule: Mapping[str, Any] | None, *, actor: Actor) -> Move:
+    """Say what happens at the deadline: pause, or move to a model; None: as the campaign says.
+
+    Records: move.ruled. Raises: NotYourMove, CampaignOver, FallbackUnusable, MoveOver.
+    """
+    require_say(actor, move)
+    _require_open(move)
+    kept = None if rule is None else checked_rule(rule, move, actor)
+    rows = Move.objects.filter(pk=move.pk, ended_at__isnull=True)
+    if not rows.update(fallback=kept):
+        raise MoveOver(move.ended_why)
+    move.refresh_from_db()
+    said = "as the campaign says" if kept is None else str(kept["rule"])
+    facts = {"rule": said, "to": str((kept or {}).get("to", ""))}
+    note_move(move, Verb.MOVE_RULED, actor=actor, facts={**facts})
+    return move
+
+
+def checked_rule(rule: Mapping[str, Any], move: Move | None, actor: Actor) -> dict[str, Any]:
+    """Return a rule for the deadline as it is kept. Raises: FallbackUnusable."""
+    if dict(rule) == PAUSE:
+        return dict(PAUSE)
+    if set(rule) != {"rule", "to"} or rule["rule"] != "move" or not isinstance(rule["to"], str):
+        raise FallbackUnusable(
+            'Say {"rule": "pause"}, or {"rule": "move", "to": "mod_…"}.', field="fallback"
+        )
+    try:
+        model = _model(actor, rule["to"])
+    except MoveImpossible as error:
+        raise FallbackUnusable(error.detail, field="fallback") from None
+    if move is not None and (found := candidate_of(move, model)).is_refused:
+        raise FallbackUnusable(
+            f"{move.agent.name} cannot move to {model}: {found.why_not}.", field="fallback"
+        )
+    return {"rule": "move", "to": model.public_id}
+
+
+@transaction.atomic
+def contest_move(move: Move, why: str, *, actor: Actor) -> Move:
+    """Say that a move is wrong: the agent does not use the model, or needs another one.
+
+    Records: move.contested. Raises: NotYourMove, CampaignOver, ReasonMissing, MoveOver,
+    MoveUnderWay.
+    """
+    require_say(actor, move)
+    _require_open(move)
+    reason = _said(why)
+    must_turn(
+        move, State.CONTESTED, State.OPEN, State.READY, State.EVALUATING,
+        contested_by=str(actor.ref), contested_why=reason, answer="", answered_by="",
+    )  # fmt: skip
+    note_move(move, Verb.MOVE_CONTESTED, actor=actor, said=reason)
+    return move
+
+
+@transaction.atomic
+def answer_contest(move: Move, answer: str, *, is_right: bool, actor: Actor) -> Move:
+    """Answer an objection: it is right and the move is not needed, or the move stands.
+
+    Records: move.answered, move.ended. Raises: RoleMissing, NotContested, ReasonMissing.
+    """
+    actor.require(Role.PLATFORM)
+    said = _said(answer)
+    if move.state != State.CONTESTED:
+        raise NotContested
+    change: dict[str, Any] = {"answer": said, "answered_by": str(actor.ref)}
+    if is_right:
+        why = "Its owner said so, and the platform team agreed."
+        must_turn(move, State.UNNEEDED, State.CONTESTED, why=why, **change)
+    else:
+        must_turn(move, State.OPEN, State.CONTESTED, candidate=None, evaluation_id="", **change)
+    note_move(move, Verb.MOVE_ANSWERED, actor=actor, facts={"is_right": is_right}, said=said)
+    if is_right:
+        note_move(move, Verb.MOVE_ENDED, actor=actor, facts={"why": "contested"})
+    return move
+
+
+def _evaluated(
+    move: Move, candidate: Model, actor: Actor, sample: int | None
+) -> tuple[Evaluation | None, str]:
+    """Return the evaluation of a choice, begun unless there is one; or why there is none."""
+    baseline = move.campaign.model
+    known = latest_for(move.agent, baseline, candidate)
+    if known is not None and (known.state == Evaluation.State.RUNNING or is_good(known, candidate)):
+        return known, ""
+    try:
+        begun = begin_evaluation(
+            agent=move.agent, baseline=baseline, candidates=[candidate], sample=sample,
+            subject=move.ref, actor=actor,
+        )  # fmt: skip
+    except NothingToEvaluate:
+        return None, "nothing is recorded that could be asked again"
+    except EvaluationRunning:
+        return latest_for(move.agent, baseline, candidate), ""
+    return begun, ""
+
+
+def _model(actor: Actor, public_id: str) -> Model:
+    try:
+        return model_for(actor, public_id)
+    except NotFound:
+        raise MoveImpossible(f"There is no model {public_id[:80]!r}.", field="model") from None
+
+
+def _said(text: str) -> str:
+    said = text.strip()
+    if not said or len(said) > LONGEST or "\x00" in said:
+        raise ReasonMissing(f"Say why, in at most {LONGEST} characters.", field="reason")
+    return said
+
+
+def _require_open(move: Move) -> None:
+    if not move.campaign.is_open:
+        raise CampaignOver(move.campaign.ended_why, state=move.campaign.state)
+    if move.is_over:
+        raise MoveOver(f"{move.agent.name}: {move.ended_why}", state=move.state)

@@ -1,0 +1,270 @@
+"""Opening campaigns, keeping them in step with what is known of their models, ending them.
+
+What holds for a model's end is compared with what its campaign says, so a change is followed
+whoever made it, also when the worker was down: nothing has to be heard of in order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any, Final
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, OuterRef, Q
+
+from fleet.campaigns.actions.joining import add_moves
+from fleet.campaigns.actions.recording import note_campaign, note_move, turn
+from fleet.campaigns.errors import CampaignOpen, CampaignOver, CampaignUnusable
+from fleet.campaigns.models import OVER, PAUSE, Campaign, Move
+from fleet.campaigns.queries.impact import exposure_of
+from kernel import clock
+from kernel.canonical import canonical, digest
+from kernel.db import refused_as
+from kernel.errors import Conflict
+from kernel.refs import new_id
+from ledger.entries import Fact
+from ledger.verbs import Verb
+from registry.actors import Actor
+from registry.models import Role
+from routing.models import Model
+from routing.queries.fate import fate_of
+
+State = Campaign.State
+_LONGEST: Final = 2000
+
+
+@transaction.atomic
+def open_campaign(
+    model: Model,
+    *,
+    due_on: date,
+    kind: str = Campaign.Kind.RETIREMENT,
+    note: str = "",
+    fallback: Mapping[str, Any] | None = None,
+    actor: Actor,
+) -> Campaign:
+    """Open a campaign for a model, with a move for every agent that touches it.
+
+    Records: campaign.opened. Raises: RoleMissing, CampaignOpen, CampaignUnusable.
+    """
+    actor.require(Role.PLATFORM)
+    now, fate = clock.now(), fate_of(model)
+    if due_on < now.date():
+        raise CampaignUnusable("The day lies behind us: name today or later.", field="due_on")
+    if len(note) > _LONGEST or "\x00" in note:
+        raise CampaignUnusable(f"A note has at most {_LONGEST} characters.", field="note")
+    is_dated = kind == Campaign.Kind.RETIREMENT and fate.retires_on == due_on
+    taken = CampaignOpen(f"A campaign is open for {model} already: change that one.")
+    with refused_as({"campaigns_campaign_one_open_per_model": taken}):
+        campaign = Campaign.objects.create(
+            public_id=new_id("cmp"),
+            model=model,
+            kind=kind,
+            due_on=due_on,
+            date_precision=fate.date_precision if is_dated else "",
+            replacement=", ".join(fate.replacements),
+            source=fate.source if is_dated else "",
+            as_of=fate.as_of if is_dated else "",
+            note=note.strip(),
+            fallback=dict(fallback or PAUSE),
+            opened_by=str(actor.ref),
+            opened_at=now,
+            looked_at=now,
+        )
+    agents = sorted(add_moves(campaign))
+    facts: dict[str, Fact] = {
+        "vendor": model.vendor.name, "model": model.name, "kind": str(kind),
+        "due_on": due_on.isoformat(), "source": campaign.source, "agents": len(agents),
+        "named": digest(agents), "rule": str(campaign.fallback["rule"]),
+    }  # fmt: skip
+    payload = canonical({"agents": agents, "note": campaign.note})
+    note_campaign(campaign, Verb.CAMPAIGN_OPENED, actor=actor, facts=facts, payload=payload)
+    return campaign
+
+
+def open_due(*, actor: Actor) -> int:
+    """Open a campaign for each model in use that ends within the horizon and has none.
+
+    Records: campaign.opened, for each. One that somebody else opens meanwhile is theirs.
+    """
+    today = clock.now().date()
+    until = today + timedelta(days=settings.CAMPAIGN_HORIZON_DAYS)
+    known = Campaign.objects.filter(model=OuterRef("pk"), kind=Campaign.Kind.RETIREMENT).filter(
+        Q(state=State.OPEN) | Q(due_on=OuterRef("retires_on"))
+    )
+    anything = Campaign.objects.filter(model=OuterRef("pk"), state=State.OPEN)
+    ending = list(
+        Model.objects.filter(~Exists(known), ~Exists(anything), disabled_at__isnull=True)
+        .filter(retires_on__range=(today, until))
+        .select_related("vendor")
+        .order_by("retires_on", "pk")
+    )
+    exposed, opened = exposure_of(ending), 0
+    for model in ending:
+        if not exposed[model.public_id].agents or model.retires_on is None:
+            continue
+        try:
+            open_campaign(model, due_on=model.retires_on, actor=actor)
+        except Conflict:
+            continue
+        opened += 1
+    return opened
+
+
+def follow_changes(*, actor: Actor) -> int:
+    """Bring open campaigns in step with what holds for their models; return how many changed.
+
+    Records: campaign.changed, campaign.ended, move.reopened, move.ended, as it applies.
+    """
+    rows = Campaign.objects.filter(state=State.OPEN, kind=Campaign.Kind.RETIREMENT)
+    return sum(_follow(pk, actor) for pk in list(rows.values_list("pk", flat=True)))
+
+
+@transaction.atomic
+def _follow(campaign_key: int, actor: Actor) -> bool:
+    rows = Campaign.objects.select_for_update(skip_locked=True, of=("self",))
+    campaign = (
+        rows.filter(pk=campaign_key, state=State.OPEN).select_related("model__vendor").first()
+    )
+    # Opened by hand for a day that no source gives, it is nobody's but theirs to move.
+    if campaign is None or not campaign.source:
+        return False
+    fate = fate_of(campaign.model)
+    if fate.retires_on is None:
+        why = "The vendor has taken its end back: no source names a day any more."
+        end_campaign(campaign, State.UNNEEDED, why=why, actor=actor)
+        return True
+    replacement = ", ".join(fate.replacements)
+    before = {"due_on": campaign.due_on.isoformat(), "replacement": campaign.replacement}
+    after = {"due_on": fate.retires_on.isoformat(), "replacement": replacement}
+    if before == after:
+        return False
+    moved = campaign.due_on != fate.retires_on
+    replaced = campaign.replacement != replacement
+    campaign.due_on, campaign.replacement = fate.retires_on, replacement
+    campaign.source, campaign.as_of = fate.source, fate.as_of
+    campaign.date_precision = fate.date_precision
+    campaign.save(update_fields=["due_on", "replacement", "source", "as_of", "date_precision"])
+    facts: dict[str, Fact] = {f"{name}_before": value for name, value in before.items()}
+    facts |= {**after, "source": fate.source}
+    note_campaign(campaign, Verb.CAMPAIGN_CHANGED, actor=actor, facts=facts)
+    if moved:
+        _reschedule(campaign, actor)
+    if replaced:
+        _choose_again(campaign, before["replacement"], actor)
+    return True
+
+
+def _reschedule(campaign: Campaign, actor: Actor) -> None:
+    """Say the reminders of the new day anew; what they were sent for is another day."""
+    Move.objects.filter(campaign=campaign, ended_at__isnull=True).update(reminded_days=None)
+
+
+def _choose_again(campaign: Campaign, before: str, actor: Actor) -> None:
+    """Ask again whoever chose what the vendor named and names no longer, and has not moved yet."""
+    named = {name.strip() for name in before.split(",") if name.strip()}
+    named -= {name.strip() for name in campaign.replacement.split(",")}
+    chosen = Move.objects.filter(campaign=campaign, candidate__name__in=named)
+    for move in chosen.select_related("agent", "campaign", "candidate"):
+        was = move.candidate.name if move.candidate else ""
+        waiting = (Move.State.OPEN, Move.State.EVALUATING, Move.State.READY)
+        if turn(move, Move.State.OPEN, *waiting, candidate=None, evaluation_id=""):
+            facts: dict[str, Fact] = {"why": "replacement_changed", "was": was}
+            note_move(move, Verb.MOVE_REOPENED, actor=actor, facts=facts)
+
+
+@transaction.atomic
+def change_campaign(
+    campaign: Campaign,
+    *,
+    due_on: date | None = None,
+    fallback: Mapping[str, Any] | None = None,
+    actor: Actor,
+) -> Campaign:
+    """Change the day of a campaign that no source dates, or the rule for moves without one.
+
+    Records: campaign.changed. Raises: RoleMissing, CampaignOver, CampaignUnusable.
+    """
+    actor.require(Role.PLATFORM)
+    row = _open(campaign)
+    facts: dict[str, Fact] = {}
+    if due_on is not None and due_on != row.due_on:
+        if row.source:
+            raise CampaignUnusable(
+                "Its day is the model's: set that by hand, with a reason, on the model's page.",
+                field="due_on",
+            )
+        if due_on < clock.now().date():
+            raise CampaignUnusable("The day lies behind us: name today or later.", field="due_on")
+        facts |= {"due_on_before": row.due_on.isoformat(), "due_on": due_on.isoformat()}
+        row.due_on = due_on
+        _reschedule(row, actor)
+    if fallback is not None and dict(fallback) != row.fallback:
+        facts |= {"rule_before": _rule(row.fallback), "rule": _rule(fallback)}
+        row.fallback = dict(fallback)
+    if facts:
+        row.save(update_fields=["due_on", "fallback"])
+        note_campaign(row, Verb.CAMPAIGN_CHANGED, actor=actor, facts=facts)
+    return row
+
+
+@transaction.atomic
+def close_campaign(campaign: Campaign, *, why: str, actor: Actor) -> Campaign:
+    """End a campaign that is not needed; moves that are not over become unneeded.
+
+    Records: campaign.ended, move.ended. Raises: RoleMissing, CampaignOver, CampaignUnusable.
+    """
+    actor.require(Role.PLATFORM)
+    if not why.strip() or len(why) > _LONGEST or "\x00" in why:
+        raise CampaignUnusable("Say why it is not needed.", field="why")
+    end_campaign(row := _open(campaign), State.UNNEEDED, why=why.strip(), actor=actor)
+    return row
+
+
+def end_campaign(campaign: Campaign, state: str, *, why: str, actor: Actor) -> None:
+    """End a locked campaign, and what is left of its moves. Records: campaign.ended, move.ended."""
+    for move in Move.objects.filter(campaign=campaign).exclude(state__in=OVER):
+        leaving = [each for each in Move.State if each not in OVER]
+        if turn(move, Move.State.UNNEEDED, *leaving, why="The campaign has ended."):
+            note_move(move, Verb.MOVE_ENDED, actor=actor, facts={"why": "campaign_ended"})
+    campaign.state, campaign.ended_at, campaign.ended_why = state, clock.now(), why
+    campaign.save(update_fields=["state", "ended_at", "ended_why"])
+    is_ours = actor.ref.kind == "system"
+    note_campaign(
+        campaign, Verb.CAMPAIGN_ENDED, actor=actor,
+        facts={"state": state, "why": why if is_ours else "said"},
+        payload=None if is_ours else why.encode(),
+    )  # fmt: skip
+
+
+def end_settled(*, actor: Actor) -> int:
+    """End the campaigns of which every move is over; return how many. Records: campaign.ended."""
+    left = Move.objects.filter(campaign=OuterRef("pk"), ended_at__isnull=True)
+    some = Move.objects.filter(campaign=OuterRef("pk"), state__in=("done", "paused"))
+    rows = Campaign.objects.filter(
+        ~Exists(left), Exists(some), state=State.OPEN, due_on__lte=clock.now().date()
+    )
+    return sum(_end_settled(pk, actor) for pk in list(rows.values_list("pk", flat=True)))
+
+
+@transaction.atomic
+def _end_settled(campaign_key: int, actor: Actor) -> bool:
+    rows = Campaign.objects.select_for_update(skip_locked=True, of=("self",))
+    campaign = rows.filter(pk=campaign_key, state=State.OPEN).first()
+    if campaign is None or campaign.moves.filter(ended_at__isnull=True).exists():
+        return False
+    end_campaign(campaign, State.DONE, why="Every agent has moved or is paused.", actor=actor)
+    return True
+
+
+def _open(campaign: Campaign) -> Campaign:
+    row = Campaign.objects.select_for_update().get(pk=campaign.pk)
+    if not row.is_open:
+        raise CampaignOver(row.ended_why, state=row.state)
+    return row
+
+
+def _rule(fallback: Mapping[str, Any]) -> str:
+    return f"{fallback['rule']} {fallback.get('to', '')}".strip()
