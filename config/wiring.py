@@ -17,6 +17,7 @@ from effects.launch.evidence import MeasuredLaunches
 from effects.matters import lock_matter
 from effects.showing import draw_action
 from effects.told import arguments_of
+from fleet.retiring.actions.restoring import lock_restore
 from registry.actors import Actor
 from registry.models import Agent
 from registry.ports import bind_containment, bind_limits, bind_routes
@@ -92,4 +93,5 @@ def bind() -> None:
     bind_vendor_names(ConnectedVendors())
     bind_matter(Review.Kind.POLICY.value, lock_activation)
     bind_matter(Review.Kind.GRANT.value, lock_grant)
+    bind_matter(Review.Kind.RESTORE.value, lock_restore)
     register_paths(Gateways(), IssuedKeys(), LentCredentials(), KeptByVendors())

@@ -69,7 +69,7 @@ from routing.internal import InternalKeys
 from routing.otlp import OtlpExporter, OtlpSettings
 from routing.policy_in_force import PolicyInForce
 from routing.reported import ReportedSteps
-from routing.stored import StoredResponseIndex
+from routing.stored import RunBeginnings, StoredResponseIndex
 
 logger = structlog.get_logger("unsprawl.gateway")
 
@@ -158,6 +158,7 @@ class GatewayProcess:
         self._speeds = Speeds()
         self._shadows = ShadowRunner(told=metrics.note_shadow)
         self._stored = StoredResponseIndex(settings.database_url)
+        self._begun = RunBeginnings(settings.database_url)
         self._receipts = AwaitedReceipts(settings.database_url)
         self._reported = ReportedSteps(settings.database_url)
         self._judge: Judge | RemoteJudge | StandingJudge | None = None
@@ -230,6 +231,7 @@ class GatewayProcess:
             speeds=self._speeds,
             shadows=self._shadows,
             stored=self._stored,
+            begun=self._begun,
             receipts=self._receipts,
             tag_of=SubjectTags(self._settings.keys_dir).tag,
             portal=self._settings.portal_url,
@@ -276,6 +278,7 @@ class GatewayProcess:
             await self._door.close()
         await self._snapshots.close()
         await self._stored.close()
+        await self._begun.close()
         await self._receipts.close()
         await self._reported.close()
         if self._upstream is not None:

@@ -77,8 +77,12 @@ _MARKS: Final = " UNION ALL ".join(
 _AGENTS: Final = """
     SELECT a.id, a.public_id, a.name, a.stage, a.suspended_at IS NOT NULL,
            a.killed_at IS NOT NULL, a.data_classes, a.routes, coalesce(t.slug, ''),
-           coalesce(t.public_id, ''), p.public_id, v.manifest #> '{spec,tools}'
+           coalesce(t.public_id, ''), p.public_id, v.manifest #> '{spec,tools}',
+           CASE WHEN a.stage = 'deprecated'
+                THEN extract(epoch FROM a.stage_changed_at)::float8 END,
+           extract(epoch FROM coalesce(a.ends_at, a.retired_at))::float8, coalesce(s.name, '')
     FROM registry_agent a LEFT JOIN registry_team t ON t.id = a.team_id
+    LEFT JOIN registry_agent s ON s.id = a.successor_id
     JOIN registry_person p ON p.id = a.owner_id
     LEFT JOIN registry_agentversion v ON v.id = a.current_version_id
 """
@@ -259,6 +263,9 @@ def _agent(row: Row) -> tuple[int, Agent]:
         team_id=intern(row[9]),
         owner=intern(row[10]),
         tools=DeclaredTools(row[11]) if row[11] else NOTHING,
+        deprecated_at=row[12],
+        ends_at=row[13],
+        successor=row[14],
     )
 
 

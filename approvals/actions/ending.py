@@ -22,7 +22,7 @@ from approvals.errors import NotYoursToWithdraw, ReviewExpired
 from approvals.models import Review
 from approvals.queries import review_for
 from registry.actors import Actor
-from registry.models import Role
+from registry.models import Agent, Role
 
 
 def withdraw_review(public_id: str, *, actor: Actor, reason: str = "") -> Review:
@@ -46,6 +46,28 @@ def withdraw_review(public_id: str, *, actor: Actor, reason: str = "") -> Review
     if isinstance(stale, ReviewExpired):
         raise stale
     return review
+
+
+def withdraw_reviews_of(agent: Agent, *, actor: Actor, reason: str) -> int:
+    """Take back every open question about an agent that ends; return how many.
+
+    What would bring it back is left: that is asked of an agent that has ended.
+    Records: review.withdrawn for each, and what that undoes.
+    """
+    rows = Review.objects.filter(state=State.OPEN, about_agent=agent.public_id)
+    rows = rows.exclude(kind=Review.Kind.RESTORE).order_by("id")
+    named = list(rows.values_list("public_id", flat=True))
+    return sum(_withdraw(public_id, actor, reason) for public_id in named)
+
+
+@transaction.atomic
+def _withdraw(public_id: str, actor: Actor, reason: str) -> bool:
+    matter = lock_matter(Review.objects.get(public_id=public_id))
+    review = lock_review(public_id)
+    if review.state != State.OPEN:
+        return False
+    settle_review(review, State.WITHDRAWN, matter, actor=actor, reason=reason)
+    return True
 
 
 def expire_reviews(*, actor: Actor) -> int:

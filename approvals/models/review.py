@@ -25,6 +25,7 @@ class Review(models.Model):
         PROPOSAL = "proposal", "An agent's action"
         POLICY = "policy", "Activating a policy"
         GRANT = "grant", "Granting data to a vendor"
+        RESTORE = "restore", "Restoring a retired agent"
 
     class State(models.TextChoices):
         OPEN = "open"

@@ -19,7 +19,7 @@ from effects.recording import say
 from effects.refusals import NotYoursToTakeBack
 from ledger.verbs import Verb
 from registry.actors import Actor
-from registry.models import Role
+from registry.models import Agent, Role
 
 
 @transaction.atomic
@@ -47,6 +47,32 @@ def withdraw_proposal(public_id: str, *, actor: Actor) -> Proposal:
         end_proposal(proposal, State.WITHDRAWN, how=how, actor=actor)
     proposal.refresh_from_db()
     return proposal
+
+
+def void_proposals_of(agent: Agent, *, actor: Actor) -> int:
+    """End every action of an agent that is retired and that was not begun; return how many.
+
+    Records: proposal.withdrawn, review.withdrawn for each.
+    """
+    states = [State.PROPOSED, State.APPROVED]
+    rows = Proposal.objects.filter(agent=agent, state__in=states).order_by("id")
+    return sum(_void(pk, actor) for pk in list(rows.values_list("pk", flat=True)))
+
+
+@transaction.atomic
+def _void(pk: int, actor: Actor) -> bool:
+    proposal = lock_proposal(pk)
+    review = _open_review(proposal)
+    if review is not None:
+        matter = ProposalMatter(proposal, taken_back_by=How.VOID)
+        settle_review(review, Review.State.WITHDRAWN, matter, actor=actor, reason="agent retired")
+    elif proposal.state == State.APPROVED:
+        _take_back(proposal, How.VOID, actor)
+    elif proposal.state == State.PROPOSED:
+        end_proposal(proposal, State.WITHDRAWN, how=How.VOID, actor=actor)
+    else:
+        return False
+    return True
 
 
 def expire_proposals(*, actor: Actor) -> int:

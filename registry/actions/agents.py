@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from registry.actions.owners import reassign_owner
 from registry.actions.registration import (
     Checked,
     Registered,
@@ -10,6 +11,7 @@ from registry.actions.registration import (
     remove_demo_agent,
     remove_draft,
 )
+from registry.actions.returning import keep_agent, restore_agent, set_end
 from registry.actions.stages import (
     Killed,
     demote_agent,
@@ -41,17 +43,21 @@ __all__ = [
     "demote_agent",
     "deprecate_agent",
     "enter_review",
+    "keep_agent",
     "kill_agent",
     "launch_agent",
     "promote_agent",
     "propose_version",
+    "reassign_owner",
     "register_agent",
     "reject_version",
     "remove_demo_agent",
     "remove_draft",
+    "restore_agent",
     "resume_agent",
     "retire_agent",
     "return_to_draft",
+    "set_end",
     "suspend_agent",
     "withdraw_version",
 ]

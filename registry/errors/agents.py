@@ -157,6 +157,20 @@ class DraftHasRun(Conflict):
     title = "Only a draft that never ran can be removed"
 
 
+class SuccessorUnusable(Invalid):
+    """Raised when the agent that should take another's place cannot."""
+
+    code = "registry.successor_unusable"
+    title = "This agent cannot take the other's place"
+
+
+class OwnerUnusable(Invalid):
+    """Raised when a person cannot own the agent that they should be given."""
+
+    code = "registry.owner_unusable"
+    title = "This person cannot own the agent"
+
+
 class PepperMissing(Unavailable):
     """Raised when the key directory lacks a usable pepper, so no key can be made or checked."""
 

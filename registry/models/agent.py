@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import Final
+
 from django.contrib.postgres.fields import ArrayField
 from django.contrib.postgres.indexes import GinIndex
 from django.db import models
@@ -10,6 +13,9 @@ from django.db.models.functions import Concat, Lower
 
 from kernel.refs import Ref
 from registry.models.person import Person, Team
+
+# A retired agent may come back within this time; the database holds to it.
+RESTORED_WITHIN: Final = timedelta(days=30)
 
 
 class Agent(models.Model):
@@ -51,6 +57,10 @@ class Agent(models.Model):
     suspended_by = models.TextField(blank=True, default="")  # an owner may lift their own only
     killed_at = models.DateTimeField(null=True, blank=True)
     retired_at = models.DateTimeField(null=True, blank=True)
+    ends_at = models.DateTimeField(null=True, blank=True)  # from then on it begins no new run
+    successor = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="predecessors"
+    )
     current_version = models.ForeignKey(
         "AgentVersion", null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
@@ -97,6 +107,14 @@ class Agent(models.Model):
             models.CheckConstraint(
                 condition=Q(risk_tier__in=["low", "medium", "high"]),
                 name="registry_agent_known_risk_tier",
+            ),
+            models.CheckConstraint(
+                condition=Q(ends_at__isnull=True) | Q(stage__in=["deprecated", "retired"]),
+                name="registry_agent_ends_once_announced",
+            ),
+            models.CheckConstraint(
+                condition=Q(successor__isnull=True) | ~Q(successor=F("id")),
+                name="registry_agent_successor_is_another",
             ),
         ]
         indexes = [

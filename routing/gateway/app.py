@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import re
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final, Protocol
@@ -21,7 +21,7 @@ import structlog
 
 from kernel.errors import DomainError, TooLarge
 from kernel.refs import new_id
-from routing.gateway import models_list
+from routing.gateway import agent_end, models_list
 from routing.gateway.access_log import AccessLog
 from routing.gateway.delegation.acting import HEADER, says_for_whom
 from routing.gateway.delegation.granting import Delegating
@@ -192,7 +192,7 @@ class Gateway:
             listed = models_list.anthropic_list(caller, snapshot, request.query)
         else:
             listed = models_list.openai_list(caller, snapshot)
-        await _give_json(answer, listed)
+        await _give_json(answer, listed, more=agent_end.beside([], caller.agent))
 
     async def _model(
         self, request: Request, receive: Receive, answer: Answer, trace: Trace
@@ -225,7 +225,9 @@ class Gateway:
             caller = await pipeline.acting(caller, request)
         snapshot = await pipeline.snapshots.fresh()
         given = await desk.give(raw, request, caller, snapshot, keys)
-        await _give_json(answer, given, status=201)
+        to = snapshot.agent_named(str(given["to"]))
+        ending = agent_end.beside([], to) if to is not None else []
+        await _give_json(answer, given, status=201, more=ending)
 
     async def _take_entries(
         self, request: Request, receive: Receive, answer: Answer, trace: Trace
@@ -371,8 +373,10 @@ async def _refuse(error: DomainError, dialect: Dialect, answer: Answer, trace: T
             await answer.give(status, headers, body)
 
 
-async def _give_json(answer: Answer, document: object, status: int = 200) -> None:
-    headers = [_JSON, (b"cache-control", b"no-store")]
+async def _give_json(
+    answer: Answer, document: object, status: int = 200, more: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
+    headers = [_JSON, (b"cache-control", b"no-store"), *more]
     await answer.give(status, headers, orjson.dumps(document))
 
 

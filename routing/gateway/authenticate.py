@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Final
 from kernel import keys
 from kernel.errors import DomainError
 from kernel.keys import PepperRing
+from routing.gateway import agent_end
 from routing.gateway.errors import (
     AgentKilled,
     AgentNotApproved,
-    AgentRetired,
     AgentSuspended,
     KeyExpired,
     KeyMalformed,
@@ -87,6 +87,8 @@ def presented(request: Request) -> str:
 
 def caller_refusal(key: Key, agent: Agent, stops: Stops) -> DomainError | None:
     """Say why a key and its agent may call nothing now, whatever policy says."""
+    if agent.stage == "retired":
+        return agent_end.retired(agent)  # its keys are revoked with it: that is the lesser news
     refusal = key_refusal(key) or agent_refusal(agent)
     if refusal is None and stops:
         return stops.of_caller(key, agent)
@@ -109,7 +111,7 @@ def agent_refusal(agent: Agent) -> DomainError | None:
     if agent.is_suspended:
         return AgentSuspended()
     if agent.stage == "retired":
-        return AgentRetired()
+        return agent_end.retired(agent)
     if agent.stage not in CALLABLE:
         return AgentNotApproved(
             f"Agent {agent.name} is in stage {agent.stage} and may call models once it is"

@@ -14,7 +14,7 @@ from typing import Protocol
 
 from kernel import clock
 from policy.decision import Decision
-from routing.gateway import lifecycle
+from routing.gateway import agent_end, lifecycle
 from routing.gateway.authenticate import Caller
 from routing.gateway.breaker import Breakers
 from routing.gateway.budgets import NO_BUDGETS, Budgets
@@ -80,6 +80,7 @@ class Trace:
     run_id: str = ""
     entry_id: str = ""
     route: str = ""
+    agent: Agent | None = None  # whose call it is, once that is known
     target: Target | None = None
     outcome: Outcome | None = None
     fallbacks: int = 0  # attempts and targets left alone before the one that this is about
@@ -101,9 +102,8 @@ class Trace:
         if self.fallbacks:
             told = f"{self.fallbacks};reason={self.fallback_reason}"
             found.append((b"x-unsprawl-fallback", told.encode()))
-        if self.target is not None:
-            found += lifecycle.headers(self.target)
-        return found
+        of_model = lifecycle.headers(self.target) if self.target is not None else []
+        return found + (agent_end.beside(of_model, self.agent) if self.agent else of_model)
 
 
 def header_value(text: str) -> bytes:

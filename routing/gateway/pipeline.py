@@ -23,6 +23,7 @@ from kernel.errors import DomainError
 from kernel.keys import PepperRing
 from kernel.refs import new_id
 from ledger.subjects import no_tags, scope_of
+from routing.gateway.agent_end import NO_BEGUN_RUNS, BegunRuns, refuse_new_run
 from routing.gateway.attempts import Attempts
 from routing.gateway.authenticate import Caller, authenticate, caller_refusal
 from routing.gateway.body import CallBody
@@ -108,6 +109,7 @@ class Pipeline:
     stored: StoredResponses
     relays: Relays = STRAIGHT
     receipts: Receipts = NO_RECEIPTS
+    begun: BegunRuns = NO_BEGUN_RUNS
     tag_of: Callable[[str], str] = no_tags  # what stands for a data subject's id
     portal: str = ""  # where people grant what policy asks about
 
@@ -116,12 +118,15 @@ class Pipeline:
     ) -> None:
         """Carry one call from its first byte to its last."""
         caller = await self.authenticate(request)
+        trace.agent = caller.agent
         body, raw = await _read(wire, request, receive)
         run = run_of(caller.agent.public_id, request.header)
         if says_for_whom(request):
             caller = await self.acting(caller, request)
             run = _run_for(caller, run)
         trace.run_id = run.run_id
+        if wire.is_metered:  # to read or cancel an earlier answer is no new work
+            await refuse_new_run(caller.agent, run, self.begun)
         tag = self.tag(caller, request)
         kept = await self._find_kept(wire, body, caller) if body.refers_to else None
         # Reading may have taken a while: everything below is decided on what is known now.

@@ -52,6 +52,9 @@ class Agent:
     team_id: str = ""  # team_…
     tools: DeclaredTools = NOTHING
     lent_tools: SharedTools | None = None  # while it acts for another: no others
+    deprecated_at: float | None = None  # since when its end is announced
+    ends_at: float | None = None  # from then on it begins no new run
+    successor: str = ""  # the agent that takes its place, by name
 
     def described(self) -> dict[str, object]:
         """What policy is told of an agent."""

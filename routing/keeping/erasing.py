@@ -206,7 +206,7 @@ def _destroy(erasure: Erasure, keys: list[str], actor: Actor) -> int:
     locked = Erasure.objects.select_for_update().get(pk=erasure.pk)
     if locked.state != State.APPROVED:
         return 0
-    _forget_copies(erasure, keys)
+    forget_copies(keys, labels=erasure.scope == Erasure.Scope.DATA_SUBJECT)
     done = shred(
         keys,
         why="request",
@@ -219,8 +219,8 @@ def _destroy(erasure: Erasure, keys: list[str], actor: Actor) -> int:
     return done.keys
 
 
-def _forget_copies(erasure: Erasure, keys: list[str]) -> None:
-    """Drop what points at the vendor's copy, and what the agent called the runs of a person."""
+def forget_copies(keys: list[str], *, labels: bool = False) -> None:
+    """Drop what points at the vendor's copy; ``labels``: and what the agent called the runs."""
     said = (
         f"(SELECT DISTINCT e.entry_id, e.stream FROM ledger_datakey k {ENTRIES}"  # noqa: S608
         " WHERE k.dek_id = ANY (%(keys)s) AND NOT EXISTS (SELECT FROM ledger_held(%(keys)s) h"
@@ -232,7 +232,7 @@ def _forget_copies(erasure: Erasure, keys: list[str]) -> None:
             f" {said} AS said WHERE s.intent_id = said.entry_id",
             {"keys": keys},
         )
-        if erasure.scope != Erasure.Scope.DATA_SUBJECT:
+        if not labels:
             return
         cursor.execute(
             f"UPDATE routing_run r SET label = r.run_id FROM {said} AS said"  # noqa: S608

@@ -86,6 +86,7 @@ from tests.fleet.discovery.rows import BROKEN as BROKEN_DISCOVERY
 from tests.fleet.discovery.rows import make_rows as make_discovery_rows
 from tests.fleet.evaluations.rows import BROKEN as BROKEN_EVALUATIONS
 from tests.fleet.evaluations.rows import make_rows as make_evaluation_rows
+from tests.fleet.retiring.rows import make_ending_rows
 from tests.fleet.worth.rows import BROKEN as BROKEN_WORTH
 from tests.fleet.worth.rows import make_rows as make_worth_rows
 
@@ -137,6 +138,35 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("registry_agent_killed_is_suspended", "registry_agent", {"killed_at": "now()"}),
     ("registry_agent_has_data_class", "registry_agent", {"data_classes": "'{}'"}),
     ("registry_agent_known_risk_tier", "registry_agent", {"risk_tier": "'mild'"}),
+    ("registry_agent_ends_once_announced", "registry_agent", {"ends_at": "now()"}),
+    (
+        "registry_agent_successor_is_another",
+        "registry_agent",
+        {"successor_id": "(SELECT last_value + 1 FROM registry_agent_id_seq)"},
+    ),
+    ("retiring_retirement_one_per_agent", "retiring_retirement", {}),
+    ("retiring_retirement_closed_iff_stamped", "retiring_retirement", {"closed_at": "now()"}),
+    ("retiring_retirement_retired_iff_stamped", "retiring_retirement", {"retired_at": "now()"}),
+    (
+        "retiring_retirement_drains_from_a_moment",
+        "retiring_retirement",
+        {"state": "'draining'", "drains_at": "NULL"},
+    ),
+    (
+        "retiring_retirement_successor_is_another",
+        "retiring_retirement",
+        {"successor_id": "agent_id"},
+    ),
+    ("retiring_retirement_says_why", "retiring_retirement", {"reason": "''"}),
+    ("retiring_step_one_per_name", "retiring_step", {}),
+    ("retiring_batch_begun_iff_stamped", "retiring_batch", {"begun_at": "now()"}),
+    ("retiring_batch_ended_iff_stamped", "retiring_batch", {"ended_at": "now()"}),
+    ("retiring_batchitem_one_per_agent", "retiring_batchitem", {}),
+    (
+        "retiring_batchitem_ended_iff_stamped",
+        "retiring_batchitem",
+        {"agent_id": "'agt_other'", "ended_at": "now()"},
+    ),
     ("registry_agentversion_one_per_number", "registry_agentversion", {"version": "'9.0.0'"}),
     ("registry_agentversion_one_proposed", "registry_agentversion", {"number": "9"}),
     (
@@ -588,6 +618,7 @@ def world(db: None) -> None:
     make_evaluation_rows(running, Model.objects.earliest("id"))
     make_worth_rows(Agent.objects.exclude(pk=running.pk).earliest("id"), running)
     make_discovery_rows()
+    make_ending_rows(agent)
 
 
 def _lifecycle_rows() -> None:

@@ -18,6 +18,7 @@ from kernel.refs import Ref, new_id
 from ledger.entries import Fact
 from ledger.journal import Row
 from ledger.verbs import Verb
+from routing.gateway.agent_end import follows
 from routing.gateway.authenticate import Caller
 from routing.gateway.delegation.acting import HEADER, NOBODY, Acting
 from routing.gateway.delegation.rights import Rights, Wish
@@ -56,6 +57,13 @@ class DelegateUnknown(NotFound):
 
     code = "routing.delegate_unknown"
     title = "There is no such agent to delegate to"
+
+
+class DelegateRetired(NotFound):
+    """Raised when the agent named is retired, or takes on no new run any more."""
+
+    code = "routing.delegate_retired"
+    title = "The agent to delegate to is retired, or about to be"
 
 
 class DelegationTooDeep(Denied):
@@ -111,7 +119,8 @@ def read_wish(raw: bytes) -> Asked:
 def granted(asked: Asked, caller: Caller, run: RunName, snapshot: Snapshot) -> Delegation:
     """Judge a wish.
 
-    Raises: DelegateUnknown, DelegationTooDeep, DelegationReturns, DelegationWidens.
+    Raises: DelegateUnknown, DelegateRetired, DelegationTooDeep, DelegationReturns,
+    DelegationWidens.
     """
     acting = caller.acting or NOBODY
     above = acting.delegation
@@ -119,6 +128,10 @@ def granted(asked: Asked, caller: Caller, run: RunName, snapshot: Snapshot) -> D
     to = snapshot.agent_named(asked.to)
     if to is None or to.public_id == giver.public_id:
         raise DelegateUnknown(f"There is no other agent {asked.to[:100]!r}.", param="to")
+    if to.stage == "retired" or (to.ends_at is not None and to.ends_at <= time.time()):
+        raise DelegateRetired(
+            f"Agent {to.name} is retired, or begins no new run any more.{follows(to)}", param="to"
+        )
     links = (*(above.links if above else ()), _link(giver, run))
     if len(links) > DEEPEST:
         raise DelegationTooDeep
