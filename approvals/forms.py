@@ -124,6 +124,10 @@ class ChannelForm(forms.Form):
     audience = _words("Put to", "Such as role:security, team:finance. Empty: whoever is asked.")
     agents = _words("Agents", "Their names. Empty: all.")
     teams = _words("Teams of agents", "Their short names. Empty: all.")
+    tells = _words(
+        "Also told of",
+        "Besides reviews, such as incident campaign cutover. * for everything. Empty: nothing.",
+    )
 
     def __init__(self, *args: Any, kept: Channel | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -134,7 +138,7 @@ class ChannelForm(forms.Form):
     def wanted(self) -> WantedChannel:
         """Return what is asked for."""
         given: dict[str, Any] = dict(self.cleaned_data)
-        for name in ("audience", "agents", "teams"):
+        for name in ("audience", "agents", "teams", "tells"):
             given[name] = tuple(given[name].replace(",", " ").split())
         for name in ("events", "kinds"):
             given[name] = tuple(given[name])

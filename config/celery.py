@@ -45,6 +45,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "rules.try_bundles": {"task": "rules.try_bundles", "schedule": 10.0},
         "credentials.end_leases": {"task": "credentials.end_leases", "schedule": 2.0},
         "approvals.send_notices": {"task": "approvals.send_notices", "schedule": 5.0},
+        "telling.send_copies": {"task": "telling.send_copies", "schedule": 5.0},
         "approvals.escalate_reviews": {"task": "approvals.escalate_reviews", "schedule": 30.0},
         "effects.run_gates": {"task": "effects.run_gates", "schedule": 5.0},
         "effects.demote_regressed": {"task": "effects.demote_regressed", "schedule": 60.0},

@@ -19,6 +19,7 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.functional import SimpleLazyObject
 
 from approvals.queries import waiting_count
+from fleet.telling.queries.messages import unread_count
 from ledger.standing import suspension_now
 from registry.actors import Actor
 from registry.models import Person, Role
@@ -91,6 +92,7 @@ def portal(request: HttpRequest) -> dict[str, Any]:
     return {
         "nav": SimpleLazyObject(lambda: nav(request)),
         "banner": SimpleLazyObject(lambda: banner(request)),
+        "bell": SimpleLazyObject(lambda: bell(request)),
         "app_version": _version(),
         "admin_url": _address("admin:index"),
         "schema_url": _address("docs") or _address("schema"),
@@ -108,6 +110,17 @@ def banner(request: HttpRequest) -> dict[str, str] | None:
         except DatabaseError:  # what is broken may be the database, and this is not the page's
             return None
     return DEMO_BANNER if settings.DEMO else None
+
+
+def bell(request: HttpRequest) -> dict[str, Any] | None:
+    """Return where one's notices are and how many of them are unread."""
+    person, url = getattr(request, "user", None), _address("telling:notices")
+    if not (isinstance(person, Person) and url):
+        return None
+    try:
+        return {"url": url, "count": unread_count(person)}
+    except DatabaseError:  # an error page renders all the same
+        return None
 
 
 def nav(request: HttpRequest) -> list[Section]:

@@ -190,6 +190,12 @@ CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 
 # --- reviews
 REVIEWS_TOGETHER = env.integer("UNSPRAWL_REVIEWS_TOGETHER", 20, minimum=1, maximum=100)
+# Minutes until an incident that nobody has taken goes to the backup owner, then to the team.
+INCIDENT_ESCALATE_MINUTES = env.integer(
+    "UNSPRAWL_INCIDENT_ESCALATE_MINUTES", 15, minimum=1, maximum=1440
+)
+# Whether anybody who is signed in sees every agent's reasons on the status page.
+HEALTH_OPEN = env.boolean("UNSPRAWL_HEALTH_OPEN", default=False)
 REVIEW_DAYS = env.integer("UNSPRAWL_REVIEW_DAYS", 14, minimum=1, maximum=365)
 REVIEW_QUORUM_BY_DATA_CLASS = {
     "regulated": env.integer("UNSPRAWL_REGULATED_QUORUM", 2, minimum=1, maximum=10)

@@ -43,7 +43,8 @@ _WORKSPACE: Final = re.compile(r"|[TE][A-Z0-9]{5,20}")
 _BOT: Final = re.compile(r"xox[bp]-[A-Za-z0-9-]{10,200}")
 _TOO_GRAVE: Final = ("money", "delete", ANY_EFFECT)
 _ANSWERED: Final = (Kind.SLACK, Kind.WEBHOOK)
-_FILTERS: Final = ("events", "kinds", "audience", "agents", "teams")
+_TOPIC: Final = re.compile(r"\*|[a-z][a-z_]{1,39}")
+_FILTERS: Final = ("events", "kinds", "audience", "agents", "teams", "tells")
 _CHOSEN: Final = ("place", "workspace", "carries", *_FILTERS, "min_effect", "decides_up_to")
 
 
@@ -64,6 +65,7 @@ class WantedChannel:
     audience: tuple[str, ...] = ()
     agents: tuple[str, ...] = ()
     teams: tuple[str, ...] = ()
+    tells: tuple[str, ...] = ()
     min_effect: str = ""
     decides_up_to: str = ""
 
@@ -311,6 +313,8 @@ def _check_words(wanted: WantedChannel) -> None:
             raise ChannelNotUsable(f"There is no {what} {unknown[0][:40]!r}.")
     if unknown := [each for each in wanted.audience if not is_audience(each)]:
         raise ChannelNotUsable(f"{unknown[0][:40]!r} is no audience; write role:security.")
+    if unknown := [each for each in wanted.tells if not _TOPIC.fullmatch(each)]:
+        raise ChannelNotUsable(f"{unknown[0][:40]!r} is no topic; write incident, or * for all.")
     if wanted.decides_up_to and wanted.kind in {Kind.SLACK_HOOK, Kind.TEAMS}:
         raise ChannelNotUsable(
             "Nobody can answer over this kind of channel; leave the limit empty."

@@ -155,12 +155,12 @@ def _conclude(flight: _Flight, outcome: Outcome, actor: Actor) -> int:
         if outcome.is_sent:
             for each in kept:
                 _sent(each, channel, outcome, actor)
-            _recover(channel)
+            recover_channel(channel)
             return 1
         logger.warning("channel %s: %s", channel.public_id, outcome.failure)
         for each in kept:
             _failed(each, channel, outcome, actor)
-        _rest(channel, outcome)
+        rest_channel(channel, outcome)
         return 0
 
 
@@ -209,7 +209,8 @@ def pause_after(attempts: int) -> float:
     return usual * random.uniform(0.5, 1.5)  # noqa: S311  it only spreads the load
 
 
-def _rest(channel: Channel, outcome: Outcome) -> None:
+def rest_channel(channel: Channel, outcome: Outcome) -> None:
+    """Leave a channel that failed alone for a while; call it under the lock of its row."""
     now = clock.now()
     channel.failures += 1
     channel.failure = outcome.failure[:300]
@@ -221,7 +222,8 @@ def _rest(channel: Channel, outcome: Outcome) -> None:
     channel.save(update_fields=["failures", "failure", "failing_since", "again_at", "gone_at"])
 
 
-def _recover(channel: Channel) -> None:
+def recover_channel(channel: Channel) -> None:
+    """Take a channel for well again; call it under the lock of its row."""
     channel.failures, channel.failure = 0, ""
     channel.failing_since = channel.again_at = None
     channel.last_sent_at = clock.now()

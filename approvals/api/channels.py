@@ -53,6 +53,10 @@ class ChannelInput(Input):
     audience = serializers.ListField(child=Text(max_length=100), **_WORDS)
     agents = serializers.ListField(child=Text(max_length=80), **_WORDS)
     teams = serializers.ListField(child=Text(max_length=64), **_WORDS)
+    tells = serializers.ListField(
+        child=Text(max_length=40), help_text="Besides reviews: incident, campaign …; * for all.",
+        **_WORDS,
+    )  # fmt: skip
     min_effect = serializers.ChoiceField(
         choices=_EFFECT, required=False, default="", allow_blank=True
     )
@@ -97,6 +101,7 @@ class ChannelOutput(serializers.Serializer[Any]):
     audience = serializers.ListField(child=serializers.CharField())
     agents = serializers.ListField(child=serializers.CharField())
     teams = serializers.ListField(child=serializers.CharField())
+    tells = serializers.ListField(child=serializers.CharField())
     min_effect = serializers.CharField()
     decides_up_to = serializers.CharField()
     failure = serializers.CharField()

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from approvals.audience import audience_now, people_of
 from approvals.channels.effects import effect_of, is_at_least
 from approvals.models import Channel, NoticePreference, Review
+from kernel.refs import Ref
 from registry.models import Agent, Person
 
 
@@ -24,6 +25,31 @@ def channels_for(review: Review, event: str) -> list[Channel]:
     ]
 
 
+def channels_telling(
+    kind: str, *, subject: Ref, teams: Iterable[str] = (), roles: Iterable[str] = ()
+) -> list[Channel]:
+    """Return the channels that chose to be told of a kind that is no review's, by its topic.
+
+    Their audience, agents and teams narrow it as they narrow reviews; mail is each person's own.
+    """
+    topic, slugs = kind.partition(".")[0], set(teams)
+    live = Channel.objects.filter(removed_at__isnull=True, gone_at__isnull=True)
+    rows = live.filter(tells__overlap=[topic, "*"]).exclude(kind=Channel.Kind.MAIL)
+    found = list(rows.order_by("pk"))
+    if not any(each.agents or each.teams or each.audience for each in found):
+        return found
+    name, team = _named(subject.id) if subject.kind == "agent" else ("", "")
+    asked = {f"role:{role}" for role in roles} | {f"team:{slug}" for slug in slugs}
+    slugs |= {team} if team else set()
+    return [
+        each
+        for each in found
+        if (not each.agents or name in each.agents)
+        and (not each.teams or bool(slugs & {*each.teams}))
+        and (not each.audience or bool(asked & {*each.audience}))
+    ]
+
+
 def _wants(channel: Channel, review: Review, event: str) -> bool:
     return (
         (not channel.events or event in channel.events)
@@ -34,7 +60,11 @@ def _wants(channel: Channel, review: Review, event: str) -> bool:
 
 
 def _agent_and_team(review: Review) -> tuple[str, str]:
-    found = Agent.objects.filter(public_id=review.about_agent).values_list("name", "team__slug")
+    return _named(review.about_agent)
+
+
+def _named(agent: str) -> tuple[str, str]:
+    found = Agent.objects.filter(public_id=agent).values_list("name", "team__slug")
     name, team = found.first() or ("", "")
     return name, team or ""
 

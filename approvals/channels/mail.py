@@ -31,7 +31,11 @@ _HEADS: Final = {
 
 def prepare(notices: list[Notice]) -> Send:
     """Make the mail of a notice, or of one person's digest."""
-    mail = message(notices)
+    return post(message(notices))
+
+
+def post(mail: EmailMultiAlternatives) -> Send:
+    """Make a mail ready to be sent."""
 
     def send() -> Outcome:
         try:
@@ -86,20 +90,26 @@ def _arguments(content: Content) -> str:
 
 
 def _headers(notices: list[Notice], leave: str) -> dict[str, str]:
-    headers = {
+    headers = headers_of(notices[0].public_id, leave)
+    review = notices[0].review
+    if review is not None and len(notices) == 1:
+        root = named(review.public_id)
+        headers |= {"References": root, "In-Reply-To": root}
+    return headers
+
+
+def headers_of(ident: str, leave: str) -> dict[str, str]:
+    """Return the headers of every mail: its name, and the way to have no more of them."""
+    return {
         # The same over every attempt: a mail that came twice is one mail to most programs.
-        "Message-ID": _named(notices[0].public_id),
+        "Message-ID": named(ident),
         "List-Unsubscribe": f"<{leave}>",
         "List-Unsubscribe-Post": "List-Unsubscribe=One-Click",
         "Auto-Submitted": "auto-generated",
         "X-Auto-Response-Suppress": "All",
     }
-    review = notices[0].review
-    if review is not None and len(notices) == 1:
-        root = _named(review.public_id)
-        headers |= {"References": root, "In-Reply-To": root}
-    return headers
 
 
-def _named(ident: str) -> str:
+def named(ident: str) -> str:
+    """Return a message id that is ours alone."""
     return f"<{ident}@{settings.PUBLIC_HOST}>"

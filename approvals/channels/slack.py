@@ -8,7 +8,7 @@ begin markup are escaped. A message too long to hold the whole action offers no 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from approvals.channels import plain
@@ -34,13 +34,19 @@ _HEADS: Final = {
 def prepare(notices: list[Notice]) -> Send:
     """Make the message of a notice. Raises: SecretsClosed, SecretNotFound, CannotOpen."""
     notice = notices[0]
-    channel, secret = notice.channel, sending_secrets(notice.channel)[0]
-    said, private = message(notice), channel.allow_private
+    return post(notice.channel, message(notice), _message_of(notice))
+
+
+def post(channel: Channel, said: Mapping[str, Any], place: Mapping[str, str]) -> Send:
+    """Make a message ready: new, in a thread (``thread_ts``), or in the place of one (``ts``).
+
+    Raises: SecretsClosed, SecretNotFound, CannotOpen.
+    """
+    secret, private = sending_secrets(channel)[0], channel.allow_private
     if channel.kind == Channel.Kind.SLACK_HOOK:
         return lambda: post_json(secret.reveal(), said, allow_private=private)
-    sent = _message_of(notice)
-    method = "chat.update" if sent else "chat.postMessage"
-    body = {"channel": channel.place, **said, **sent}
+    method = "chat.update" if "ts" in place else "chat.postMessage"
+    body = {"channel": channel.place, **said, **place}
     address = f"{channel.address}/{method}"
 
     def headers(_: bytes) -> Mapping[str, str]:
@@ -104,6 +110,16 @@ def ended(content: Content) -> dict[str, Any]:
     """Return how a question ended; it takes the place of the question."""
     word = content.review.state
     return _said(f"{content.title}: {word}", [_section(content.title), _section(f"It is {word}.")])
+
+
+def told(title: str, lines: Sequence[str], url: str) -> dict[str, Any]:
+    """Return what is told without a question: a title, its lines, and the way to the page."""
+    text = "\n".join(lines)
+    blocks: list[dict[str, Any]] = [{"type": "header", "text": _plain(title, 150)}]
+    blocks += [_section(text[at : at + _BLOCK]) for at in range(0, len(text), _BLOCK)]
+    button = {"type": "button", "action_id": "open", "text": _plain("Open"), "url": url}
+    blocks.append({"type": "actions", "elements": [button]})
+    return _said(title, blocks)
 
 
 def escaped(text: str) -> str:

@@ -6,21 +6,32 @@ text runs, which have no markup; a text block would read it as Markdown.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from approvals.channels import plain
 from approvals.channels.content import content_of
 from approvals.channels.secrets import sending_secrets
 from approvals.channels.sending import Send, post_json
-from approvals.models import Notice
+from approvals.models import Channel, Notice
 
 
 def prepare(notices: list[Notice]) -> Send:
     """Make the message of a notice. Raises: SecretsClosed, SecretNotFound, CannotOpen."""
     notice = notices[0]
-    secret, private = sending_secrets(notice.channel)[0], notice.channel.allow_private
-    body = message(notice)
+    return post(notice.channel, message(notice))
+
+
+def post(channel: Channel, body: Mapping[str, Any]) -> Send:
+    """Make a card ready to be sent. Raises: SecretsClosed, SecretNotFound, CannotOpen."""
+    secret, private = sending_secrets(channel)[0], channel.allow_private
     return lambda: post_json(secret.reveal(), body, allow_private=private)
+
+
+def told(title: str, lines: Sequence[str], url: str) -> dict[str, Any]:
+    """Return the card of what is told without a question."""
+    body = [_run(title, strong=True), *(_run(line) for line in lines)]
+    return _envelope(body, [{"type": "Action.OpenUrl", "title": "Open", "url": url}])
 
 
 def message(notice: Notice) -> dict[str, Any]:

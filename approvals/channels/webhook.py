@@ -17,7 +17,7 @@ from approvals.channels.effects import may_be_decided
 from approvals.channels.secrets import sending_secrets
 from approvals.channels.sending import Send, post_json
 from approvals.channels.signatures import sign
-from approvals.models import Notice
+from approvals.models import Channel, Notice
 from kernel.clock import stamp
 
 TYPES: Final = {
@@ -32,17 +32,25 @@ TYPES: Final = {
 def prepare(notices: list[Notice]) -> Send:
     """Make the message of a notice. Raises: SecretsClosed, SecretNotFound, CannotOpen."""
     notice = notices[0]
-    channel, keys, ident = notice.channel, sending_secrets(notice.channel), notice.public_id
+    return post(notice.channel, notice.public_id, document(notice))
 
-    def headers(body: bytes) -> Mapping[str, str]:
+
+def post(channel: Channel, ident: str, body: Mapping[str, Any]) -> Send:
+    """Make a document ready to be sent, signed anew at every attempt under one id.
+
+    Raises: SecretsClosed, SecretNotFound, CannotOpen.
+    """
+    keys = sending_secrets(channel)
+
+    def headers(sent: bytes) -> Mapping[str, str]:
         at = int(time.time())
         return {
             "webhook-id": ident,
             "webhook-timestamp": str(at),
-            "webhook-signature": sign(keys, ident, at, body),
+            "webhook-signature": sign(keys, ident, at, sent),
         }
 
-    body, address, private = document(notice), channel.address, channel.allow_private
+    address, private = channel.address, channel.allow_private
     return lambda: post_json(address, body, allow_private=private, headers=headers)
 
 

@@ -50,6 +50,8 @@ class Channel(models.Model):
     audience = ArrayField(models.TextField(), default=list, blank=True)  # empty: whoever is asked
     agents = ArrayField(models.TextField(), default=list, blank=True)  # names; empty: all
     teams = ArrayField(models.TextField(), default=list, blank=True)  # slugs; empty: all
+    # Besides reviews, what it is told of: incident, campaign …; * for everything; empty: nothing.
+    tells = ArrayField(models.TextField(), default=list, blank=True, db_default=[])
     min_effect = models.TextField(blank=True, default="")  # of actions; empty: all
     decides_up_to = models.TextField(blank=True, default="")  # empty: nothing is decided here
     # Who knows the secret that answers are signed with: nothing of theirs is decided here.

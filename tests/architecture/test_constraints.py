@@ -86,6 +86,8 @@ from tests.fleet.discovery.rows import BROKEN as BROKEN_DISCOVERY
 from tests.fleet.discovery.rows import make_rows as make_discovery_rows
 from tests.fleet.evaluations.rows import BROKEN as BROKEN_EVALUATIONS
 from tests.fleet.evaluations.rows import make_rows as make_evaluation_rows
+from tests.fleet.health.broken import BROKEN as BROKEN_HEALTH
+from tests.fleet.health.broken import make_rows as make_health_rows
 from tests.fleet.retiring.rows import make_ending_rows
 from tests.fleet.worth.rows import BROKEN as BROKEN_WORTH
 from tests.fleet.worth.rows import make_rows as make_worth_rows
@@ -433,6 +435,7 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     *BROKEN_DISCOVERY,
     *BROKEN_EVALUATIONS,
     *BROKEN_WORTH,
+    *BROKEN_HEALTH,
 ]  # fmt: skip
 
 
@@ -619,6 +622,7 @@ def world(db: None) -> None:
     make_worth_rows(Agent.objects.exclude(pk=running.pk).earliest("id"), running)
     make_discovery_rows()
     make_ending_rows(agent)
+    make_health_rows(agent, cast.sam, channel, now)
 
 
 def _lifecycle_rows() -> None:

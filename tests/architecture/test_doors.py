@@ -38,6 +38,8 @@ DOORS = {
     "routing/actions/budget_notices.py": "mail over the operator's own server",
     "effects/launch/demoting.py": "mail over the operator's own server",
     "approvals/channels/mail.py": "mail over the operator's own server",
+    "approvals/channels/told.py": "mail over the operator's own server",
+    "fleet/health/probing/client.py": "probes of agents, to addresses vetted by the same predicate",
     "effects/adapters/smtp.py": "speaks SMTP on a socket that dialling opened",
 }
 # Sessions with our own database, whose address the operator gives.

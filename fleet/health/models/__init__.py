@@ -1,0 +1,23 @@
+"""What is known of each agent's health: its checks, its status, and the incidents."""
+
+from __future__ import annotations
+
+from fleet.health.models.check import Check, Source, Status
+from fleet.health.models.incident import Incident, IncidentAgent, IncidentEvent
+from fleet.health.models.muting import Mute
+from fleet.health.models.standing import AgentHealth, CallWindow, HealthChange, HealthDay, Sweep
+
+__all__ = [
+    "AgentHealth",
+    "CallWindow",
+    "Check",
+    "HealthChange",
+    "HealthDay",
+    "Incident",
+    "IncidentAgent",
+    "IncidentEvent",
+    "Mute",
+    "Source",
+    "Status",
+    "Sweep",
+]

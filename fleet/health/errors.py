@@ -1,0 +1,52 @@
+"""Every refusal of health, as facts.
+
+NotFound 404   IncidentNotFound · MuteNotFound
+Conflict 409   IncidentOver
+Invalid  422   ScheduleInvalid · CheckNotUsable · MuteNotUsable
+"""
+
+from __future__ import annotations
+
+from kernel.errors import Conflict, Invalid, NotFound
+
+
+class IncidentNotFound(NotFound):
+    """Raised when there is no such incident, or not for this viewer."""
+
+    code = "fleet.incident_not_found"
+    title = "There is no such incident"
+
+
+class MuteNotFound(NotFound):
+    """Raised when there is no such mute, or not for this viewer."""
+
+    code = "fleet.mute_not_found"
+    title = "There is no such mute"
+
+
+class IncidentOver(Conflict):
+    """Raised when something is asked of an incident that is resolved already."""
+
+    code = "fleet.incident_over"
+    title = "This incident is resolved"
+
+
+class ScheduleInvalid(Invalid):
+    """Raised when a cron expression or a time zone cannot be read; says what is wrong."""
+
+    code = "fleet.schedule_invalid"
+    title = "This schedule cannot be read"
+
+
+class CheckNotUsable(Invalid):
+    """Raised when a check cannot be set up as asked; says what to change."""
+
+    code = "fleet.check_not_usable"
+    title = "The check cannot be set up like this"
+
+
+class MuteNotUsable(Invalid):
+    """Raised when a mute cannot be set as asked; says what to change."""
+
+    code = "fleet.mute_not_usable"
+    title = "The mute cannot be set like this"

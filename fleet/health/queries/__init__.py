@@ -1,0 +1,1 @@
+"""Reading how agents are, and the incidents."""
