@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ('approvals', '0012_channel_tells'),
+        ('approvals', '0013_channel_tells'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

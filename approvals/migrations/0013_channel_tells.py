@@ -7,7 +7,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('approvals', '0011_one_answer_per_secret'),
+        ('approvals', '0012_restore'),
     ]
 
     operations = [
