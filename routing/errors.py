@@ -2,7 +2,7 @@
 
 Malformed   400   CatalogueUnreadable
 Invalid     422   AddressUnusable · VendorInvalid · ModelInvalid · RouteInvalid
-                  ReasonMissing · NothingToChange · SecretUnusable
+                  ReasonMissing · NothingToChange · SecretUnusable · ShiftRefused
 NotFound    404   VendorNotFound · ModelNotFound · RouteNotFound · RunNotFound
                   CallsNotFound · SubjectNotFound · StopNotFound · FeedNotFound
 Conflict    409   VendorExists · ModelExists · RouteMoved · AlreadyDisabled · NotDisabled
@@ -259,6 +259,13 @@ class ReevaluationNotFound(NotFound):
 
     code = "routing.reevaluation_not_found"
     title = "There is no such re-evaluation"
+
+
+class ShiftRefused(Invalid):
+    """Raised when an agent cannot be moved to a model: says which agent, which route and why."""
+
+    code = "routing.shift_refused"
+    title = "The agent cannot be moved to this model"
 
 
 class GatewayUnreachable(Unavailable):

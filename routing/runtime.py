@@ -59,6 +59,7 @@ from routing.gateway.reporting.doors import Reporting
 from routing.gateway.reporting.pace import A_MINUTE, Pace
 from routing.gateway.screening import DataScreen
 from routing.gateway.shadow import ShadowRunner
+from routing.gateway.shifting import breakers_of
 from routing.gateway.snapshot import Snapshot
 from routing.gateway.tools.judging import ToolScreen
 from routing.gateway.tools.stage import tool_stage
@@ -360,7 +361,7 @@ class GatewayProcess:
             for route in snapshot.routes.values()
             for target in (*route.targets, route.shadow)
             if target is not None
-        }
+        } | breakers_of(snapshot)
         self._breakers.keep_only(names)
         self._speeds.keep_only(names)
 

@@ -28,6 +28,7 @@ from routing.gateway.snapshot import (
     Key,
     Model,
     Route,
+    Shift,
     Snapshot,
     Target,
     Vendor,
@@ -52,9 +53,12 @@ _TABLES: Final = (
     "credentials_secret",
     "routing_delegationend",
     "routing_stop",
+    "routing_shift",
     "rules_activation",
     "rules_grant",
 )
+# Of these only what is in force is marked: the rest is history, and grows.
+_IN_FORCE: Final = {"routing_shift": " WHERE ended_at IS NULL"}
 _POLICY: Final = frozenset({"rules_activation", "rules_grant"})
 # What is not read together with vendors, models and routes.
 _APART: Final = frozenset(
@@ -63,6 +67,7 @@ _APART: Final = frozenset(
         "registry_agentkey",
         "registry_team",
         "routing_stop",
+        "routing_shift",
         "routing_budget",
         "routing_delegationend",
         *_POLICY,
@@ -71,7 +76,7 @@ _APART: Final = frozenset(
 _MARKS: Final = " UNION ALL ".join(
     f"SELECT '{table}', count(*), coalesce(sum(xmin::text::bigint), 0)::bigint,"  # noqa: S608
     " pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
-    f" FROM {table}"
+    f" FROM {table}{_IN_FORCE.get(table, '')}"
     for table in _TABLES
 )
 _AGENTS: Final = """
@@ -94,7 +99,7 @@ _KEYS: Final = """
 _SINCE: Final = " WHERE a.xmin::text::bigint >= %s"
 _VENDORS: Final = """
     SELECT id, public_id, name, dialect, base_url, auth_scheme, disabled_at IS NULL, data_classes,
-           profile
+           profile, regions
     FROM routing_vendor
 """
 _SECRETS: Final = (
@@ -125,6 +130,14 @@ _GRANTS: Final = """
     SELECT a.public_id, g.vendor, g.data_class, extract(epoch FROM g.until)::float8
     FROM rules_grant g JOIN registry_agent a ON a.id = g.agent_id
     WHERE g.state = 'given' AND g.until > now() ORDER BY g.id
+"""
+_SHIFTS: Final = """
+    SELECT s.agent_id, s.public_id, f.public_id, coalesce(v.public_id, ''), coalesce(t.name, ''),
+           s.percent, s.subject
+    FROM routing_shift s JOIN routing_model f ON f.id = s.source_id
+    LEFT JOIN routing_model t ON t.id = s.target_id
+    LEFT JOIN routing_vendor v ON v.id = t.vendor_id
+    WHERE s.ended_at IS NULL ORDER BY s.id
 """
 _ENDED: Final = "SELECT delegation_id FROM routing_delegationend WHERE until > now()"
 _TARGETS: Final = """
@@ -160,6 +173,7 @@ class SnapshotReading:
         self._vendors: dict[str, Vendor] = {}
         self._models: dict[tuple[str, str], Model] = {}
         self._stops = NO_STOPS
+        self._shifts: dict[str, dict[str, Shift]] = {}
         self._ended: frozenset[str] = frozenset()
         self._budgets = NO_BUDGETS
         self._bundle = ""
@@ -194,11 +208,7 @@ class SnapshotReading:
             await _renew(connection, self._agents, 0 if all_agents else since, count)
         if "registry_agentkey" in changed:
             await _renew(connection, self._keys, since, marks["registry_agentkey"][0])
-        if "routing_stop" in changed:
-            self._stops = _stops(await _all(connection, _STOPS))
-        if "routing_budget" in changed:
-            rows = await _all(connection, _BUDGETS)
-            self._budgets = Budgets(Limit(*row) for row in rows)
+        await self._read_limits(connection, changed)
         if changed & _POLICY:
             self._bundle = "".join(row[0] for row in await _all(connection, _BUNDLE))
             self._grants = _grants(await _all(connection, _GRANTS))
@@ -218,7 +228,18 @@ class SnapshotReading:
             budgets=self._budgets,
             grants=self._grants,
             bundle=self._bundle,
+            shifts=self._shifts,
         )
+
+    async def _read_limits(self, connection: AsyncConnection[Any], changed: set[str]) -> None:
+        """Read what keeps agents from calling, or leads them elsewhere, where that changed."""
+        if "routing_stop" in changed:
+            self._stops = _stops(await _all(connection, _STOPS))
+        if "routing_shift" in changed:
+            self._shifts = _shifts(await _all(connection, _SHIFTS))
+        if "routing_budget" in changed:
+            rows = await _all(connection, _BUDGETS)
+            self._budgets = Budgets(Limit(*row) for row in rows)
 
 
 async def _read_marks(connection: AsyncConnection[Any]) -> tuple[Marks, int]:
@@ -316,6 +337,14 @@ def _grants(rows: list[Row]) -> dict[str, tuple[DataGrant, ...]]:
     return {agent: tuple(grants) for agent, grants in found.items()}
 
 
+def _shifts(rows: list[Row]) -> dict[str, dict[str, Shift]]:
+    found: dict[str, dict[str, Shift]] = {}
+    for agent, *said in rows:
+        shift = Shift(*said)
+        found.setdefault(agent, {})[shift.source] = shift
+    return found
+
+
 def _stops(rows: list[Row]) -> Stops:
     fleet: Stop | None = None
     found: dict[str, dict[str, Stop]] = {}
@@ -349,6 +378,7 @@ def _vendor(row: Row, secret: SealedRow | None) -> Vendor:
         data_classes=tuple(sorted(row[7])),
         secret=secret,
         profile=row[8],
+        regions=tuple(row[9]),
     )
 
 

@@ -26,6 +26,7 @@ class Review(models.Model):
         POLICY = "policy", "Activating a policy"
         GRANT = "grant", "Granting data to a vendor"
         RESTORE = "restore", "Restoring a retired agent"
+        CUTOVER = "cutover", "Moving agents to another model"
 
     class State(models.TextChoices):
         OPEN = "open"

@@ -27,6 +27,7 @@ from routing.gateway.errors import (
     ApprovalRequired,
     CallDenied,
     DialectMismatch,
+    ModelPaused,
     RouteNotDeclared,
     RouteUnserved,
     Undecided,
@@ -41,7 +42,8 @@ from routing.gateway.recording.facts import Refusal, decided_facts
 from routing.gateway.relay import Withheld
 from routing.gateway.requests import Receive
 from routing.gateway.reserving import Reserved, Unaffordable
-from routing.gateway.snapshot import Target
+from routing.gateway.shifting import TARGET
+from routing.gateway.snapshot import Shift, Target
 from routing.gateway.stops import Stopped
 
 # A vendor that wants to be left alone for longer than this is not waited for.
@@ -60,6 +62,7 @@ class Attempts:
         self._first: Attempt | None = None
         self._last: Attempt | None = None
         self._repeats = 0
+        self._is_moved = False
         self._chosen: Chosen | None = None
         self._deadline: float | None = None
         self._unaffordable: tuple[Ready, Unaffordable] | None = None
@@ -97,6 +100,8 @@ class Attempts:
     async def _refuse(self, chosen: Chosen) -> None:
         """Raise what kept the call from every target, if one thing did more than be absent."""
         candidates, trace = self._candidates, self._errand.trace
+        if chosen.paused is not None:
+            await self._refuse_paused(chosen, *chosen.paused)
         if candidates.not_ready is not None:
             raise candidates.not_ready
         if candidates.refused is None:
@@ -115,6 +120,20 @@ class Attempts:
             rule=decision.rule,
             entry=trace.entry_id,
             review_url=_asked_at(self._means.portal, chosen, trace.target),
+        )
+
+    async def _refuse_paused(self, chosen: Chosen, shift: Shift, target: Target) -> None:
+        trace = self._errand.trace
+        trace.target = target
+        trace.entry_id = await self._record_refusal(chosen, target, Refusal.by_pause(shift))
+        raise ModelPaused(
+            f"The model {target.model.name} is paused for the agent {chosen.caller.agent.name},"
+            f" and nothing else serves {chosen.route.name}: no replacement was agreed before its"
+            " end. The agent's owner agrees to one in the portal, or the platform team ends the"
+            " pause.",
+            param="model",
+            rule=f"model_paused {shift.public_id} {shift.subject}",
+            entry=trace.entry_id,
         )
 
     async def _record_refusal(self, chosen: Chosen, target: Target, refusal: Refusal) -> str:
@@ -152,9 +171,8 @@ class Attempts:
         trace = errand.trace
         if self._last is not None and self._last.target.breaker != target.breaker:
             self._repeats = 0
-        trace.target = target
-        trace.fallbacks = self._candidates.fallbacks
-        trace.fallback_reason = self._candidates.fallback_reason
+        self._is_moved = target.arm is not None and target.arm.name == TARGET
+        self._tell_of_target(target)
         open_call = self._open(ready)
         begun = time.monotonic()
         attempt, outcome, failure = None, None, None
@@ -178,6 +196,12 @@ class Attempts:
             else:
                 means.breakers.let_go(target.breaker)  # it never left
         return exchange
+
+    def _tell_of_target(self, target: Target) -> None:
+        trace = self._errand.trace
+        trace.target = target
+        trace.fallbacks = self._candidates.fallbacks
+        trace.fallback_reason = self._candidates.fallback_reason
 
     def _exchange(self, ready: Ready, attempt: Attempt, open_call: OpenCall) -> Exchange:
         made = self._errand.exchange(
@@ -260,11 +284,19 @@ class Attempts:
 
     def goes_on_after(self, failure: Failure) -> bool:
         """Tell whether another attempt may follow one that failed like this."""
-        if failure.kind != STOPPED and not self._options.goes_on_after(failure.kind):
+        if not self._is_one_to_go_on_after(failure):
             return False
         if self._deadline is not None and time.monotonic() >= self._deadline:
             return False
         return self._candidates.are_left or self._may_repeat(failure)
+
+    def _is_one_to_go_on_after(self, failure: Failure) -> bool:
+        if failure.kind == STOPPED or failure.is_permanent:
+            return True
+        # Behind the target of a shift stands what served before: nothing fails for being moved.
+        if self._is_moved and self._candidates.are_left:
+            return True
+        return self._options.goes_on_after(failure.kind)
 
     async def _go_on(self, ready: Ready, failure: Failure) -> Ready | None:
         self._candidates.note_unserved(ready.target, failure.reason)
@@ -298,7 +330,9 @@ class Attempts:
         return self._chosen.route.options if self._chosen is not None else DEFAULTS
 
     def _may_repeat(self, failure: Failure) -> bool:
-        if failure.kind == STOPPED or self._repeats >= self._options.retries:
+        if failure.kind == STOPPED or failure.is_permanent:
+            return False
+        if self._repeats >= self._options.retries:
             return False
         if failure.retry_after is not None and failure.retry_after > LONGEST_PAUSE:
             return False

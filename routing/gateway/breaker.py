@@ -32,7 +32,7 @@ class Limits:
 class Breaker:
     """What is known of one target."""
 
-    __slots__ = ("_limits", "_opened", "_outcomes", "_pause", "_probing_until", "until")
+    __slots__ = ("_limits", "_opened", "_outcomes", "_pause", "_probing_until", "until", "why")
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
@@ -41,6 +41,7 @@ class Breaker:
         self._pause = limits.pause
         self._probing_until = float("-inf")
         self.until: float | None = None  # when the pause ends; None while closed
+        self.why = ""  # what the vendor itself says of the model, while it is open for that
 
     def state(self, now: float) -> State:
         if self.until is None:
@@ -56,8 +57,19 @@ class Breaker:
         self._probing_until = now + self._limits.probe
         return True
 
-    def note(self, *, failed: bool, begun: float, now: float, rest: float = 0.0) -> None:
-        """Learn how a call ended; ``rest`` is for how long the vendor itself wants none."""
+    def note(
+        self, *, failed: bool, begun: float, now: float, rest: float = 0.0, said: str = ""
+    ) -> None:
+        """Learn how a call ended; ``rest`` is for how long the vendor itself wants none.
+
+        ``said`` is a vendor's word that the model is not there: it opens at once, for longest.
+        """
+        if failed and said:
+            self._opened, self.why = now, said
+            self._probing_until = float("-inf")
+            self.until = now + self._limits.longest_pause
+            self._outcomes.clear()
+            return
         if self.until is not None:
             # A call that began before the breaker opened says nothing about the time since.
             if begun >= self._opened:
@@ -74,7 +86,7 @@ class Breaker:
     def _learn_from_probe(self, *, failed: bool, now: float, rest: float) -> None:
         self._probing_until = float("-inf")
         if not failed:
-            self.until, self._pause = None, self._limits.pause
+            self.until, self._pause, self.why = None, self._limits.pause, ""
             self._outcomes.clear()
         elif self.state(now) == "half_open":
             self._pause = min(self._pause * 2, self._limits.longest_pause)
@@ -88,7 +100,7 @@ class Breaker:
         return len(recent) >= limits.least and sum(recent) >= limits.share * len(recent)
 
     def _open(self, now: float, rest: float) -> None:
-        self._opened = now
+        self._opened, self.why = now, ""
         self.until = now + min(max(self._pause, rest), self._limits.longest_pause)
         self._outcomes.clear()
 
@@ -120,19 +132,31 @@ class Breakers:
         return known is None or known.takes(now)
 
     def note(
-        self, name: Name, *, failed: bool, begun: float, now: float, rest: float = 0.0
+        self,
+        name: Name,
+        *,
+        failed: bool,
+        begun: float,
+        now: float,
+        rest: float = 0.0,
+        said: str = "",
     ) -> None:
         known = self._known.get(name)
         if known is None:
             known = self._known[name] = Breaker(self._limits)
         before = known.until
-        known.note(failed=failed, begun=begun, now=now, rest=rest)
+        known.note(failed=failed, begun=begun, now=now, rest=rest, said=said)
         if known.until != before:
             self._on_change(name, known.state(now))
 
     def let_go(self, name: Name) -> None:
         if (known := self._known.get(name)) is not None:
             known.let_go()
+
+    def why(self, name: Name) -> str:
+        """Return what its vendor says of a target that is left alone for that; else nothing."""
+        known = self._known.get(name)
+        return known.why if known is not None else ""
 
     def opens_again(self, name: Name) -> float:
         """Return when a target is to be tried again: the sooner, the less bad."""

@@ -16,6 +16,7 @@ from routing.gateway.breaker import Name
 from routing.gateway.errand import Chosen, Errand, Means, Ready
 from routing.gateway.errors import VendorNotReady
 from routing.gateway.mapping.losses import CannotTranslate
+from routing.gateway.shifting import TARGET
 from routing.gateway.snapshot import Route, Target
 
 LEFT_ALONE: Final = "breaker_open"
@@ -101,25 +102,33 @@ class Candidates:
         decision = await self._means.decider.decide(self._errand.facts(chosen, target))
         if not decision.allow:
             self.refused = self.refused or (target, decision)
-            self.pass_over(target, decision.rule)
+            self._leave_to_source(target, decision.rule, "policy")
             return None
         try:
             passage, outgoing = self._errand.prepare(target)
         except VendorNotReady as error:
             self.not_ready = self.not_ready or error
-            self.pass_over(target, "vendor_not_ready")
+            self._leave_to_source(target, "vendor_not_ready", "vendor_not_ready")
             return None
         except CannotTranslate as error:
             self.unsaid = self.unsaid or error
-            self.pass_over(target, f"cannot_translate {error.facts.get('param')}")
+            why = f"cannot_translate {error.facts.get('param')}"
+            self._leave_to_source(target, why, "cannot_translate")
             return None
         ready = Ready(chosen, target, decision, passage, outgoing)
         if self._means.breakers.takes(target.breaker, time.monotonic()):
             return ready
         self._skipped.append(ready)
-        self._unserved.append((target.breaker, LEFT_ALONE))
-        self.pass_over(target, LEFT_ALONE)
+        why = self._means.breakers.why(target.breaker) or LEFT_ALONE
+        self._unserved.append((target.breaker, why))
+        self.pass_over(target, why)
         return None
+
+    def _leave_to_source(self, target: Target, why: str, reason: str) -> None:
+        """Pass over a target; one that an agent is moved to counts as one that did not serve."""
+        if target.arm is not None and target.arm.name == TARGET:
+            self._unserved.append((target.breaker, reason))
+        self.pass_over(target, why)
 
     def _least_bad(self) -> Ready:
         # A vendor's own answer tells an agent more than a refusal of ours would, and one call

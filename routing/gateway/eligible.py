@@ -39,7 +39,7 @@ def eligible_targets(
     if stops and (refusal := stops.of_aim("", "", route.public_id)):
         raise refusal
     if kept is not None:
-        found = _where_kept(wire, body, route, kept, snapshot)
+        found = _where_kept(wire, body, ordered, route, kept, snapshot)
     else:
         found = _able(wire, route, ordered)
     return _not_stopped(found, stops) if stops else found
@@ -92,13 +92,20 @@ def _mismatch(wire: Wire, route: Route, target: Target) -> DialectMismatch:
 
 
 def _where_kept(
-    wire: Wire, body: CallBody, route: Route, kept: StoredResponse, snapshot: Snapshot
+    wire: Wire,
+    body: CallBody,
+    ordered: list[Target],
+    route: Route,
+    kept: StoredResponse,
+    snapshot: Snapshot,
 ) -> Eligible:
     there = [
         target
-        for target in route.targets
+        for target in ({each.breaker: each for each in (*route.targets, *ordered)}.values())
         if target.is_enabled and target.vendor.public_id == kept.vendor_id
     ]
+    # An agent that is being moved goes on where it is now, if its vendor keeps the answer.
+    there.sort(key=lambda target: target.arm is None or target.arm.name != "target")
     if not body.model and not there:
         # Off the route by now, and still where the answer is.
         vendor = snapshot.vendors.get(kept.vendor_id)

@@ -29,7 +29,7 @@ from routing.gateway.recording.recorder import Recorder
 from routing.gateway.relay import Passage
 from routing.gateway.requests import Receive
 from routing.gateway.reserving import NOTHING, Reserved, WorstCase, reserve
-from routing.gateway.snapshot import Agent, Route, Snapshot, Target
+from routing.gateway.snapshot import Agent, Route, Shift, Snapshot, Target
 from routing.gateway.stops import NO_STOPS, Stops
 from routing.gateway.tracing import SpanContext
 
@@ -53,6 +53,7 @@ class Chosen:
     budgets: Budgets = NO_BUDGETS
     delegated: dict[str, object] | None = None  # what policy is told of whom it is made for
     granted: Callable[[Target], Sequence[str]] = nothing_granted  # classes of data, by target
+    paused: tuple[Shift, Target] | None = None  # why there is none, where it is that
 
 
 def granted_in(snapshot: Snapshot, agent: Agent) -> Callable[[Target], Sequence[str]]:

@@ -9,8 +9,8 @@
     ├── OverBudget       402  BudgetSpent, BudgetUnpriced, CallOverLimit
     ├── Denied           403  AgentNotApproved, AgentSuspended, AgentKilled, AgentRetired,
     │                         RouteNotDeclared, CallDenied, ApprovalRequired
-    ├── NotFound         404  ModelNotFound, ModelRetired, ResponseNotFound, NoSuchPath,
-    │                         NoSuchVendor
+    ├── NotFound         404  ModelNotFound, ModelRetired, ModelPaused, ResponseNotFound,
+    │                         NoSuchPath, NoSuchVendor
     ├── MethodNotTaken   405
     ├── Throttled        429  LimitReached
     ├── InternalFault    500
@@ -235,6 +235,13 @@ class ModelRetired(NotFound):
 
     code = "routing.model_retired"
     title = "The model has been retired"
+
+
+class ModelPaused(NotFound):
+    """Raised when all that could serve an agent is a model that is paused for it."""
+
+    code = "routing.model_paused"
+    title = "The model is paused for this agent"
 
 
 class ResponseNotFound(NotFound):

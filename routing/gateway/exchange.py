@@ -20,6 +20,7 @@ import structlog
 from kernel.errors import DomainError
 from ledger.entries import Fact
 from routing.gateway.body import CallBody
+from routing.gateway.contracts import contract_of
 from routing.gateway.errors import (
     InternalFault,
     ReceiptNotReached,
@@ -45,6 +46,7 @@ from routing.gateway.recording.attempt import Attempt, Outcome
 from routing.gateway.relay import NOTHING, Relay
 from routing.gateway.requests import Answer, Request
 from routing.gateway.sse import Event, EventSplitter
+from routing.gateway.vendor_words import said_of_model
 from routing.gateway.wires.wire import StreamReading, Verdict, Wire, read_json
 
 logger = structlog.get_logger("unsprawl.gateway")
@@ -141,7 +143,10 @@ class Exchange:
 
     def _failure(self, error: DomainError | None) -> Failure | None:
         headers = self._reply.headers if self._reply is not None else []
-        return failure_of(error, self._came.http_status, self._came.report.error_code, headers)
+        came = self._came
+        return failure_of(
+            error, came.http_status, came.report.error_code, headers, came.said_of_model
+        )
 
     def mark(self, name: bytes, value: bytes) -> None:
         """Add a header of ours to an answer that has not begun."""
@@ -218,6 +223,9 @@ class Exchange:
         document = read_json(came.body)
         if status >= 400:
             came.report.error_code = reported_error(document) or f"http_{status}"
+            model = self._attempt.target.model
+            has_end = model.deprecated_on is not None or model.retires_on is not None
+            came.said_of_model = said_of_model(status, document, has_end=has_end)
             return
         if not isinstance(document, dict):
             raise VendorGarbage(
@@ -347,11 +355,14 @@ class Exchange:
 
     def _outcome(self, status: str, error: DomainError | None, ending: bytes) -> Outcome:
         came = self._came
+        payload = came.payload(ending)
         return Outcome(
             status=status,
             http_status=came.http_status,
             usage=came.usage(self._wire, self._body, error),
-            payload=came.payload(ending),
+            payload=payload,
+            said_of_model=came.said_of_model,
+            contract=self._contract(status, payload),
             duration_ms=self._elapsed_ms(),
             first_byte_ms=came.first_byte_ms,
             reported_model=came.report.model,
@@ -365,6 +376,13 @@ class Exchange:
             vendor_seconds=self._vendor_seconds,
             received=self._received(status, facts),
         )
+
+    def _contract(self, status: str, payload: bytes) -> str:
+        """Return whether the answer has the form that was asked for, of an agent being moved."""
+        if status != "ok" or self._attempt.target.arm is None or self._came.was_withheld:
+            return ""
+        asked, operation = self._body.text, self._wire.operation
+        return contract_of(operation, asked, payload, is_stream=self._came.is_stream)
 
     def _received(self, status: str, facts: Mapping[str, Fact]) -> Received | None:
         removes = self._relay is not None and self._relay.removes

@@ -17,6 +17,8 @@ from routing.gateway.stops import Stopped
 
 STOPPED: Final = "stopped"
 STREAM_ERROR: Final = "stream_error"
+# The vendor says that the model itself is not there: asking the same again helps nobody.
+NOT_THERE: Final = "not_there"
 _LONGEST_WAIT: Final = 86_400.0
 _NAMES: Final = frozenset({b"retry-after", b"retry-after-ms"})
 
@@ -28,24 +30,43 @@ class Failure:
     kind: str
     reason: str
     retry_after: float | None = None
+    http_status: int = 0
+
+    @property
+    def is_permanent(self) -> bool:
+        """Tell whether the same target would only say the same again."""
+        return self.kind == NOT_THERE
 
     @property
     def blames_target(self) -> bool:
         """Tell whether it says that the target is unwell, rather than the call wrong."""
+        if self.is_permanent:
+            return self.http_status in {404, 410}  # with any other, it may be this call alone
         return self.kind in {CONNECT, TIMEOUT, BROKEN, "429"} or self.kind.startswith("5")
 
 
 def failure_of(
-    error: DomainError | None, http_status: int, error_code: str, headers: Headers
+    error: DomainError | None,
+    http_status: int,
+    error_code: str,
+    headers: Headers,
+    said: str = "",
 ) -> Failure | None:
-    """Say how an attempt failed; None when it did not, or was ended by us."""
+    """Say how an attempt failed; None when it did not, or was ended by us.
+
+    ``said`` is what the vendor says of the model itself.
+    """
+    if error is not None:
+        return _failure_by(error)
+    if said:
+        return Failure(NOT_THERE, said, http_status=http_status)
+    if http_status >= 400:
+        return Failure(str(http_status), f"http_{http_status}", retry_after(headers))
+    return Failure(BROKEN, STREAM_ERROR) if error_code else None
+
+
+def _failure_by(error: DomainError) -> Failure | None:
     match error:
-        case None if http_status >= 400:
-            return Failure(str(http_status), f"http_{http_status}", retry_after(headers))
-        case None if error_code:
-            return Failure(BROKEN, STREAM_ERROR)
-        case None:
-            return None
         case VendorUnreachable():
             kind = CONNECT
         case VendorSlow():

@@ -38,7 +38,8 @@ def learn(
         return
     failed = failure is not None and failure.blames_target
     rest = (failure.retry_after or 0.0) if failure is not None else 0.0
-    breakers.note(name, failed=failed, begun=begun, now=now, rest=rest)
+    said = failure.reason if failure is not None and failure.is_permanent else ""
+    breakers.note(name, failed=failed, begun=begun, now=now, rest=rest, said=said)
     if failure is None and outcome is not None:
         seconds = now - begun
         if attempt.streamed:

@@ -29,13 +29,16 @@ _OWN_NAMES: Final = (".azure.com", ".azure.us", ".azure.cn")
 
 def headers(target: Target) -> Headers:
     """Return the lifecycle headers of what serves a call; none for a model without a date."""
-    if target.model.retires_on is None and target.model.deprecated_on is None:
+    arm, model = target.arm, target.model
+    # An agent that is being moved away from what serves is told whereto.
+    moved_to = arm.successor if arm is not None and arm.successor != model.name else ""
+    if model.retires_on is None and model.deprecated_on is None and not moved_to:
         return []
-    return list(_headers(target.model))
+    return list(_headers(model, moved_to))
 
 
 @lru_cache(maxsize=4096)
-def _headers(model: Model) -> tuple[tuple[bytes, bytes], ...]:
+def _headers(model: Model, moved_to: str) -> tuple[tuple[bytes, bytes], ...]:
     found: list[tuple[bytes, bytes]] = []
     since = model.deprecated_on or model.retires_on
     if since is not None:
@@ -43,8 +46,8 @@ def _headers(model: Model) -> tuple[tuple[bytes, bytes], ...]:
     if model.retires_on is not None:
         sunset = format_datetime(_midnight(model.retires_on), usegmt=True)
         found.append((b"sunset", sunset.encode()))
-    if model.replacement:
-        successor = quote(model.replacement, safe="")
+    if follows := moved_to or model.replacement:
+        successor = quote(follows, safe="")
         found.append((b"link", f'</v1/models/{successor}>; rel="successor-version"'.encode()))
     return tuple(found)
 

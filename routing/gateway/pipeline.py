@@ -68,9 +68,10 @@ from routing.gateway.recording.recorder import Recorder
 from routing.gateway.relay import STRAIGHT, Asked, Passage, Relays, call_facts
 from routing.gateway.requests import Answer, Receive, Request, read_body, stopwatch
 from routing.gateway.reserving import WorstCase, worst_case
-from routing.gateway.resolve import order, resolve
+from routing.gateway.resolve import check_served, order, resolve
 from routing.gateway.runs import RunName, run_named, run_of, step_of
-from routing.gateway.snapshot import Snapshot, Target
+from routing.gateway.shifting import moved
+from routing.gateway.snapshot import Route, Shift, Snapshot, Target
 from routing.gateway.stops import Stopped
 from routing.gateway.tracing import new_span_id
 from routing.gateway.wires.wire import Wire
@@ -228,6 +229,14 @@ class Call:
         except ModelRetired:
             self.trace.target = snapshot.routes[name].targets[0]  # whose end the answer tells
             raise
+        shifted = moved(
+            route,
+            caller.agent.public_id,
+            self.run.run_id,
+            snapshot,
+            operation=wire.operation,
+            now=(now := time.time()),
+        )
         rule = None
         if route.options.chooses:
             rule = rule_for(
@@ -237,7 +246,11 @@ class Call:
                 size=body.size,
                 streamed=body.streams,
             )
-        ordered = order(route, self.run.run_id, time.time(), rule)
+        ordered = order(route, self.run.run_id, now, rule, shifted.targets)
+        if not ordered.targets and shifted.paused is not None:
+            return self._paused(caller, route, snapshot, shifted.paused)
+        if caller.agent.public_id in snapshot.shifts:
+            check_served(route, shifted.targets, name)
         found = eligible_targets(wire, body, route, ordered.targets, kept, snapshot)
         return Chosen(
             caller,
@@ -251,6 +264,12 @@ class Call:
             None if caller.acting is None else caller.acting.described(caller.agent, snapshot),
             granted_in(snapshot, caller.agent),
         )
+
+    def _paused(
+        self, caller: Caller, route: Route, snapshot: Snapshot, paused: tuple[Shift, Target]
+    ) -> Chosen:
+        subject = Subject.of(caller, self.run, self.trace.span, self.tag)
+        return Chosen(caller, subject, route, [], stops=snapshot.stops, paused=paused)
 
     def facts(self, chosen: Chosen, target: Target) -> dict[str, object]:
         agent, route = chosen.caller.agent, chosen.route

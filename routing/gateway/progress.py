@@ -35,6 +35,7 @@ class Progress:
     terminal: Event | None = None
     is_mid_event: bool = False
     was_withheld: bool = False
+    said_of_model: str = ""
     chunks: list[bytes] = field(default_factory=list)  # as the vendor sent them
     chunks_bytes: int = 0
     has_fragments: bool = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import groupby
@@ -46,23 +47,37 @@ def resolve(name: str, agent: Agent, snapshot: Snapshot) -> Route:
             " of its manifest (agent.yaml) and submit that as a new version.",
             param="model",
         )
-    if not any(target.is_enabled for target in route.targets):
-        refuse_retired(route)
-        raise RouteUnserved(f"No target of the route {name!r} is enabled right now.")
+    if agent.public_id not in snapshot.shifts:
+        check_served(route, route.targets, name)
     return route
 
 
-def order(route: Route, run_id: str, now: float, rule: Rule | None = None) -> Order:
+def check_served(route: Route, targets: Iterable[Target], name: str) -> None:
+    """Refuse a route that nothing serves. Raises: ModelRetired, RouteUnserved."""
+    if not any(target.is_enabled for target in targets):
+        refuse_retired(route)
+        raise RouteUnserved(f"No target of the route {name!r} is enabled right now.")
+
+
+def order(
+    route: Route,
+    run_id: str,
+    now: float,
+    rule: Rule | None = None,
+    targets: Sequence[Target] | None = None,
+) -> Order:
     """Return the targets for a call of a run: an override first, then a canary, then the rest.
 
     The rest is in order of priority, and among equals as the rule says, else by weight.
 
     A canary serves its share of runs and nobody else's, not even when others fail. A run is
-    on one side of it for as long as the route says the same.
+    on one side of it for as long as the route says the same. ``targets`` stand in the place of
+    the route's, where an agent is being moved; what stands behind one follows it at once.
     """
-    enabled = [target for target in route.targets if target.is_enabled]
+    listed = route.targets if targets is None else targets
+    enabled = [target for target in listed if target.is_enabled]
     if len(enabled) == 1 and enabled[0].canary_percent is None:
-        return Order(enabled)
+        return Order(_with_behind(enabled, now))
     canaries = [target for target in enabled if target.canary_percent is not None]
     canary = _canary(canaries, route, run_id) if canaries else None
     if canary is not None and has_ended(canary.model, now):
@@ -80,10 +95,21 @@ def order(route: Route, run_id: str, now: float, rule: Rule | None = None) -> Or
     ordered += ended
     if canary is not None:
         ordered, choice = [canary, *ordered], "canary"
-    if (pinned := _pinned(enabled, route.options.override, now)) is not None:
+    ordered = _with_behind(ordered, now)
+    if (pinned := _pinned([*enabled, *ordered], route.options.override, now)) is not None:
         rest = [target for target in ordered if target is not pinned]
         ordered, choice = [pinned, *rest], "override"
     return Order(ordered, choice)
+
+
+def _with_behind(targets: list[Target], now: float) -> list[Target]:
+    """Put behind each target what follows it: none twice, and last what is past its end."""
+    if not any(target.behind for target in targets):
+        return targets
+    whole = [each for target in targets for each in (target, *target.behind) if each.is_enabled]
+    once = list({target.breaker: target for target in reversed(whole)}.values())[::-1]
+    last = [target for target in once if target.arm is not None and has_ended(target.model, now)]
+    return [target for target in once if target not in last] + last
 
 
 def in_order(route: Route) -> list[Target]:
@@ -116,11 +142,12 @@ def _by_weight(targets: list[Target], sticks_to: str) -> list[list[Target]]:
 def _draw(target: Target, sticks_to: str) -> float:
     if not sticks_to:
         return random.random()  # noqa: S311  no secret
-    return _share(f"{sticks_to}|{target.model.public_id}|{target.region}")
+    drawn_as = target.drawn_as or target.model.public_id
+    return share_of(f"{sticks_to}|{drawn_as}|{target.region}")
 
 
 def _canary(canaries: list[Target], route: Route, run_id: str) -> Target | None:
-    place = 100 * _share(f"{route.public_id}|{run_id}")
+    place = 100 * share_of(f"{route.public_id}|{run_id}")
     for target in canaries:
         place -= target.canary_percent or 0
         if place < 0:
@@ -138,6 +165,6 @@ def _pinned(targets: list[Target], override: Override | None, now: float) -> Tar
     return None
 
 
-def _share(text: str) -> float:
+def share_of(text: str) -> float:
     """Return a number from 0 up to 1 that is the same for the same text in every process."""
     return int.from_bytes(blake2b(text.encode(), digest_size=8).digest()) / _WHOLE

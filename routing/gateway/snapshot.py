@@ -89,6 +89,7 @@ class Vendor:
     data_classes: tuple[str, ...]
     secret: SealedRow | None = field(repr=False)
     profile: str = ""
+    regions: tuple[str, ...] = ()
 
     def serves(self, operation: str) -> bool:
         """Tell whether calls of a kind are served in the vendor's own dialect."""
@@ -134,6 +135,31 @@ class Model:
     max_output_tokens: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """That an agent's runs are moved from one model to another, or that one is paused for it."""
+
+    public_id: str
+    source: str  # the model's public id
+    vendor: str  # of the target, by public id; empty where the source is paused
+    model: str  # the target, as its vendor calls it
+    percent: int
+    subject: str  # the reference of what it is done for
+
+    @property
+    def pauses(self) -> bool:
+        return not self.vendor
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """On which side of a shift a target serves, and what the shift leads to."""
+
+    shift: str
+    name: str  # source, target; behind: the source, after the target
+    successor: str  # the target's name
+
+
 @dataclass(frozen=True)
 class Target:
     """A model that may serve a route."""
@@ -146,6 +172,9 @@ class Target:
     canary_percent: int | None = None
     first_byte_ms: int | None = None
     has_passed: bool = False  # its eval gate
+    arm: Arm | None = None
+    behind: tuple[Target, ...] = ()  # what is tried right after it, in this order
+    drawn_as: str = ""  # by which model's id its weight is drawn; empty: its own
 
     @cached_property
     def rules(self) -> Mapping[str, tuple[Rule, ...]]:
@@ -208,6 +237,7 @@ class Snapshot:
     ended_delegations: frozenset[str] = frozenset()
     grants: Mapping[str, tuple[DataGrant, ...]] = field(default_factory=dict)  # by the agent's id
     bundle: str = ""  # the digest of the policy in force
+    shifts: Mapping[str, Mapping[str, Shift]] = field(default_factory=dict)  # agent, then source
 
     def granted(self, agent: str, vendor: str, now: float) -> list[str]:
         """Return the classes of data that an agent was granted for a vendor, in order."""

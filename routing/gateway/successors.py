@@ -6,25 +6,26 @@ agent that calls what it follows, and says by which names that agent can call it
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from routing.gateway.authenticate import Caller
 from routing.gateway.errors import ModelNotFound
 from routing.gateway.lifecycle import day_said, moment_said, stage_of
-from routing.gateway.snapshot import Model, Route, Snapshot, Target
+from routing.gateway.snapshot import Model, Route, Shift, Snapshot, Target
 
 Document = dict[str, object]
 
 
 def successor(name: str, caller: Caller, snapshot: Snapshot, *, is_anthropic: bool) -> Document:
     """Return the entry of a model that follows one of the agent's. Raises: ModelNotFound."""
+    shifts = snapshot.shifts.get(caller.agent.public_id, {})
     follows = sorted(
         {
             target.model.name
             for route in _routes(caller, snapshot)
             for target in route.targets
-            if name and target.model.replacement == name
+            if name and name in {target.model.replacement, _moved_to(shifts, target)}
         }
     )
     if not follows:
@@ -64,6 +65,12 @@ def _anthropic(name: str, model: Model | None) -> Document:
         "retires_at": moment_said(model.retires_on) if model is not None else None,
         "replacement": (model.replacement or None) if model is not None else None,
     }
+
+
+def _moved_to(shifts: Mapping[str, Shift], target: Target) -> str:
+    """Return to what this agent is being moved from a target; empty where to nothing."""
+    shift = shifts.get(target.model.public_id)
+    return shift.model if shift is not None else ""
 
 
 def _routes(caller: Caller, snapshot: Snapshot) -> Iterator[Route]:

@@ -18,6 +18,7 @@ from routing.models.reported import ReportedStep
 from routing.models.route import Route, RouteTarget
 from routing.models.run_summary import RunSummary, RunWord
 from routing.models.runs import Call, Run
+from routing.models.shift import Shift, ShiftMinute, ShiftStep, VendorWord
 from routing.models.stop import EVERYTHING, LiveGateway, Stop
 from routing.models.stored import StoredResponse
 from routing.models.usage import (
@@ -59,6 +60,9 @@ __all__ = [
     "RunLink",
     "RunSummary",
     "RunWord",
+    "Shift",
+    "ShiftMinute",
+    "ShiftStep",
     "Stop",
     "StoredResponse",
     "ToolUse",
@@ -71,4 +75,5 @@ __all__ = [
     "UsageTotal",
     "Vendor",
     "VendorListing",
+    "VendorWord",
 ]

@@ -80,6 +80,10 @@ class Call(models.Model):
     # By these an agent's own report of a call is known to be of this one.
     response_id = models.TextField(blank=True, default="", db_default="")
     caller_span = models.TextField(blank=True, default="", db_default="")  # trace-span
+    # Of an agent that is being moved to another model: by which shift, and who served.
+    shift = models.TextField(blank=True, default="", db_default="")  # shf_…
+    arm = models.TextField(blank=True, default="", db_default="")  # source, target, behind
+    contract = models.TextField(blank=True, default="", db_default="")  # kept, broken, refused
 
     class Meta:
         constraints = [
@@ -100,6 +104,9 @@ class Call(models.Model):
             models.Index(fields=["run_id", "started_at"], name="routing_call_run_idx"),
             models.Index(fields=["-started_at"], name="routing_call_started_idx"),
             models.Index(fields=["xid", "id"], name="routing_call_sequence_idx"),
+            models.Index(
+                fields=["xid", "id"], condition=~Q(shift=""), name="routing_call_shift_idx"
+            ),
             models.Index(
                 fields=["call_id", "attempt"],
                 condition=~Q(call_id=""),

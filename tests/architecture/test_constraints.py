@@ -37,6 +37,7 @@ from effects.models import (
     Proposal,
 )
 from fleet.campaigns.models import Campaign, Move
+from fleet.cutovers.models import Cutover, CutoverAgent
 from kernel import clock
 from kernel.db import constraint_of
 from kernel.refs import new_id
@@ -59,6 +60,9 @@ from routing.models import (
     ReportedStep,
     RunLink,
     RunWord,
+    Shift,
+    ShiftMinute,
+    ShiftStep,
     Stop,
     StoredResponse,
     ToolUse,
@@ -66,6 +70,8 @@ from routing.models import (
     UsageFallback,
     UsageMonth,
     UsageRoute,
+    Vendor,
+    VendorWord,
 )
 from rules.models import Activation, Bundle, Grant, Question, Trial
 from tests.architecture.test_errors import PACKAGES
@@ -328,6 +334,28 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("routing_stop_lifted_iff_signed", "routing_stop", {"lifted_by": "'person:per_x'"}),
     ("routing_stop_has_reason", "routing_stop", {"subject": "'x'", "reason": "''"}),
     ("routing_stop_fleet_is_all", "routing_stop", {"scope": "'fleet'"}),
+    ("routing_shift_one_in_force", "routing_shift", {}),
+    ("routing_shift_to_another", "routing_shift", {"agent_id": "'x'", "target_id": "source_id"}),
+    ("routing_shift_percent", "routing_shift", {"agent_id": "'x'", "percent": "50"}),
+    ("routing_shift_has_reason", "routing_shift", {"agent_id": "'x'", "reason": "''"}),
+    ("routing_shift_ended_iff_signed", "routing_shift", {"ended_at": "now()"}),
+    ("routing_shiftminute_one_per_key", "routing_shiftminute", {}),
+    ("routing_shiftstep_one_per_key", "routing_shiftstep", {}),
+    ("routing_vendorword_once_a_day", "routing_vendorword", {}),
+    ("cutovers_cutover_to_another", "cutovers_cutover", {"target_id": "source_id"}),
+    ("cutovers_cutover_ended_iff_stamped", "cutovers_cutover", {"ended_at": "now()"}),
+    ("cutovers_cutover_moves_once_started", "cutovers_cutover", {"state": "'running'"}),
+    ("cutovers_cutoveragent_once", "cutovers_cutoveragent", {}),
+    (
+        "cutovers_cutoveragent_signed_iff_stamped",
+        "cutovers_cutoveragent",
+        {"agent_id": "agent_id + 1", "signed_at": "now()"},
+    ),
+    (
+        "cutovers_cutoveragent_moves_once_signed",
+        "cutovers_cutoveragent",
+        {"agent_id": "agent_id + 1", "state": "'shifting'"},
+    ),
     ("routing_erasure_one_under_way", "routing_erasure", {}),
     ("routing_erasure_says_why", "routing_erasure", {"subject": "'x'", "reason": "''"}),
     ("routing_erasure_closed_iff_stamped", "routing_erasure", {"state": "'ended'"}),
@@ -465,6 +493,22 @@ def world(db: None) -> None:
         public_id=new_id("stp"), scope="agent", subject=agent.public_id, subject_name="a",
         reason="It runs wild.", placed_by="system:test", placed_as="security", placed_at=now,
     )  # fmt: skip
+    source = make_model(Vendor.objects.earliest("pk"), "acme-old")
+    Shift.objects.create(
+        public_id="shf_x", agent_id=agent.public_id, source=source, percent=100, subject="x:y",
+        reason="r", set_by="x:y", begun_at=now, changed_at=now,
+    )  # fmt: skip
+    ShiftMinute.objects.create(shift_id="shf_x", arm="source", minute=now)
+    ShiftStep.objects.create(shift_id="shf_x", arm="source", began_at=now)
+    VendorWord.objects.create(
+        model_id="mod_x", said="vendor_says_retired", day="2026-11-22", http_status=404,
+        intent_id="ent_x", said_at=now,
+    )  # fmt: skip
+    cutover = Cutover.objects.create(
+        public_id="cut_x", source=source, target=Model.objects.earliest("pk"), steps=[],
+        limits={}, begun_as="x:y", begun_at=now,
+    )  # fmt: skip
+    CutoverAgent.objects.create(cutover=cutover, agent=agent, changed_at=now)
     review = Review.objects.create(
         public_id=new_id("rev"), kind="registration", subject=str(agent.ref), subject_name="a",
         digest="sha256:00", question="?", requester=cast.alice, audience=["role:security"],

@@ -69,6 +69,7 @@ def test_every_table_of_the_snapshot_is_watched_for_every_kind_of_change(db):
             "routing_model",
             "routing_route",
             "routing_routetarget",
+            "routing_shift",
             "routing_stop",
             "routing_vendor",
             "rules_activation",

@@ -104,6 +104,8 @@ class Attempt:
             facts["shadow"] = True
         if self.fallback_reason:
             facts["fallback_reason"] = self.fallback_reason
+        if (arm := self.target.arm) is not None:
+            facts |= {"shift": arm.shift, "arm": arm.name}
         if self.subject.acting is not None:
             facts |= self.subject.facts()
         if self.subject.span is not None:
@@ -131,6 +133,8 @@ class Outcome:
     is_kept: bool = False
     facts: Mapping[str, Fact] = field(default_factory=dict)  # of the stages it went through
     received: Received | None = None  # what the vendor sent, for replay
+    said_of_model: str = ""  # by the vendor: that it ended, is closed, or is not known
+    contract: str = ""  # whether it has the form that was asked for, of an agent being moved
 
 
 @dataclass(frozen=True, slots=True)

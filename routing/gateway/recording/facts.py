@@ -16,7 +16,7 @@ from policy.decision import Decision
 from routing.gateway.recording.attempt import Attempt, Outcome, Subject
 from routing.gateway.relay import Withheld
 from routing.gateway.reserving import Unaffordable
-from routing.gateway.snapshot import Route, Target
+from routing.gateway.snapshot import Route, Shift, Target
 
 
 def decided_facts(decision: Decision) -> dict[str, Fact]:
@@ -73,22 +73,28 @@ def result_facts(attempt: Attempt, outcome: Outcome, cost: int | None) -> dict[s
         "streamed": attempt.streamed,
         **outcome.facts,
     }
-    if outcome.first_byte_ms is not None:
-        facts["first_byte_ms"] = outcome.first_byte_ms
-    if outcome.error_code:
-        facts["error"] = outcome.error_code
-    if outcome.is_substituted:
-        facts["model_substituted"] = True
-    if outcome.response_id:
-        facts["response_id"] = outcome.response_id
-    if outcome.is_payload_cut:
-        facts["payload_cut"] = True
-    if outcome.was_withheld:
-        facts["withheld"] = True
+    facts |= _noted(outcome)
     facts |= attempt.reserved.settled_facts(usage, cost)
     if usage.is_open and "settled" in facts:
         facts["charged"] = "reserved"
     return facts
+
+
+def _noted(outcome: Outcome) -> dict[str, Fact]:
+    """Say what is true of some answers only."""
+    facts: dict[str, Fact] = {
+        "error": outcome.error_code,
+        "said_of_model": outcome.said_of_model,
+        "contract": outcome.contract,
+        "model_substituted": outcome.is_substituted,
+        "response_id": outcome.response_id,
+        "payload_cut": outcome.is_payload_cut,
+        "withheld": outcome.was_withheld,
+    }
+    noted: dict[str, Fact] = {name: value for name, value in facts.items() if value}
+    if outcome.first_byte_ms is not None:
+        noted["first_byte_ms"] = outcome.first_byte_ms
+    return noted
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +111,11 @@ class Refusal:
     def by_policy(cls, decision: Decision) -> Refusal:
         facts = {**decided_facts(decision), "answer": "ask" if decision.ask else "deny"}
         return cls(facts, 403, "approval_required" if decision.ask else "call_denied")
+
+    @classmethod
+    def by_pause(cls, shift: Shift) -> Refusal:
+        why: dict[str, Fact] = {"shift": shift.public_id, "rule": "model_paused"}
+        return cls({**why, "answer": "deny"}, 404, "model_paused")
 
     @classmethod
     def by_screen(cls, withheld: Withheld) -> Refusal:

@@ -27,7 +27,7 @@ from routing.gateway.recording.annexes import annex_of_intent, annex_of_result
 from routing.gateway.recording.attempt import NEVER_LEFT, Attempt, Outcome, Reported, Subject
 from routing.gateway.recording.facts import Refusal, intent_facts, result_facts
 from routing.gateway.recording.payloads import cleaned, sealed
-from routing.gateway.recording.rows import RowsAlongside, call_row, stored_row
+from routing.gateway.recording.rows import RowsAlongside, call_row, stored_row, vendor_word_row
 from routing.gateway.recording.setups import Setups
 from routing.gateway.snapshot import Route, Target
 
@@ -183,6 +183,8 @@ class Recorder:
         )
         rows = [call_row(attempt, outcome, cost)] if subject.run is not None else []
         rows += self._rows.of_tools(attempt, outcome)
+        if outcome.said_of_model:
+            rows.append(vendor_word_row(attempt, outcome, fields.recorded_at))
         if outcome.is_kept and not attempt.is_shadow:
             rows.append(stored_row(attempt, outcome))
         await self._append_sealed(fields, subject, rows, (body, annex), moves=moves)

@@ -55,7 +55,24 @@ CALLS: Final = Table(
         ("duration_ms", "int"),
         ("response_id", "text"),
         ("caller_span", "text"),
+        ("shift", "text"),
+        ("arm", "text"),
+        ("contract", "text"),
     ),
+)
+VENDOR_WORDS: Final = Table(
+    "routing_vendorword",
+    (
+        ("model_id", "text"),
+        ("said", "text"),
+        ("day", "text"),
+        ("http_status", "int"),
+        ("error_code", "text"),
+        ("intent_id", "text"),
+        ("agent_id", "text"),
+        ("said_at", "timestamptz"),
+    ),
+    "ON CONFLICT DO NOTHING",
 )
 STORED_RESPONSES: Final = Table(
     "routing_storedresponse",
@@ -208,5 +225,23 @@ def call_row(attempt: Attempt, outcome: Outcome, cost: int | None) -> Row:
         outcome.duration_ms,
         outcome.response_id,
         subject.span.caller if subject.span is not None else "",
+        target.arm.shift if target.arm is not None else "",
+        target.arm.name if target.arm is not None else "",
+        outcome.contract,
     )
     return Row(CALLS, values)
+
+
+def vendor_word_row(attempt: Attempt, outcome: Outcome, at: datetime) -> Row:
+    """Return what a vendor said of a model: one row a day says it, whoever was told."""
+    values = (
+        attempt.target.model.public_id,
+        outcome.said_of_model,
+        f"{at:%Y-%m-%d}",
+        outcome.http_status,
+        outcome.error_code,
+        attempt.entry_id,
+        attempt.subject.agent_id,
+        at,
+    )
+    return Row(VENDOR_WORDS, values)
