@@ -35,6 +35,8 @@ def schedule() -> dict[str, dict[str, Any]]:
             "task": "routing.carry_out_reevaluations",
             "schedule": 5.0,
         },
+        "routing.read_listings": {"task": "routing.read_listings", "schedule": 60.0},
+        "routing.follow_feeds": {"task": "routing.follow_feeds", "schedule": 300.0},
         "routing.notice_budgets": {"task": "routing.notice_budgets", "schedule": 30.0},
         "outlets.make_exports": {"task": "outlets.make_exports", "schedule": 10.0},
         "outlets.send_feeds": {"task": "outlets.send_feeds", "schedule": 2.0},

@@ -8,7 +8,15 @@ from celery import shared_task
 
 from ledger.retention import months
 from registry.actors import Actor
-from routing.actions import budget_notices, lost_calls, reevaluating, run_sums, usage
+from routing.actions import (
+    budget_notices,
+    feeds,
+    listing,
+    lost_calls,
+    reevaluating,
+    run_sums,
+    usage,
+)
 from routing.keeping import deciding, erasing
 
 logger = logging.getLogger("unsprawl.retention")
@@ -57,3 +65,15 @@ def keep_retention() -> None:
 def carry_out_reevaluations() -> None:
     """Ask the calls of re-evaluated runs that were not asked yet."""
     reevaluating.carry_out_waiting(actor=Actor.system("re-evaluation"))
+
+
+@shared_task(name="routing.read_listings", ignore_result=True)  # type: ignore[untyped-decorator]
+def read_listings() -> None:
+    """Ask vendors that are due for their own lists of models."""
+    listing.read_due_listings(actor=Actor.system("model-listing"))
+
+
+@shared_task(name="routing.follow_feeds", ignore_result=True)  # type: ignore[untyped-decorator]
+def follow_feeds() -> None:
+    """Fetch the catalogue feeds that are due."""
+    feeds.follow_due_feeds(actor=Actor.system("catalogue-feeds"))

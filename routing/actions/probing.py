@@ -37,7 +37,7 @@ _NOT_CHAT: Final = (
     "moderation", "rerank", "transcribe", "ocr", "guard",
 )  # fmt: skip
 _TITLES: Final = {"list": "list_models", "call": "small_call"}
-_ADVICE: Final = {
+ADVICE: Final = {
     400: "The vendor did not like the request: check the dialect and the model.",
     401: "The vendor refused the secret: check it and enter it again.",
     402: "The vendor says the account has no credit.",
@@ -155,7 +155,7 @@ def _steps(found: dict[str, Any]) -> list[dict[str, Any]]:
 def _step(title: str, said: dict[str, Any]) -> dict[str, Any]:
     ok, status = said.get("ok") is True, said.get("http_status") or 0
     detail = "" if ok else str(said.get("error") or "It failed.")[:500]
-    if not ok and (advice := _ADVICE.get(status)):
+    if not ok and (advice := ADVICE.get(status)):
         detail = f"{advice} {detail}"
     return {
         "name": title,

@@ -60,6 +60,7 @@ _JSON: Final = (b"content-type", b"application/json")
 _MODELS: Final = "/v1/models/"
 _INTERNAL: Final = "/internal/vendors/"
 _TEST: Final = "/test"
+_LISTING: Final = "/models"
 
 Serve = Callable[[Request, Receive, Answer, Trace], Awaitable[None]]
 
@@ -247,6 +248,12 @@ class Gateway:
         vendor_id = request.path[len(_INTERNAL) : -len(_TEST)]
         await _give_json(answer, await self._parts().probe.test(vendor_id, request, receive))
 
+    async def _list_vendor(
+        self, request: Request, receive: Receive, answer: Answer, trace: Trace
+    ) -> None:
+        vendor_id = request.path[len(_INTERNAL) : -len(_LISTING)]
+        await _give_json(answer, await self._parts().probe.listing(vendor_id, request, receive))
+
     async def _carry_out_trial(
         self, request: Request, receive: Receive, answer: Answer, trace: Trace
     ) -> None:
@@ -342,6 +349,8 @@ def _below(path: str) -> tuple[str, str, str] | None:
         return "report", "POST", "_take_entries"
     if path.startswith(_INTERNAL) and path.endswith(_TEST):
         return "vendor_test", "POST", "_test_vendor"
+    if path.startswith(_INTERNAL) and path.endswith(_LISTING):
+        return "vendor_listing", "POST", "_list_vendor"
     return None
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlencode
 
 import orjson
 
@@ -37,7 +38,11 @@ from routing.internal import HEADER, InternalKeys
 PROBE_SECONDS: Final = 20.0
 _MODELS_SHOWN: Final = 500
 _ACTOR: Final = system("vendor-test")
+_LISTING: Final = system("model-listing")
+_ASKED: Final = frozenset({"limit", "after_id", "after"})
 _WIRES: Final[dict[str, Wire]] = {wire.dialect.name: wire for wire in (Chat(), Messages())}
+# Some servers list their models without an object around the list.
+_FORMS: Final = {True: (dict, list), False: (dict,)}
 _SMALL_CALL: Final = {
     "messages": [{"role": "user", "content": "Reply with the word OK."}],
     "max_tokens": 16,
@@ -53,6 +58,8 @@ class _Try:
     path: str
     target: Target
     body: bytes = b""
+    actor: Ref = _ACTOR
+    rule: str = "system.vendor_test"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +79,10 @@ class VendorProbe:
         ``list`` and ``call`` are ``{ok, http_status, milliseconds, error, entry}``.
         Raises: NotInternal, NoSuchVendor, VendorNotReady, JournalDown leaves.
         """
-        body = await read_body(request, receive)
-        token = request.header(HEADER) or ""
-        if not self.internal_keys.accepts(token, request.method, request.path, body):
-            raise NotInternal
-        asked = strict_loads(body) if body else {}
-        snapshot = await self.snapshots.fresh()
-        vendor = snapshot.vendors.get(vendor_id)
-        if vendor is None or not vendor.is_enabled:
-            raise NoSuchVendor
-        if refusal := snapshot.stops.of_aim(vendor.public_id, ""):
-            raise refusal
+        snapshot, vendor, asked = await self._admitted(vendor_id, request, receive)
         listing = _Try("list_models", "GET", "/models", _target(snapshot, vendor, ""))
-        listed, document = await self._try(listing)
+        listed, answer = await self._try(listing)
+        document = read_json(answer)
         found: dict[str, Any] = {"ok": listed["ok"], "models": _names(document), "list": listed}
         model = asked.get("model") if isinstance(asked, dict) else None
         if isinstance(model, str) and model:
@@ -96,10 +94,43 @@ class VendorProbe:
             found |= {"ok": called["ok"], "call": called}
         return found
 
-    async def _try(self, tried: _Try) -> tuple[dict[str, Any], Any]:
+    async def listing(self, vendor_id: str, request: Request, receive: Receive) -> dict[str, Any]:
+        """Return one page of a vendor's models as it came: ``{ok, http_status, …, body}``.
+
+        Whoever asks reads it; here it is only fetched, with the vendor's own secret.
+        Raises: as test.
+        """
+        snapshot, vendor, asked = await self._admitted(vendor_id, request, receive)
+        said = asked.get("query") if isinstance(asked, dict) else None
+        query = {key: said[key] for key in _ASKED & said.keys()} if isinstance(said, dict) else {}
+        path = f"/models?{urlencode(query)}" if query else "/models"
+        target = _target(snapshot, vendor, "")
+        tried = _Try(
+            "list_models", "GET", path, target, actor=_LISTING, rule="system.model_listing"
+        )
+        report, answer = await self._try(tried)
+        return report | {"body": answer.decode("utf-8", "replace") if report["ok"] else ""}
+
+    async def _admitted(
+        self, vendor_id: str, request: Request, receive: Receive
+    ) -> tuple[Snapshot, Vendor, Any]:
+        body = await read_body(request, receive)
+        token = request.header(HEADER) or ""
+        if not self.internal_keys.accepts(token, request.method, request.path, body):
+            raise NotInternal
+        asked = strict_loads(body) if body else {}
+        snapshot = await self.snapshots.fresh()
+        vendor = snapshot.vendors.get(vendor_id)
+        if vendor is None or not vendor.is_enabled:
+            raise NoSuchVendor
+        if refusal := snapshot.stops.of_aim(vendor.public_id, ""):
+            raise refusal
+        return snapshot, vendor, asked
+
+    async def _try(self, tried: _Try) -> tuple[dict[str, Any], bytes]:
         vendor = tried.target.vendor
         subject = Subject(
-            actor=_ACTOR,
+            actor=tried.actor,
             stream=str(Ref("vendor", vendor.public_id)),
             scope=ORG_SCOPE,
             data_class="internal",
@@ -111,27 +142,29 @@ class VendorProbe:
             requested_model=tried.target.model.name,
             target=tried.target,
             streamed=False,
-            decided={"rule": "system.vendor_test"},
+            decided={"rule": tried.rule},
             started_at=clock.now(),
             operation=tried.operation,
         )
         wire = _WIRES[vendor.dialect]
         outgoing = Outgoing(
             method=tried.method,
-            address=vendor.address(tried.path),
+            address=vendor.new_address(tried.path),
             headers=to_vendor(None, wire.dialect, vendor.auth_scheme, self.lender.lend(vendor)),
             body=tried.body,
         )
         await self.recorder.intend(attempt, tried.body)
         return await self._carry_out(attempt, outgoing)
 
-    async def _carry_out(self, attempt: Attempt, outgoing: Outgoing) -> tuple[dict[str, Any], Any]:
+    async def _carry_out(
+        self, attempt: Attempt, outgoing: Outgoing
+    ) -> tuple[dict[str, Any], bytes]:
         started = time.perf_counter()
         status, answer, error = await self._send(attempt.target, outgoing)
         document = read_json(answer)
         if not error and not 200 <= status < 300:
             error = f"The vendor answered {status} ({reported_error(document) or 'no reason'})."
-        elif not error and not isinstance(document, dict):
+        elif not error and not isinstance(document, _FORMS[attempt.operation == "list_models"]):
             error = "The vendor answered with something that is not a JSON object."
         elapsed = int((time.perf_counter() - started) * 1000)
         outcome = Outcome(
@@ -151,7 +184,7 @@ class VendorProbe:
             "error": error,
             "entry": attempt.entry_id,
         }
-        return report, document
+        return report, answer
 
     async def _send(self, target: Target, outgoing: Outgoing) -> tuple[int, bytes, str]:
         vendor, model = target.vendor, target.model.public_id
@@ -174,8 +207,10 @@ class VendorProbe:
 
 
 def _names(document: Any) -> list[str]:
-    listed = document.get("data") if isinstance(document, dict) else None
-    names = [item.get("id") for item in listed or () if isinstance(item, dict)]
+    listed = document.get("data") if isinstance(document, dict) else document
+    if not isinstance(listed, list):
+        return []
+    names = [item.get("id") for item in listed if isinstance(item, dict)]
     return [name[:200] for name in names if isinstance(name, str)][:_MODELS_SHOWN]
 
 

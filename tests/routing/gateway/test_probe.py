@@ -109,3 +109,31 @@ def test_a_secret_that_a_vendor_repeats_is_neither_told_nor_recorded(ask, agent,
     kept = open_payload(rig, agent.world, json.loads(bytes(header)))
     assert b"[secret removed]" in kept
     assert SECRET.encode() not in kept
+
+
+def test_a_page_of_its_models_is_fetched_as_it_came_and_recorded(rig, served, agent, vendor):
+    keys = InternalKeys.load(rig.keys_dir)
+    path = f"/internal/vendors/{agent.vendor_id}/models"
+
+    def page(query):
+        body = json.dumps({"query": query}).encode()
+        signed = keys.token("POST", path, body)
+        return Client(served.port, headers={HEADER: signed}).ask("POST", path, body)
+
+    vendor.script = answer(MODELS)
+    got = page({"limit": "1000", "after_id": "a b", "url": "http://elsewhere"}).json
+    assert (got["ok"], json.loads(got["body"])) == (True, MODELS)
+    assert vendor.seen[0].path.split("?")[1] in {
+        "limit=1000&after_id=a+b",
+        "after_id=a+b&limit=1000",
+    }
+    assert vendor.seen[0].header("authorization") == f"Bearer {SECRET}"
+    rows = agent.world.query(
+        "SELECT kind, actor FROM ledger_entry WHERE stream = %s ORDER BY id",
+        f"vendor:{agent.vendor_id}",
+    )
+    assert rows == [("intent", "system:model-listing"), ("result", "system:model-listing")]
+    vendor.script = answer({"error": {"code": "invalid_api_key"}}, 401)
+    refused = page({}).json
+    assert (refused["ok"], refused["http_status"], refused["body"]) == (False, 401, "")
+    assert Client(served.port).ask("POST", path, b"{}").status == 401

@@ -1,0 +1,104 @@
+"""Catalogue documents that others publish: followed, left alone when unchanged, dropped."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+
+from credentials.egress import GuardedClient
+from kernel import clock
+from kernel.refs import new_id
+from ledger.models import Entry
+from registry.actors import RoleMissing
+from routing.actions.feeds import add_feed, follow_feed, remove_feed
+from routing.errors import FeedExists, FeedInvalid, FeedNotFound
+from routing.models import CatalogueFeed, LifecycleRow
+from tests.factories import actor, make_model, make_person, make_vendor, operator
+
+pytestmark = pytest.mark.django_db
+URL = "https://feeds.example.com/.well-known/model-eol.json"
+
+
+@pytest.fixture
+def pat(db):
+    return actor(make_person("pat", "platform"))
+
+
+def made(url: str) -> CatalogueFeed:
+    now = clock.now()
+    return CatalogueFeed.objects.create(
+        public_id=new_id("ctf"), url=url, next_at=now, added_by="x:y", added_at=now
+    )
+
+
+def document(shutdown: str) -> dict[str, object]:
+    model = {"id": "gpt-5", "shutdown": shutdown, "date_precision": "earliest"}
+    return {
+        "spec": "model-eol/0.1",
+        "publisher": "openai",
+        "generated": "2026-11-20T00:00:00Z",
+        "models": [model],
+    }
+
+
+def test_a_feed_is_followed_and_asked_only_for_what_is_new(httpserver):
+    model = make_model(make_vendor("openai", platform="openai"), "gpt-5")
+    feed = made(httpserver.url_for("/feed.json"))
+    client = GuardedClient(allow_private=True, max_bytes=10**6)
+    httpserver.expect_ordered_request("/feed.json").respond_with_json(
+        document("2026-12-11"), headers={"ETag": '"1"'}
+    )
+    httpserver.expect_ordered_request(
+        "/feed.json", headers={"If-None-Match": '"1"'}
+    ).respond_with_data("", status=304)
+    loaded = follow_feed(feed, actor=operator(), client=client)
+    assert loaded is not None
+    assert (loaded.rows, loaded.models_changed, feed.etag) == (1, 1, '"1"')
+    model.refresh_from_db()
+    assert (model.retires_on, model.date_precision) == (date(2026, 12, 11), "earliest")
+    assert model.fate_from == "feed"
+    assert follow_feed(feed, actor=operator(), client=client) is None
+    feed.refresh_from_db()
+    assert (feed.code, feed.rows) == ("", 1)
+    assert feed.checked_at is not None
+    assert feed.next_at == feed.checked_at + timedelta(hours=24)
+
+
+def test_what_cannot_be_fetched_or_read_is_said_and_nothing_is_lost(httpserver):
+    feed = made(httpserver.url_for("/feed.json"))
+    client = GuardedClient(allow_private=True)
+    httpserver.expect_ordered_request("/feed.json").respond_with_json(document("2026-12-11"))
+    httpserver.expect_ordered_request("/feed.json").respond_with_data("gone", status=410)
+    httpserver.expect_ordered_request("/feed.json").respond_with_json(document("soon"))
+    httpserver.expect_ordered_request("/feed.json").respond_with_data("<html>")
+    codes = []
+    for _ in range(4):
+        follow_feed(feed, actor=operator(), client=client)
+        codes.append(feed.code)
+    assert codes == ["", "http_410", "unreadable", "unreadable"]
+    assert LifecycleRow.objects.get().retires_on == date(2026, 12, 11)
+    inside = made("https://127.0.0.1/feed.json")
+    follow_feed(inside, actor=operator())
+    assert inside.code == "unreachable"
+
+
+def test_the_platform_adds_and_removes_feeds_by_https_alone(pat):
+    feed = add_feed(URL, actor=pat, title="OpenAI")
+    with pytest.raises(FeedExists):
+        add_feed(URL, actor=pat)
+    for wrong in ("http://feeds.example.com/f", "https://10.0.0.1/f", "nonsense", URL + "?key=1"):
+        with pytest.raises(FeedInvalid):
+            add_feed(wrong, actor=pat)
+    with pytest.raises(FeedInvalid):
+        add_feed("https://feeds.example.com/x", actor=pat, every_hours=0)
+    sam = actor(make_person("sam", "security"))
+    with pytest.raises(RoleMissing):
+        add_feed("https://feeds.example.com/x", actor=sam)
+    with pytest.raises(RoleMissing):
+        remove_feed(feed.public_id, actor=sam)
+    remove_feed(feed.public_id, actor=pat)
+    with pytest.raises(FeedNotFound):
+        remove_feed(feed.public_id, actor=pat)
+    verbs = Entry.objects.filter(verb__startswith="catalogue.feed").values_list("verb", flat=True)
+    assert sorted(verbs) == ["catalogue.feed_added", "catalogue.feed_removed"]
