@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from routing.api import (
     budgets,
+    catalogue,
     detectors,
     keeping,
+    lifecycle,
     log,
     models,
     receipts,
@@ -19,6 +21,8 @@ from routing.api import (
 urlpatterns = [
     *vendors.urlpatterns,
     *models.urlpatterns,
+    *lifecycle.urlpatterns,
+    *catalogue.urlpatterns,
     *routes.urlpatterns,
     *budgets.urlpatterns,
     *detectors.urlpatterns,

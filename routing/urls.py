@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from django.urls import path
 
+from routing.api.catalogue import ModelEol
 from routing.views import (
     budgets,
     catalogue,
@@ -14,12 +15,14 @@ from routing.views import (
     connecting,
     editing,
     keeping,
+    lifecycle,
     models,
     payloads,
     reevaluating,
     routes,
     run_list,
     runs,
+    sources,
     stops,
     vendors,
 )
@@ -51,6 +54,7 @@ urlpatterns = [
     path("vendors/<str:name>/setup/", connecting.setup, name="vendor-setup"),
     path("vendors/<str:name>/change/", vendors.change, name="vendor-change"),
     path("vendors/<str:name>/secret/", vendors.secret, name="vendor-secret"),
+    path("vendors/<str:name>/listing/", lifecycle.ask, name="vendor-listing"),
     path("vendors/<str:name>/test/", vendors.test, name="vendor-test"),
     path("vendors/<str:name>/models/", connecting.add_models, name="vendor-models"),
     path("vendors/<str:name>/route/", connecting.make_route, name="vendor-route"),
@@ -58,9 +62,16 @@ urlpatterns = [
     path("vendors/<str:name>/enable/", vendors.enable, name="vendor-enable"),
     path("models/", models.models, name="models"),
     path("models/catalogue/", catalogue.catalogue, name="catalogue"),
+    path("models/sources/", sources.sources, name="sources"),
+    path("models/sources/import/", sources.bring, name="source-import"),
+    path("models/sources/feeds/", sources.follow, name="source-follow"),
+    path("models/sources/feeds/<str:feed>/remove/", sources.remove, name="source-remove"),
+    path(".well-known/model-eol.json", ModelEol.as_view(), name="well-known-model-eol"),
     path("models/answered-as/", models.substitutions, name="substitutions"),
     path("models/<str:model>/", models.model, name="model"),
     path("models/<str:model>/change/", models.change, name="model-change"),
+    path("models/<str:model>/end/", lifecycle.override, name="model-end"),
+    path("models/<str:model>/end/lift/", lifecycle.lift, name="model-end-lift"),
     path("models/<str:model>/disable/", models.disable, name="model-disable"),
     path("models/<str:model>/enable/", models.enable, name="model-enable"),
     path("retention/", keeping.retention, name="retention"),

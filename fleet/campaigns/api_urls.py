@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-urlpatterns: list[URLPattern] = []
+from fleet.campaigns.api import calendar
+
+urlpatterns: list[URLPattern] = [*calendar.urlpatterns]

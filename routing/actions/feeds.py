@@ -16,7 +16,6 @@ from credentials.errors import AddressRefused, FetchFailed
 from kernel import clock
 from kernel.canonical import NotJSON
 from kernel.db import refused_as
-from kernel.errors import DomainError
 from kernel.refs import new_id
 from ledger.entries import Fact
 from ledger.record import record
@@ -111,7 +110,7 @@ def follow_feed(
     except (FetchFailed, AddressRefused) as error:
         code, detail = "unreachable", error.detail
     except (CatalogueUnreadable, NotJSON) as error:
-        code, detail = "unreadable", error.detail if isinstance(error, DomainError) else str(error)
+        code, detail = "unreadable", error.detail
     feed.code, feed.detail = code, detail[:500]
     feed.checked_at = clock.now()
     feed.next_at = feed.checked_at + timedelta(hours=feed.every_hours)

@@ -189,8 +189,8 @@ def _fetched(vendor: Vendor, query: dict[str, str]) -> bytes:
     if not isinstance(said, dict):
         raise ListingFailed("gateway", "What answered in the gateway's place is not the gateway.")
     if not answer.is_ok:
-        error = said.get("error")
-        message = error.get("message") if isinstance(error, dict) else said.get("detail")
+        refusal = said.get("error")
+        message = refusal.get("message") if isinstance(refusal, dict) else said.get("detail")
         code = answer.headers.get("x-unsprawl-error", "gateway").removeprefix("routing.")
         raise ListingFailed(
             code[:60], str(message or f"The gateway answered {answer.status}.")[:500]

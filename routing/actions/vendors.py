@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.db import transaction
 
@@ -24,6 +25,7 @@ from ledger.record import record
 from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Role
+from routing.actions.changes import note_of_vendor
 from routing.actions.linking import relink
 from routing.addresses import read_address
 from routing.catalogue.platforms import platform_called, platform_named, platform_of
@@ -36,7 +38,7 @@ from routing.errors import (
     VendorInvalid,
 )
 from routing.gateway.profiles.known import guessed, names_for
-from routing.models import Model, Vendor
+from routing.models import LifecycleChange, Model, Vendor
 from routing.models.vendor import everyday_classes
 from routing.queries.vendors import vendor_for
 
@@ -119,7 +121,7 @@ def connect_vendor(draft: VendorDraft, *, actor: Actor) -> VendorResult:
 def change_vendor(name: str, changes: Mapping[str, Any], *, actor: Actor) -> VendorResult:
     """Change what is known of a vendor; a new address retires the secret.
 
-    Records: vendor.changed, and secret.retired with a new address.
+    Records: vendor.changed; with a new address lifecycle.changed and secret.retired.
     Raises: RoleMissing, VendorNotFound, AddressUnusable, VendorInvalid, NothingToChange.
     """
     actor.require(Role.PLATFORM)
@@ -139,6 +141,7 @@ def change_vendor(name: str, changes: Mapping[str, Any], *, actor: Actor) -> Ven
         # What was tested and found was another address.
         vendor.last_tested_at = vendor.last_test = None
         vendor.save(update_fields=["last_tested_at", "last_test"])
+        _note_address(vendor, str(before["base_url"]), actor)
         if _retire_secret(vendor, actor):
             notes.append("The address changed, so its secret was retired: enter it again.")
     if "platform" in fields:
@@ -202,6 +205,17 @@ def enable_vendor(name: str, *, actor: Actor) -> Vendor:
 def _locked(actor: Actor, name: str) -> Vendor:
     """The vendor, locked until the change is through: its address and secret move together."""
     return Vendor.objects.select_for_update().get(pk=vendor_for(actor, name).pk)
+
+
+def _note_address(vendor: Vendor, before: str, actor: Actor) -> None:
+    """A path alone that differs is another version of the same interface."""
+    was, now = urlsplit(before), urlsplit(vendor.base_url)
+    kinds = LifecycleChange.Kind
+    kind = kinds.API_VERSION if was[:2] == now[:2] else kinds.ENDPOINT
+    note_of_vendor(
+        vendor, kind, {"value": before}, {"value": vendor.base_url},
+        source=f"set by {actor.ref}", actor=actor.ref,
+    )  # fmt: skip
 
 
 def _retire_secret(vendor: Vendor, actor: Actor) -> bool:

@@ -150,6 +150,8 @@ class ModelChangeInput(Input):
     deprecated_on = serializers.DateField(required=False, allow_null=True)
     replacement = Text(required=False, allow_null=True, allow_blank=True, max_length=200)
     lifecycle_source = Text(required=False, allow_blank=True, max_length=500)
+    requests_per_minute = _tokens()
+    tokens_per_minute = _tokens()
 
 
 class TargetInput(Input):

@@ -95,6 +95,11 @@ class ModelOutput(serializers.Serializer[Any]):
     replacement = serializers.CharField()
     lifecycle_source = serializers.CharField()
     lifecycle_as_of = serializers.CharField()
+    date_precision = serializers.CharField()
+    not_before = serializers.DateField(allow_null=True)
+    lifecycle_from = serializers.CharField(source="fate_from")
+    requests_per_minute = serializers.IntegerField(allow_null=True)
+    tokens_per_minute = serializers.IntegerField(allow_null=True)
     disabled_at = serializers.DateTimeField(allow_null=True)
 
     def get_input_usd_per_mtok(self, model: Model) -> str | None:

@@ -78,7 +78,7 @@ class Document:
 
 def read_document(raw: bytes) -> Document:
     """Read a catalogue document, gzipped or plain. Raises: CatalogueUnreadable, NotJSON."""
-    plain = _unpacked(raw)
+    plain = unpacked(raw)
     body = strict_loads(plain)
     if not isinstance(body, dict):
         raise CatalogueUnreadable("The document is not a JSON object.")
@@ -92,7 +92,8 @@ def read_document(raw: bytes) -> Document:
     return reader(body, digest_bytes(plain))
 
 
-def _unpacked(raw: bytes) -> bytes:
+def unpacked(raw: bytes) -> bytes:
+    """Return a document without its gzip. Raises: CatalogueUnreadable, NotJSON."""
     if not raw.startswith(b"\x1f\x8b"):
         return raw
     inflater = zlib.decompressobj(wbits=31)
@@ -198,7 +199,7 @@ def _model_eol_fact(
         note=" ".join(filter(None, (model.text("notes"), model.text("replacement_note")))),
         source_url=dates.text("source") or model.text("source") or page,
         obtained_via=f"model-eol/0.1 of {publisher}",
-        as_of=generated,
+        as_of=dates.text("as_of")[:10] or generated,
     )
 
 

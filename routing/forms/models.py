@@ -8,6 +8,7 @@ from typing import Any, Final
 from django import forms
 
 from routing.actions.models import LIMITS, PRICES
+from routing.actions.overriding import OverrideDraft
 from routing.models import Model
 
 _MILLION: Final = 1_000_000
@@ -49,6 +50,13 @@ class ModelForm(forms.Form):
     max_output_tokens = forms.IntegerField(
         label="Longest answer, in tokens", required=False, min_value=1
     )
+    requests_per_minute = forms.IntegerField(
+        label="Requests a minute, at most", required=False, min_value=1,
+        help_text="What the vendor lets this account do. A change of it is noted.",
+    )  # fmt: skip
+    tokens_per_minute = forms.IntegerField(
+        label="Tokens a minute, at most", required=False, min_value=1
+    )
     retires_on = _date("Ends on")
     deprecated_on = _date("Deprecated since")
     replacement = forms.CharField(label="Replaced by", max_length=200, required=False)
@@ -77,6 +85,48 @@ class ModelForm(forms.Form):
             given["replacement"] = given["replacement"] or None
         # A source alone says something about a price or date that is there already.
         return given
+
+
+class EndForm(forms.Form):
+    """What somebody says of a model's end, whole, and why."""
+
+    retires_on = _date("Ends on")
+    date_precision = forms.ChoiceField(
+        label="That day is",
+        required=False,
+        choices=[
+            ("exact", "exact"),
+            ("earliest", "the earliest, it may move later"),
+            ("not_sooner_than", "a promise: not sooner than"),
+        ],
+    )
+    deprecated_on = _date("Deprecated since")
+    replacement = forms.CharField(label="Replaced by", max_length=200, required=False)
+    source = forms.CharField(
+        label="Where this is from",
+        max_length=500,
+        required=False,
+        help_text="A vendor's letter or page, a contract. Your name stands there otherwise.",
+    )
+    reason = forms.CharField(
+        label="Why it is set by hand",
+        max_length=500,
+        widget=forms.Textarea(attrs={"rows": 2}),
+        help_text="It goes on the record with your name.",
+    )
+
+    @classmethod
+    def of(cls, model: Model, data: Any = None) -> EndForm:
+        """Return the form with what holds now."""
+        names = (*_DATES, "replacement", "date_precision")
+        return cls(data, initial={name: getattr(model, name) for name in names})
+
+    def draft(self) -> OverrideDraft:
+        """Return what was said, in the terms of the action."""
+        said = dict(self.cleaned_data)
+        if said["retires_on"] is None:
+            said["date_precision"] = ""
+        return OverrideDraft(**said)
 
 
 def _dollars(micros: int | None) -> str | None:

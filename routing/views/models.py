@@ -18,14 +18,18 @@ from registry.models import Role
 from registry.portal import sentence, signed_in, told
 from registry.queries import GOVERNING
 from routing.actions import models as act
+from routing.actions.overriding import MAY_OVERRIDE
 from routing.forms.models import ModelForm
 from routing.forms.reasons import ReasonForm
 from routing.models import Model
 from routing.queries.ends import ending_soon, models_by_end
+from routing.queries.fate import fate_of
+from routing.queries.lifecycle import changes_of, listed_as, override_of
 from routing.queries.routes import routes_to
 from routing.queries.substitutions import DAYS, substitutions_for
 from routing.queries.touching import concerned_by_model, touched_by_models
 from routing.queries.vendors import model_for, vendors_for
+from routing.views.change_words import told as change_told
 from routing.views.showing import field_of
 
 SHOWN: Final = 25
@@ -95,6 +99,11 @@ def model(request: HttpRequest, actor: Actor, model: str) -> HttpResponse:
         "concerned": concerned_by_model(actor, shown, limit=SHOWN),
         "may_change": actor.has(Role.PLATFORM),
         "may_stop": actor.has(Role.PLATFORM, Role.SECURITY),
+        "fate": fate_of(shown),
+        "listed": listed_as(shown),
+        "override": override_of(shown),
+        "may_override": actor.has(*MAY_OVERRIDE),
+        "changes": [(change, change_told(change)) for change in changes_of(shown)],
     }
     return render(request, "routing/model.html", context)
 
@@ -169,6 +178,7 @@ def tabs(current: str) -> list[dict[str, Any]]:
         for name, label in (
             ("models", "In use here"),
             ("catalogue", "Catalogue"),
+            ("sources", "Sources"),
             ("substitutions", "Answered as"),
         )
     ]

@@ -46,7 +46,7 @@ class ListPage:
 def entries_of(raw: bytes, key: str) -> tuple[list[Any], Mapping[str, Any]]:
     """Return the entries of a list and what it is wrapped in. Raises: CatalogueUnreadable."""
     try:
-        body = strict_loads(raw)
+        body: Any = strict_loads(raw)
     except NotJSON:
         raise CatalogueUnreadable("The list of models is not JSON.") from None
     if isinstance(body, list):
