@@ -51,6 +51,7 @@ MAX_PAGES: Final = 400
 MAX_BYTES: Final = 64 * 1024 * 1024
 SECONDS: Final = 60.0
 _AT_A_SWEEP: Final = 10
+_OUTCOME: Final = ("state", "code", "detail", "read_at", "ended_at", "failures", "next_at")
 
 _STORE: Final = """
 INSERT INTO routing_listedmodel AS known
@@ -246,7 +247,7 @@ def _keep(listing: VendorListing, found: dict[str, Listed], unread: int, actor: 
     listing.detail = f"{unread} entries could not be read." if unread else ""
     listing.read_at = listing.ended_at = now
     listing.failures, listing.next_at = 0, now + DAY - SOONEST + _jitter(2 * SOONEST)
-    listing.save()
+    listing.save(update_fields=_OUTCOME)
     facts: dict[str, Fact] = {
         "vendor": vendor.name,
         "models": len(models),
@@ -267,7 +268,7 @@ def _keep_failure(listing: VendorListing, failure: ListingFailed, actor: Actor) 
     listing.failures += 1
     wait = min(SOONEST * 2 ** min(listing.failures - 1, 10), DAY)
     listing.next_at = now + wait + _jitter(SOONEST)
-    listing.save()
+    listing.save(update_fields=_OUTCOME)
     logger.warning("listing.failed", vendor=listing.vendor.name, code=failure.code)
     if is_new:
         facts: dict[str, Fact] = {"vendor": listing.vendor.name, "code": failure.code}

@@ -19,12 +19,14 @@ def exported(rows: Iterable[LifecycleRow], *, publisher: str, source: str) -> di
     """Return the document."""
     entries: dict[tuple[str, str, str], dict[str, Any]] = {}
     for row in rows:
-        name = f"{row.model_id}-{row.model_version}" if row.model_version else row.model_id
+        name = f"{row.canonical_id}-{row.model_version}" if row.model_version else row.canonical_id
         # One entry has one replacement and one note: where channels differ, they are two.
         entry = entries.setdefault(
             (name, row.replacement, row.note), _entry(name, row.replacement, row.note)
         )
-        entry["aliases"] = sorted({*entry["aliases"], *row.aliases})
+        # Collections put places before a name; a version's family is not another name of it.
+        also = {row.model_id} - {name} if not row.model_version else set()
+        entry["aliases"] = sorted({*entry["aliases"], *row.aliases, *also})
         entry["distributions"].append(_distribution(row))
     return {
         "spec": SPEC,
