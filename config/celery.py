@@ -37,6 +37,10 @@ def schedule() -> dict[str, dict[str, Any]]:
         },
         "routing.read_listings": {"task": "routing.read_listings", "schedule": 60.0},
         "routing.follow_feeds": {"task": "routing.follow_feeds", "schedule": 300.0},
+        "evaluations.carry_out_waiting": {
+            "task": "evaluations.carry_out_waiting",
+            "schedule": 5.0,
+        },
         "routing.notice_budgets": {"task": "routing.notice_budgets", "schedule": 30.0},
         "outlets.make_exports": {"task": "outlets.make_exports", "schedule": 10.0},
         "outlets.send_feeds": {"task": "outlets.send_feeds", "schedule": 2.0},

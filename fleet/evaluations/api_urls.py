@@ -4,4 +4,6 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-urlpatterns: list[URLPattern] = []
+from fleet.evaluations.api import evaluations, golden
+
+urlpatterns: list[URLPattern] = [*evaluations.urlpatterns, *golden.urlpatterns]

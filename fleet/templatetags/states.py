@@ -53,6 +53,7 @@ LOOKS = {
     "accepted": Look("success", "Accepted"),
     "superseded": Look("neutral", "Superseded"),
     "passed": Look("success", "Passed"),
+    "inconclusive": Look("warning", "Inconclusive", "pill-hollow"),
     "waiting": Look("info", "Waiting", "pill-hollow"),
     "claimed": Look("info", "Being sent", "pill-busy"),
     "sent": Look("info", "Sent", "pill-busy"),

@@ -23,10 +23,18 @@ _TABS: Final = (
     ("agent-tools", "Tools"),
     ("agent-launch", "Launch"),
     ("agent-calls", "Calls"),
+    ("agent-golden", "Golden cases"),
     ("agent-history", "History"),
     ("agent-end", "Stop and retire"),
 )
-_INSIDE: Final = {"agent-keys", "agent-tools", "agent-launch", "agent-calls", "agent-history"}
+_INSIDE: Final = {
+    "agent-keys",
+    "agent-tools",
+    "agent-launch",
+    "agent-calls",
+    "agent-golden",
+    "agent-history",
+}
 
 
 @dataclass(frozen=True, slots=True)
