@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-from fleet.campaigns.api import calendar
+from fleet.campaigns.api import calendar, campaigns
 
-urlpatterns: list[URLPattern] = [*calendar.urlpatterns]
+urlpatterns: list[URLPattern] = [*calendar.urlpatterns, *campaigns.urlpatterns]

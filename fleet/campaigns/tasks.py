@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from fleet.campaigns.actions import describing, joining, opening
+from fleet.campaigns.actions import (
+    advancing,
+    describing,
+    falling_due,
+    joining,
+    opening,
+    reminding,
+)
 from registry.actors import Actor
 
 CAMPAIGNS = Actor.system("campaigns")
@@ -23,3 +30,21 @@ def look_for_agents() -> None:
     """Look for agents that began to touch a model, or stopped."""
     joining.look_for_agents(actor=CAMPAIGNS)
     describing.describe_moves(actor=CAMPAIGNS)
+
+
+@shared_task(name="campaigns.advance", ignore_result=True)  # type: ignore[untyped-decorator]
+def advance() -> None:
+    """Take moves on as their evaluations and cutovers say."""
+    advancing.advance_moves(actor=CAMPAIGNS)
+
+
+@shared_task(name="campaigns.remind_owners", ignore_result=True)  # type: ignore[untyped-decorator]
+def remind_owners() -> None:
+    """Tell owners what there is to do, and until when."""
+    reminding.remind_owners(actor=CAMPAIGNS)
+
+
+@shared_task(name="campaigns.carry_out_rules", ignore_result=True)  # type: ignore[untyped-decorator]
+def carry_out_rules() -> None:
+    """Carry out what is to happen at a deadline that has come."""
+    falling_due.carry_out_rules(actor=CAMPAIGNS)

@@ -73,6 +73,15 @@ LOOKS = {
     "shutdown": Look("error", "Shut down"),
     "verified": Look("success", "Verified"),
     "broken": Look("error", "Broken"),
+    # a move of a campaign
+    "evaluating": Look("info", "Evaluating", "pill-busy"),
+    "ready": Look("accent", "Ready to move", "pill-hollow"),
+    "signing": Look("accent", "To be signed", "pill-hollow"),
+    "shifting": Look("info", "Shifting", "pill-busy"),
+    "contested": Look("warning", "Contested"),
+    "unneeded": Look("neutral", "Not needed"),
+    "done": Look("success", "Done"),
+    "paused": Look("warning", "Paused"),
     # how much harm something can do
     "low": Look("neutral", "Low risk"),
     "medium": Look("warning", "Medium risk"),

@@ -12,10 +12,12 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Sum
 
 from fleet.campaigns.errors import CampaignNotFound, MoveNotFound, NotYourMove
 from fleet.campaigns.models import Campaign, Move
+from fleet.evaluations.models import Evaluation
 from kernel import clock
 from ledger.models import Entry
 from registry.actors import Actor
 from registry.queries.agents import answers_for
+from routing.models import LifecycleChange
 from routing.queries.calls import seen_agents
 
 State = Move.State
@@ -173,3 +175,15 @@ def entries_of_move(move: Move) -> QuerySet[Entry]:
     """Return what is on record of a move, the newest first; it lies with its agent."""
     rows = Entry.objects.filter(agent_id=move.agent.public_id, subject=str(move.ref))
     return rows.order_by("-id")
+
+
+def changes_of(campaign: Campaign) -> list[LifecycleChange]:
+    """Return what was noted of the model's end, price or address, the newest first."""
+    rows = LifecycleChange.objects.filter(model=campaign.model_id)
+    return list(rows.order_by("-id")[:10])
+
+
+def evaluation_of(move: Move) -> Evaluation | None:
+    """Return the evaluation of what was chosen; None where there is none."""
+    found = Evaluation.objects.filter(public_id=move.evaluation_id)
+    return found.first() if move.evaluation_id else None

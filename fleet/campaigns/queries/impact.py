@@ -16,7 +16,7 @@ from django.db import connection
 
 from kernel import clock
 from registry.actors import Actor
-from routing.models import Model
+from routing.models import Model, ModelUse
 from routing.queries.calls import seen_agents
 from routing.queries.usage import first_day
 
@@ -24,6 +24,7 @@ DAYS: Final = 90
 NAMED: Final = 100
 DECLARED: Final = "declared"
 REPOSITORY: Final = "repository"
+WAYS: Final = (*ModelUse.Way.values, DECLARED)
 
 # What leads to each model, and every agent that was served by it or names what leads there.
 _TOUCHING: Final = """

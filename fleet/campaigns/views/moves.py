@@ -1,0 +1,226 @@
+"""The page of a move, what its owner decides there, and decisions for many moves at once."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from fleet.campaigns.actions.advancing import begin_moves
+from fleet.campaigns.actions.choosing import (
+    answer_contest,
+    choose_candidate,
+    choose_for,
+    contest_move,
+    evaluate_again,
+    set_fallback,
+)
+from fleet.campaigns.errors import MoveNotFound
+from fleet.campaigns.models import PAUSE, Campaign, Move
+from fleet.campaigns.ports import bound_cutovers
+from fleet.campaigns.queries.campaigns import (
+    campaign_for,
+    days_left,
+    entries_of_move,
+    evaluation_of,
+    falls_due_at,
+    may_decide,
+    move_for,
+    moves_for,
+)
+from fleet.campaigns.queries.candidates import candidate_of, candidates_for
+from fleet.campaigns.queries.words import rule_words
+from fleet.history import events_of, refs_in
+from kernel.errors import DomainError
+from registry.actors import Actor
+from registry.models import Role
+from registry.portal import signed_in, told
+from registry.queries.directory import names_of
+from routing.queries.vendors import model_for
+
+MOST: Final = 1000
+GROUP: Final = {
+    "choose": "Choose a model for {n} moves",
+    "evaluate": "Evaluate {n} moves again",
+    "move": "Sign and move {n} agents",
+}
+
+
+@signed_in
+@require_GET
+def move(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpResponse:
+    """Show a move: why, until when, where to, and what happens otherwise."""
+    row = _move(actor, campaign, move)
+    found = candidates_for(row) if row.campaign.is_open and not row.is_over else []
+    events = list(entries_of_move(row)[:20])
+    decides = may_decide(actor, row) and row.campaign.is_open and not row.is_over
+    context: dict[str, Any] = {
+        "move": row,
+        "campaign": row.campaign,
+        "days_left": days_left(row.campaign),
+        "falls_due_at": falls_due_at(row.campaign),
+        "candidates": [each for each in found if not each.is_refused],
+        "refused": [each for each in found if each.is_refused],
+        "chosen": next((each for each in found if each.model == row.candidate), None),
+        "evaluation": evaluation_of(row),
+        "rule": rule_words(row.rule),
+        "own_rule": row.fallback is not None,
+        "events": events_of(events, names_of(refs_in(events))),
+        "may_decide": decides,
+        "may_choose": decides and row.state in ("open", "contested", "evaluating", "ready"),
+        "may_move": decides and row.state == Move.State.READY and bound_cutovers() is not None,
+        "may_answer": actor.has(Role.PLATFORM) and row.state == Move.State.CONTESTED,
+        "contested_by": names_of({row.contested_by}).get(row.contested_by, row.contested_by),
+    }
+    return render(request, "campaigns/move.html", context)
+
+
+@signed_in
+@require_POST
+def choose(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpResponse:
+    """Choose where an agent moves to."""
+    row = _move(actor, campaign, move)
+    with told(request):
+        chosen = choose_candidate(row, request.POST.get("model", ""), actor=actor)
+        messages.success(request, _chosen(chosen))
+    return _back(row)
+
+
+@signed_in
+@require_POST
+def evaluate(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpResponse:
+    """Evaluate again what was chosen."""
+    row = _move(actor, campaign, move)
+    with told(request):
+        evaluate_again(row, actor=actor)
+        messages.success(request, "The evaluation has begun.")
+    return _back(row)
+
+
+@signed_in
+@require_POST
+def begin(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpResponse:
+    """Begin the cutover of a move that is ready."""
+    row = _move(actor, campaign, move)
+    with told(request):
+        begin_moves([row], actor=actor)
+        messages.success(request, "The cutover has begun: it waits for your signature.")
+    return _back(row)
+
+
+@signed_in
+@require_POST
+def fallback(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpResponse:
+    """Say what happens at the deadline."""
+    row = _move(actor, campaign, move)
+    to = request.POST.get("to", "")
+    rule = None if to == "" else dict(PAUSE) if to == "pause" else {"rule": "move", "to": to}
+    with told(request):
+        set_fallback(row, rule, actor=actor)
+        messages.success(request, "The rule of the deadline is set.")
+    return _back(row)
+
+
+@signed_in
+@require_POST
+def contest(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpResponse:
+    """Say that a move is wrong."""
+    row = _move(actor, campaign, move)
+    with told(request):
+        contest_move(row, request.POST.get("reason", ""), actor=actor)
+        messages.success(request, "The platform team is asked to look at it.")
+    return _back(row)
+
+
+@signed_in
+@require_POST
+def answer(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpResponse:
+    """Answer an objection."""
+    row = _move(actor, campaign, move)
+    with told(request):
+        is_right = request.POST.get("verdict") == "right"
+        answer_contest(row, request.POST.get("reason", ""), is_right=is_right, actor=actor)
+        messages.success(request, "Your answer is on record.")
+    return _back(row)
+
+
+@signed_in
+@require_POST
+def group(request: HttpRequest, actor: Actor, campaign: str) -> HttpResponse:
+    """Show what would become of several moves, then do it."""
+    row = campaign_for(actor, campaign)
+    do = request.POST.get("do", "")
+    wanted = [each for each in request.POST.getlist("move")[:MOST] if "\x00" not in each]
+    moves = list(moves_for(actor, row).filter(public_id__in=wanted).order_by("agent__name"))
+    if do not in GROUP or not moves:
+        messages.error(request, "Mark at least one move, and say what to do with it.")
+        return redirect("campaigns:campaign", row.public_id)
+    model = request.POST.get("model", "")
+    if request.POST.get("sure") != "yes":
+        return _preview(request, actor, row, do, moves, model)
+    with told(request):
+        if do == "move":
+            begun = begin_moves([each for each in moves if each.state == "ready"], actor=actor)
+            messages.success(request, f"{len(begun)} cutovers have begun.")
+        else:
+            _each(request, actor, do, moves, model)
+    return redirect("campaigns:campaign", row.public_id)
+
+
+def _each(request: HttpRequest, actor: Actor, do: str, moves: list[Move], model: str) -> None:
+    refused: list[str] = []
+    if do == "choose":
+        outcomes = choose_for(moves, model, actor=actor)
+        refused = [f"{each.move.agent.name}: {each.refused}" for each in outcomes if each.refused]
+    else:
+        for each in moves:
+            try:
+                evaluate_again(each, actor=actor)
+            except DomainError as error:
+                refused.append(f"{each.agent.name}: {error.detail}")
+    messages.success(request, f"Done for {len(moves) - len(refused)} of {len(moves)} moves.")
+    for text in refused[:10]:
+        messages.error(request, text)
+
+
+def _preview(
+    request: HttpRequest, actor: Actor, row: Campaign, do: str, moves: list[Move], model: str
+) -> HttpResponse:
+    lines = []
+    target = model_for(actor, model) if do == "choose" else None
+    for each in moves:
+        if not may_decide(actor, each):
+            why = "its owner decides"
+        elif target is not None:
+            why = candidate_of(each, target).why_not
+        elif do == "move":
+            why = "" if each.state == Move.State.READY else "it is not ready"
+        else:
+            why = "" if each.candidate_id else "nothing is chosen"
+        lines.append((each, why))
+    context = {
+        "campaign": row, "do": do, "lines": lines, "model": target,
+        "title": GROUP[do].format(n=sum(not why for _, why in lines)),
+        "moves": [each for each, why in lines if not why],
+    }  # fmt: skip
+    return render(request, "campaigns/preview.html", context)
+
+
+def _move(actor: Actor, campaign: str, move: str) -> Move:
+    row = move_for(actor, move)
+    if row.campaign.public_id != campaign:
+        raise MoveNotFound
+    return row
+
+
+def _back(row: Move) -> HttpResponse:
+    return redirect("campaigns:move", row.campaign.public_id, row.public_id)
+
+
+def _chosen(move: Move) -> str:
+    if move.state == Move.State.EVALUATING:
+        return "Chosen. Its evaluation has begun."
+    return "Chosen. It is ready to move."
