@@ -134,7 +134,7 @@ class Client:
     headers: dict[str, str] = field(default_factory=dict)
 
     def ask(self, method: str, path: str, body: bytes | None = None, **headers: str) -> Got:
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)) as line:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)) as line:
             line.request(method, path, body, self._headers(headers))
             answer = line.getresponse()
             given = {name.lower(): value for name, value in answer.getheaders()}
@@ -149,7 +149,7 @@ class Client:
 
     def open_stream(self, **over: Any) -> tuple[http.client.HTTPConnection, Any]:
         """Begin a stream and return the connection and the answer, unread."""
-        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=120)
         raw = json.dumps(BODY | {"stream": True} | over).encode()
         line.request("POST", "/v1/chat/completions", raw, self._headers({}))
         return line, line.getresponse()
@@ -245,7 +245,7 @@ def agent(make_agent: Callable[..., Agent]) -> Agent:
     return make_agent()
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 5.0) -> float:
+def eventually(holds: Callable[[], bool], seconds: float = 20.0) -> float:
     """Wait for something to hold; return how long it took."""
     started = time.monotonic()
     while not holds():

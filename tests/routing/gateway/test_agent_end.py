@@ -20,7 +20,7 @@ def announce(agent: Agent, ends: str = "NULL", successor: object = None) -> None
     agent.world.change(
         f"{ANNOUNCED}, ends_at = {ends}, successor_id = {follows} WHERE id = {agent.row.pk}"
     )
-    eventually(lambda: "x-unsprawl-agent-deprecation" in agent.chat().headers, 2.0)
+    eventually(lambda: "x-unsprawl-agent-deprecation" in agent.chat().headers)
 
 
 def test_an_unchanged_client_reads_the_end_and_the_successor(
@@ -56,7 +56,7 @@ def test_the_earlier_of_two_ends_is_the_one_that_counts(agent: Agent) -> None:
         f" replacement = 'next-1' WHERE vendor_id = {model}"
     )
     announce(agent, "now() + interval '9 days'")
-    eventually(lambda: "link" in agent.chat().headers, 2.0)
+    eventually(lambda: "link" in agent.chat().headers)
     headers = agent.chat().headers
     assert headers["deprecation"] == "@1767571200"
     model_end = parsedate_to_datetime(headers["sunset"]).timestamp()
@@ -85,7 +85,7 @@ def test_a_retired_name_says_so_and_names_what_follows(agent: Agent, make_agent:
         f" successor_id = {other.row.pk} WHERE id = {pk};"
         f" UPDATE registry_agentkey SET revoked_at = now() WHERE agent_id = {pk}"
     )
-    eventually(lambda: agent.chat().status == 403, 2.0)
+    eventually(lambda: agent.chat().status == 403)
     refused = agent.chat()
     assert refused.code == "agent_retired"
     assert f"Its successor is agent {other.row.name}." in refused.body.decode()

@@ -104,7 +104,7 @@ def test_contained_is_said_when_every_gateway_refuses_and_every_stream_is_cut(
     status, said = manage(rig, "unkill", "agent", agent.row.name, "--reason", "Fixed.")
     assert status == 0, said
     vendor.script = answer()
-    eventually(lambda: all(at(agent, each).chat().status == 200 for each in gateways), 2.0)
+    eventually(lambda: all(at(agent, each).chat().status == 200 for each in gateways))
     verbs = [entry["verb"] for entry in agent.entries()]
     assert {"stop.placed", "containment.proven", "stop.lifted"} <= set(verbs)
 
@@ -233,7 +233,7 @@ def test_everything_stops_and_two_people_let_it_go_on(rig, gateways, agent, worl
     assert agent.chat().code == "stopped"
     status, said = manage(rig, *unkill, "--decide", stdin=tokens["sue"] + "\n")
     assert status == 0, said
-    eventually(lambda: agent.chat().status == 200, 2.0)
+    eventually(lambda: agent.chat().status == 200)
 
 
 def test_a_gateway_that_ended_cleanly_is_not_asked(rig, gateways, agent, world):

@@ -24,7 +24,8 @@ def keep_bundle(world, change=lambda files: None):
     digest = "sha256:" + hashlib.sha256(packed).hexdigest()
     world.change(
         "INSERT INTO rules_bundle (public_id, digest, title, note, origin, packed, tests,"
-        " added_by, added_at) VALUES (%s, %s, 'Ours', '', 'uploaded', %s, '', 'system:test', now())"
+        " checked, added_by, added_at)"
+        " VALUES (%s, %s, 'Ours', '', 'uploaded', %s, '', '{}', 'system:test', now())"
         " ON CONFLICT DO NOTHING",
         new_id("pol"),
         digest,

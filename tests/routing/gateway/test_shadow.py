@@ -138,7 +138,7 @@ def test_one_too_many_is_dropped_and_counted(make_shadowed, other):
     assert counted(agent, "dropped") == 1
     stop = "UPDATE routing_vendor SET disabled_at = now() WHERE public_id = %s"
     agent.world.change(stop, agent.vendor_id)
-    eventually(lambda: counted(agent, "incomplete") == AT_ONCE)
+    eventually(lambda: counted(agent, "incomplete") == AT_ONCE, 20.0)
 
 
 def test_only_a_share_of_calls_is_shadowed(make_shadowed, other):

@@ -29,20 +29,20 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("outages")]
 
 def test_ten_thousand_spans_do_not_keep_calls_waiting(agent) -> None:
     raw = in_protobuf(batch(*(span(f"tool {number}") for number in range(10_000))))
-    alone = sorted(timed(agent) for _ in range(20))
     got: list[Any] = []
     sending = threading.Thread(target=lambda: got.append(export(agent, raw, packed=True)))
+    started = time.perf_counter()
     sending.start()
     beside = []
     while sending.is_alive():
         beside.append(timed(agent))
     sending.join()
+    took = time.perf_counter() - started
     assert got[0].status == 200, got[0].body
     assert len(steps(agent)) == 10_000
-    # Not a benchmark: a loop that was kept for the whole batch would take seconds.
-    assert len(beside) > 20
-    assert sorted(beside)[len(beside) // 2] < max(20 * alone[10], 0.5)
-    assert max(beside) < 2.0
+    # Not a benchmark: beside a batch that kept the loop, one call would take as long as it.
+    assert len(beside) > 5
+    assert max(beside) < 0.8 * took
 
 
 def timed(agent: Any) -> float:
