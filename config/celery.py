@@ -60,6 +60,8 @@ def schedule() -> dict[str, dict[str, Any]]:
         "effects.demote_regressed": {"task": "effects.demote_regressed", "schedule": 60.0},
         "effects.drop_orphans": {"task": "effects.drop_orphans", "schedule": 900.0},
         "effects.expire_proposals": {"task": "effects.expire_proposals", "schedule": 30.0},
+        "retiring.carry_on": {"task": "retiring.carry_on", "schedule": 10.0},
+        "retiring.carry_out_batches": {"task": "retiring.carry_out_batches", "schedule": 10.0},
         "approvals.settle_arrivals": {"task": "approvals.settle_arrivals", "schedule": 5.0},
         "approvals.remind_deciders": {"task": "approvals.remind_deciders", "schedule": 60.0},
         "approvals.expire_reviews": {"task": "approvals.expire_reviews", "schedule": 60.0},

@@ -6,6 +6,7 @@ Lists are cut without counting, because a ledger has more rows than one wants to
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from django.http import HttpRequest
@@ -13,6 +14,14 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.paginator import InfinitePaginator
 
 _NEVER: Final = False
+# What may be done to rows chosen in a list, by the label of their model; each asks back first.
+BulkAction = Callable[[Any, HttpRequest, Any], Any]
+_IN_BULK: Final[dict[str, dict[str, tuple[BulkAction, str]]]] = {}
+
+
+def offer_in_bulk(model: str, name: str, title: str, action: BulkAction) -> None:
+    """Offer an action above the list of a model (``registry.agent``), for the rows chosen."""
+    _IN_BULK.setdefault(model, {})[name] = (action, title)
 
 
 class GovernedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
@@ -23,6 +32,10 @@ class GovernedAdmin(ModelAdmin):  # type: ignore[misc]  # unfold ships no types
     show_full_result_count = False
     list_per_page = 50
     list_filter_sheet = False
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        offered = _IN_BULK.get(self.model._meta.label_lower, {})
+        return {name: (action, name, title) for name, (action, title) in offered.items()}
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return _NEVER

@@ -29,6 +29,7 @@ from fleet.demo.company import (
     Plan,
     plans,
 )
+from fleet.retiring.actions.forgetting import forget_ends
 from kernel import clock
 from kernel.errors import Conflict
 from kernel.refs import Ref
@@ -133,6 +134,7 @@ def remove_company(*, actor: Actor) -> int:
     for agent in agents:
         with transaction.atomic():
             forget_proposals(agent, actor=actor)
+            forget_ends(agent, actor=actor)
             remove_demo_agent(agent.name, actor=actor)
     with transaction.atomic():
         record(Verb.DEMO_REMOVED, COMPANY, actor=actor.ref, facts={"agents": len(names)})

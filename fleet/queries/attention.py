@@ -46,7 +46,13 @@ def concerns_for(actor: Actor) -> list[Concern]:
     """Return what concerns the agents this viewer sees; what concerns none is left out."""
     seen = seen_agents(actor)
     agents = (Agent.objects.all() if seen is None else seen).exclude(stage=Agent.Stage.RETIRED)
-    found = (_suspended(agents), _key_expiring(agents), _failing(agents, seen), _unused(agents))
+    found = (
+        _suspended(agents),
+        _key_expiring(agents),
+        _failing(agents, seen),
+        _ending(agents),
+        _unused(agents),
+    )
     return [concern for concern in found if concern.count]
 
 
@@ -77,6 +83,15 @@ def _key_expiring(agents: QuerySet[Agent]) -> Concern:
         "key_expiring",
         listed,
         lambda row: f"a key expires on {row['ends']:%Y-%m-%d}",
+    )
+
+
+def _ending(agents: QuerySet[Agent]) -> Concern:
+    until = clock.now() + timedelta(days=EXPIRES_DAYS)
+    rows = agents.filter(stage=Agent.Stage.DEPRECATED, ends_at__lte=until).order_by("ends_at")
+    listed = _first(rows, "ends_at")
+    return _concern(
+        "ending", listed, lambda row: f"new runs refused from {row['ends_at']:%Y-%m-%d}"
     )
 
 

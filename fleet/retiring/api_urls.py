@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from fleet.retiring.api import retirements
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [*retirements.urlpatterns]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from fleet.retiring.actions import carrying, planning
+from fleet.retiring.actions import batches, carrying, planning
 from registry.actors import Actor
 
 
@@ -12,3 +12,9 @@ from registry.actors import Actor
 def carry_on() -> None:
     """Take the steps of retirements that are due."""
     carrying.carry_on_waiting(actor=Actor.system("retirement"))
+
+
+@shared_task(name=batches.SWEEP, ignore_result=True)  # type: ignore[untyped-decorator]
+def carry_out_batches() -> None:
+    """Go on with batches that were begun."""
+    batches.carry_out_running()

@@ -25,6 +25,8 @@ LOOKS = {
     "live": Look("success", "Live"),
     "deprecated": Look("warning", "Deprecated"),
     "retired": Look("neutral", "Retired"),
+    "draining": Look("warning", "Draining", "pill-busy"),
+    "restored": Look("success", "Restored"),
     "suspended": Look("error", "Suspended"),
     "killed": Look("error", "Killed"),
     # a call and a run

@@ -15,6 +15,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_GET, require_POST
 
+from fleet.retiring.actions.planning import Plan, plan_retirement, retire_now
+from fleet.retiring.queries.retirements import may_plan, standing_of
 from fleet.views.frame import Rights, agent_page
 from kernel import clock
 from registry.actions import agents as act
@@ -32,6 +34,10 @@ _RUNNING: Final = (Stage.SOFT_LAUNCH, Stage.LIVE)
 
 def _removed(name: str, *, actor: Actor, reason: str) -> None:
     act.remove_draft(name, actor=actor)
+
+
+def _announce(name: str, *, actor: Actor, reason: str) -> None:
+    plan_retirement(name, Plan(), actor=actor, reason=reason)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,14 +72,15 @@ STEPS: Final = {
         ),
         Step(
             "deprecate", "Deprecate",
-            "It goes on working, keys and all. Whoever looks it up reads that its end is near.",
-            "archive", "is deprecated. It still works.", act.deprecate_agent,
+            "It goes on working, keys and all. Every answer to it says that its end comes, and"
+            " those who depend on it are warned.",
+            "archive", "is deprecated. It still works.", _announce,
         ),
         Step(
             "retire", "Retire for good",
-            "Every key is revoked and every call refused, for ever. Its name, versions and history"
-            " stay on the record. There is no way back.",
-            "power", "is retired.", act.retire_agent, is_final=True, tone="error",
+            "Every key is revoked and every call refused at once. Its name, versions and history"
+            " stay on the record. Two people may bring it back within 30 days, without keys.",
+            "power", "is retired.", retire_now, is_final=True, tone="error",
         ),
         Step(
             "kill", "Kill",
@@ -107,7 +114,12 @@ def end(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
     agent = agent_for(actor, name)
     now = clock.now()
     works = keys_of(agent).filter(revoked_at__isnull=True, expires_at__gt=now)
-    context = {"steps": possible(actor, agent), "working_keys": works.count()}
+    context = {
+        "steps": possible(actor, agent),
+        "working_keys": works.count(),
+        "retirement": standing_of(agent),
+        "may_plan": may_plan(actor, agent) and agent.stage in (*_RUNNING, Stage.DEPRECATED),
+    }
     return agent_page(request, actor, agent, "end", context)
 
 

@@ -90,7 +90,8 @@ class AgentAdmin(RememberedAdmin):
         Step(
             "retire",
             "Retire",
-            "Every key is revoked and every call refused, for ever. There is no way back.",
+            "Every key is revoked, every call refused. Two people may bring it back within 30"
+            " days.",
             _on(act.retire_agent),
             icon="power_settings_new",
             is_dangerous=True,

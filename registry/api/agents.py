@@ -299,8 +299,6 @@ urlpatterns = [
         for word, action in (
             ("suspend", act.suspend_agent),
             ("resume", act.resume_agent),
-            ("deprecate", act.deprecate_agent),
-            ("retire", act.retire_agent),
         )
     ),
 ]

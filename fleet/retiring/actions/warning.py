@@ -15,9 +15,9 @@ from django.db.models import Q
 from django.urls import reverse
 
 from fleet.retiring.actions.stepping import take
-from fleet.retiring.actions.telling import tell
 from fleet.retiring.models import Retirement, Step
 from fleet.retiring.queries.dependants import Dependant, dependants_of
+from fleet.telling.actions.telling import tell
 from registry.actors import Actor
 from registry.models import Agent, Person, Role
 
@@ -38,7 +38,9 @@ def warn_dependants(retirement: Retirement, *, actor: Actor) -> None:
     locked.save(update_fields=["dependants"])
     told = _tell(retirement, found)
     number = len(found)
-    detail = f"{number} depend{'s' if number == 1 else ''} on it; {told} were told."
+    detail = f"{number} depend{'s' if number == 1 else ''} on it."
+    if told:
+        detail += f" {told} people were told."
     take(retirement, Step.Name.WARNED, count=number, detail=detail, actor=actor)
 
 

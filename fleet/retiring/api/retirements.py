@@ -1,0 +1,226 @@
+"""Retirements over REST: deprecating and retiring an agent, the plans, the way back.
+
+`POST /agents/{name}/deprecate` and `/retire` act at once when they are told a reason only;
+with a day they announce it.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import Any, Final
+
+from django.urls import path
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from fleet.retiring.actions.cancelling import cancel_retirement
+from fleet.retiring.actions.planning import Plan, plan_retirement, retire_now
+from fleet.retiring.actions.restoring import request_restore
+from fleet.retiring.models import Retirement
+from fleet.retiring.queries.retirements import narrowed, retirement_for, retirements_for
+from kernel.api import Input, Listing, ListQuery, Text, page_of
+from registry.actors import Actor
+from registry.api.people import said
+from registry.api.shapes import AgentOutput
+from registry.authentication import actor_of
+from registry.models import Agent
+from registry.queries import agent_for
+
+
+class EndInput(Input):
+    """Why, and for a plan: when, what follows, and what becomes of the data."""
+
+    reason = Text(required=False, allow_blank=True, default="")
+    on = serializers.DateField(required=False, allow_null=True, default=None)
+    drain_minutes = serializers.IntegerField(required=False, default=60)
+    successor = Text(required=False, allow_blank=True, default="", max_length=63)
+    data = serializers.ChoiceField(  # type: ignore[assignment]  # a field, not the attribute
+        choices=Retirement.Data.choices, required=False, default=Retirement.Data.KEEP
+    )
+    shred_after_days = serializers.IntegerField(required=False, default=30)
+
+
+class RestoreInput(Input):
+    """Why it should come back, and that what is lost is known."""
+
+    reason = Text(required=False, allow_blank=True, default="")
+    knows_loss = serializers.BooleanField(required=False, default=False)
+
+
+class CancelInput(Input):
+    """Why it stays."""
+
+    reason = Text(required=False, allow_blank=True, default="")
+
+
+class StepOutput(serializers.Serializer[Any]):
+    """One step of a retirement."""
+
+    name = serializers.CharField()
+    done_at = serializers.DateTimeField(allow_null=True)
+    count = serializers.IntegerField()
+    detail = serializers.CharField()
+
+
+class RetirementOutput(serializers.Serializer[Any]):
+    """The end of one agent: its plan, how far it has come, its tombstone."""
+
+    id = serializers.CharField(source="public_id")
+    agent = serializers.CharField(source="agent.name")
+    state = serializers.ChoiceField(choices=Retirement.State.choices)
+    reason = serializers.CharField()
+    successor = serializers.CharField(source="successor.name", default=None, allow_null=True)
+    drains_at = serializers.DateTimeField(allow_null=True)
+    ends_at = serializers.DateTimeField(allow_null=True)
+    data = serializers.ChoiceField(  # type: ignore[assignment]  # a field, not the attribute
+        choices=Retirement.Data.choices
+    )
+    shreds_at = serializers.DateTimeField(allow_null=True)
+    planned_by = serializers.CharField()
+    planned_at = serializers.DateTimeField()
+    retired_at = serializers.DateTimeField(allow_null=True)
+    restorable_until = serializers.DateTimeField(allow_null=True)
+    closed_at = serializers.DateTimeField(allow_null=True)
+    dependants = serializers.ListField(child=serializers.DictField())
+    proof = serializers.DictField()
+    figures = serializers.DictField()
+    keys_destroyed = serializers.IntegerField()
+    keys_held = serializers.IntegerField()
+
+
+class RetirementDetailOutput(RetirementOutput):
+    """The same with its steps, in their order."""
+
+    steps = serializers.SerializerMethodField()
+
+    def get_steps(self, row: Retirement) -> list[dict[str, Any]]:
+        return [dict(StepOutput(step).data) for step in row.steps.order_by("place")]
+
+
+class AskedOutput(serializers.Serializer[Any]):
+    """The question that was put to other people."""
+
+    review = serializers.CharField()
+
+
+class RetirementQuery(ListQuery):
+    """The filters of the list."""
+
+    state = serializers.ChoiceField(choices=Retirement.State.choices, required=False)
+
+
+_LISTED: Final = Listing(RetirementQuery, search=(), ordering=("planned_at",))
+
+
+class Retirements(APIView):
+    """Every agent that ends or has ended."""
+
+    @extend_schema(
+        operation_id="agent_retirements_list",
+        parameters=[RetirementQuery],
+        responses=page_of(RetirementOutput),
+    )
+    def get(self, request: Request) -> Response:
+        asked = _LISTED.read(request)
+        rows = retirements_for(actor_of(request))
+        rows = narrowed(rows, asked.pop("search", ""), asked.pop("state", ""))
+        return _LISTED.answer(
+            request, rows, lambda page: RetirementOutput(page, many=True).data, asked
+        )
+
+
+class OneRetirement(APIView):
+    """One retirement, by its id."""
+
+    @extend_schema(operation_id="agent_retirements_read", responses=RetirementDetailOutput)
+    def get(self, request: Request, public_id: str) -> Response:
+        return Response(RetirementDetailOutput(retirement_for(actor_of(request), public_id)).data)
+
+
+class CancelRetirement(APIView):
+    """Let the agent stay."""
+
+    @extend_schema(
+        operation_id="agent_retirements_cancel", request=CancelInput, responses=RetirementOutput
+    )
+    def post(self, request: Request, public_id: str) -> Response:
+        actor, reason = actor_of(request), said(CancelInput, request)["reason"]
+        return Response(
+            RetirementOutput(cancel_retirement(public_id, actor=actor, reason=reason)).data
+        )
+
+
+class RestoreRetirement(APIView):
+    """Ask for the agent to come back; another person decides."""
+
+    @extend_schema(
+        operation_id="agent_retirements_restore", request=RestoreInput, responses={202: AskedOutput}
+    )
+    def post(self, request: Request, public_id: str) -> Response:
+        actor, asked = actor_of(request), said(RestoreInput, request)
+        review = request_restore(public_id, actor=actor, **asked)
+        return Response({"review": review.public_id}, status=202)
+
+
+class DeprecateAgent(APIView):
+    """Announce an agent's end; with a day (`on`), plan its retirement."""
+
+    @extend_schema(operation_id="agents_deprecate", request=EndInput, responses=AgentOutput)
+    def post(self, request: Request, name: str) -> Response:
+        actor, asked = actor_of(request), said(EndInput, request)
+        plan = _plan(actor, asked)
+        made = plan_retirement(name, plan, actor=actor, reason=asked["reason"])
+        return Response(AgentOutput(_shown(actor, made)).data)
+
+
+class RetireAgent(APIView):
+    """End an agent at once and revoke its keys; with a day to come (`on`), plan it."""
+
+    @extend_schema(operation_id="agents_retire", request=EndInput, responses=AgentOutput)
+    def post(self, request: Request, name: str) -> Response:
+        actor, asked = actor_of(request), said(EndInput, request)
+        plan = _plan(actor, asked)
+        act = plan_retirement if plan.drains_at is not None else _now
+        made = act(name, plan, actor=actor, reason=asked["reason"])
+        return Response(AgentOutput(_shown(actor, made)).data)
+
+
+def _now(name: str, plan: Plan, *, actor: Actor, reason: str) -> Retirement:
+    says_more = plan != Plan(drain_minutes=plan.drain_minutes)
+    return retire_now(name, actor=actor, reason=reason, plan=plan if says_more else None)
+
+
+def _plan(actor: Actor, asked: dict[str, Any]) -> Plan:
+    day: date | None = asked["on"]
+    shred = asked["data"] == Retirement.Data.SHRED
+    return Plan(
+        drains_at=datetime.combine(day, time(), UTC) if day is not None else None,
+        drain_minutes=asked["drain_minutes"],
+        successor=agent_for(actor, asked["successor"]) if asked["successor"] else None,
+        shred_after_days=asked["shred_after_days"] if shred else None,
+    )
+
+
+def _shown(actor: Actor, made: Retirement) -> Agent:
+    return agent_for(actor, made.agent.name)
+
+
+urlpatterns = [
+    path("agent-retirements", Retirements.as_view(), name="agent-retirements"),
+    path("agent-retirements/<str:public_id>", OneRetirement.as_view(), name="agent-retirement"),
+    path(
+        "agent-retirements/<str:public_id>/cancel",
+        CancelRetirement.as_view(),
+        name="agent-retirement-cancel",
+    ),
+    path(
+        "agent-retirements/<str:public_id>/restore",
+        RestoreRetirement.as_view(),
+        name="agent-retirement-restore",
+    ),
+    path("agents/<str:name>/deprecate", DeprecateAgent.as_view(), name="agent-deprecate"),
+    path("agents/<str:name>/retire", RetireAgent.as_view(), name="agent-retire"),
+]
