@@ -18,9 +18,10 @@ from effects.matters import lock_matter
 from effects.showing import draw_action
 from effects.told import arguments_of
 from fleet.retiring.actions.restoring import lock_restore
+from fleet.retiring.ending import PlannedEndings
 from registry.actors import Actor
 from registry.models import Agent
-from registry.ports import bind_containment, bind_limits, bind_routes
+from registry.ports import bind_containment, bind_endings, bind_limits, bind_routes
 from routing.actions.budgets import ManifestLimits
 from routing.actions.containing import contain
 from routing.containment.gateways import Gateways
@@ -83,6 +84,7 @@ def bind() -> None:
     """Fill every port; called once, when all models are loaded."""
     bind_routes(RouteNames())
     bind_limits(ManifestLimits())
+    bind_endings(PlannedEndings())
     bind_vendors(RouteVendors())
     bind_arguments(arguments_of)
     bind_launches(MeasuredLaunches())

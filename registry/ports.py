@@ -46,6 +46,18 @@ class LimitKeeper(Protocol):
         ...
 
 
+class Endings(Protocol):
+    """Carries out the end of an agent, with all that belongs to it."""
+
+    def deprecate(self, name: str, *, actor: Actor, reason: str, wish: Mapping[str, Any]) -> Agent:
+        """Announce an end, on a day or without one; return the agent as it is then."""
+        ...
+
+    def retire(self, name: str, *, actor: Actor, reason: str, wish: Mapping[str, Any]) -> Agent:
+        """End an agent at once, or on the day that is wished; return it as it is then."""
+        ...
+
+
 class PortUnbound(RuntimeError):
     """Raised when a port is asked before it is bound: a programming error, never caught."""
 
@@ -54,6 +66,7 @@ class _Bindings:
     routes: RouteDirectory | None = None
     containment: Containment | None = None
     limits: LimitKeeper | None = None
+    endings: Endings | None = None
 
 
 def bind_routes(directory: RouteDirectory | None) -> None:
@@ -78,6 +91,18 @@ def containment() -> Containment:
     if _Bindings.containment is None:
         raise PortUnbound("registry.ports.bind_containment was not called")
     return _Bindings.containment
+
+
+def bind_endings(endings: Endings | None) -> None:
+    """Fill the port; the last binding holds."""
+    _Bindings.endings = endings
+
+
+def endings() -> Endings:
+    """Return who ends agents. Raises: PortUnbound."""
+    if _Bindings.endings is None:
+        raise PortUnbound("registry.ports.bind_endings was not called")
+    return _Bindings.endings
 
 
 def bind_limits(keeper: LimitKeeper | None) -> None:

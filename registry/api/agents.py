@@ -35,7 +35,7 @@ from registry.manifest.diff import compare
 from registry.manifest.reading import JSON_TYPES, YAML_TYPES
 from registry.manifest.writing import to_yaml
 from registry.models import Agent
-from registry.ports import containment
+from registry.ports import containment, endings
 from registry.queries import (
     agent_for,
     agent_inside_for,
@@ -86,6 +86,19 @@ class ReasonInput(Input):
     """Why; others will ask."""
 
     reason = Text(required=False, allow_blank=True, default="")
+
+
+class EndInput(Input):
+    """Why, and for a plan: when, who follows, and what becomes of the data."""
+
+    reason = Text(required=False, allow_blank=True, default="")
+    on = serializers.DateField(required=False, allow_null=True, default=None)
+    drain_minutes = serializers.IntegerField(required=False, default=60)
+    successor = Text(required=False, allow_blank=True, default="", max_length=63)
+    data = serializers.ChoiceField(  # type: ignore[assignment]  # a field, not the attribute
+        choices=["keep", "shred"], required=False, default="keep"
+    )
+    shred_after_days = serializers.IntegerField(required=False, default=30)
 
 
 class KilledOutput(AgentOutput):
@@ -271,6 +284,26 @@ def _step(action: Callable[..., Agent], word: str) -> type[APIView]:
     return type(f"{word.title()}Agent", (APIView,), {"post": post})
 
 
+class DeprecateAgent(APIView):
+    """Announce an agent's end; with a day (`on`), plan its retirement."""
+
+    @extend_schema(operation_id="agents_deprecate", request=EndInput, responses=AgentOutput)
+    def post(self, request: Request, name: str) -> Response:
+        actor, wish = actor_of(request), said(EndInput, request)
+        agent = endings().deprecate(name, actor=actor, reason=wish.pop("reason"), wish=wish)
+        return Response(AgentOutput(agent).data)
+
+
+class RetireAgent(APIView):
+    """End an agent at once and revoke its keys; with a day to come (`on`), plan that."""
+
+    @extend_schema(operation_id="agents_retire", request=EndInput, responses=AgentOutput)
+    def post(self, request: Request, name: str) -> Response:
+        actor, wish = actor_of(request), said(EndInput, request)
+        agent = endings().retire(name, actor=actor, reason=wish.pop("reason"), wish=wish)
+        return Response(AgentOutput(agent).data)
+
+
 class KillAgent(APIView):
     """Stop an agent at once and revoke every key it holds."""
 
@@ -293,6 +326,8 @@ urlpatterns = [
     path("agents/<str:name>", OneAgent.as_view(), name="agent"),
     path("agents/<str:name>/manifest.yaml", AgentManifest.as_view(), name="agent-manifest"),
     path("agents/<str:name>/history", AgentHistory.as_view(), name="agent-history"),
+    path("agents/<str:name>/deprecate", DeprecateAgent.as_view(), name="agent-deprecate"),
+    path("agents/<str:name>/retire", RetireAgent.as_view(), name="agent-retire"),
     path("agents/<str:name>/kill", KillAgent.as_view(), name="agent-kill"),
     *(
         path(f"agents/<str:name>/{word}", _step(action, word).as_view(), name=f"agent-{word}")

@@ -1,12 +1,11 @@
-"""Retirements over REST: deprecating and retiring an agent, the plans, the way back.
+"""Retirements over REST: the plans, the tombstones, the way back.
 
-`POST /agents/{name}/deprecate` and `/retire` act at once when they are told a reason only;
-with a day they announce it.
+An end is announced or made at the agent's own address (`POST /agents/{name}/deprecate` and
+`/retire`), which is the registry's.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, time
 from typing import Any, Final
 
 from django.urls import path
@@ -17,30 +16,11 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.retiring.actions.cancelling import cancel_retirement
-from fleet.retiring.actions.planning import Plan, plan_retirement, retire_now
 from fleet.retiring.actions.restoring import request_restore
 from fleet.retiring.models import Retirement
 from fleet.retiring.queries.retirements import narrowed, retirement_for, retirements_for
 from kernel.api import Input, Listing, ListQuery, Text, page_of
-from registry.actors import Actor
-from registry.api.people import said
-from registry.api.shapes import AgentOutput
 from registry.authentication import actor_of
-from registry.models import Agent
-from registry.queries import agent_for
-
-
-class EndInput(Input):
-    """Why, and for a plan: when, what follows, and what becomes of the data."""
-
-    reason = Text(required=False, allow_blank=True, default="")
-    on = serializers.DateField(required=False, allow_null=True, default=None)
-    drain_minutes = serializers.IntegerField(required=False, default=60)
-    successor = Text(required=False, allow_blank=True, default="", max_length=63)
-    data = serializers.ChoiceField(  # type: ignore[assignment]  # a field, not the attribute
-        choices=Retirement.Data.choices, required=False, default=Retirement.Data.KEEP
-    )
-    shred_after_days = serializers.IntegerField(required=False, default=30)
 
 
 class RestoreInput(Input):
@@ -54,6 +34,12 @@ class CancelInput(Input):
     """Why it stays."""
 
     reason = Text(required=False, allow_blank=True, default="")
+
+
+def _read(form: type[Input], request: Request) -> dict[str, Any]:
+    given = form(data=request.data)
+    given.is_valid(raise_exception=True)
+    return dict(given.validated_data)
 
 
 class StepOutput(serializers.Serializer[Any]):
@@ -147,7 +133,7 @@ class CancelRetirement(APIView):
         operation_id="agent_retirements_cancel", request=CancelInput, responses=RetirementOutput
     )
     def post(self, request: Request, public_id: str) -> Response:
-        actor, reason = actor_of(request), said(CancelInput, request)["reason"]
+        actor, reason = actor_of(request), _read(CancelInput, request)["reason"]
         return Response(
             RetirementOutput(cancel_retirement(public_id, actor=actor, reason=reason)).data
         )
@@ -160,52 +146,9 @@ class RestoreRetirement(APIView):
         operation_id="agent_retirements_restore", request=RestoreInput, responses={202: AskedOutput}
     )
     def post(self, request: Request, public_id: str) -> Response:
-        actor, asked = actor_of(request), said(RestoreInput, request)
+        actor, asked = actor_of(request), _read(RestoreInput, request)
         review = request_restore(public_id, actor=actor, **asked)
         return Response({"review": review.public_id}, status=202)
-
-
-class DeprecateAgent(APIView):
-    """Announce an agent's end; with a day (`on`), plan its retirement."""
-
-    @extend_schema(operation_id="agents_deprecate", request=EndInput, responses=AgentOutput)
-    def post(self, request: Request, name: str) -> Response:
-        actor, asked = actor_of(request), said(EndInput, request)
-        plan = _plan(actor, asked)
-        made = plan_retirement(name, plan, actor=actor, reason=asked["reason"])
-        return Response(AgentOutput(_shown(actor, made)).data)
-
-
-class RetireAgent(APIView):
-    """End an agent at once and revoke its keys; with a day to come (`on`), plan it."""
-
-    @extend_schema(operation_id="agents_retire", request=EndInput, responses=AgentOutput)
-    def post(self, request: Request, name: str) -> Response:
-        actor, asked = actor_of(request), said(EndInput, request)
-        plan = _plan(actor, asked)
-        act = plan_retirement if plan.drains_at is not None else _now
-        made = act(name, plan, actor=actor, reason=asked["reason"])
-        return Response(AgentOutput(_shown(actor, made)).data)
-
-
-def _now(name: str, plan: Plan, *, actor: Actor, reason: str) -> Retirement:
-    says_more = plan != Plan(drain_minutes=plan.drain_minutes)
-    return retire_now(name, actor=actor, reason=reason, plan=plan if says_more else None)
-
-
-def _plan(actor: Actor, asked: dict[str, Any]) -> Plan:
-    day: date | None = asked["on"]
-    shred = asked["data"] == Retirement.Data.SHRED
-    return Plan(
-        drains_at=datetime.combine(day, time(), UTC) if day is not None else None,
-        drain_minutes=asked["drain_minutes"],
-        successor=agent_for(actor, asked["successor"]) if asked["successor"] else None,
-        shred_after_days=asked["shred_after_days"] if shred else None,
-    )
-
-
-def _shown(actor: Actor, made: Retirement) -> Agent:
-    return agent_for(actor, made.agent.name)
 
 
 urlpatterns = [
@@ -221,6 +164,4 @@ urlpatterns = [
         RestoreRetirement.as_view(),
         name="agent-retirement-restore",
     ),
-    path("agents/<str:name>/deprecate", DeprecateAgent.as_view(), name="agent-deprecate"),
-    path("agents/<str:name>/retire", RetireAgent.as_view(), name="agent-retire"),
 ]

@@ -8,6 +8,7 @@ from typing import Any
 from django import forms
 
 from fleet.retiring.actions.planning import LONGEST_DAYS, LONGEST_DRAIN_MINUTES, Plan
+from fleet.retiring.queries.retirements import agent_called
 from registry.models import Agent
 
 
@@ -44,7 +45,7 @@ class PlanForm(forms.Form):
         name = self.cleaned_data["successor"].strip()
         if not name:
             return None
-        found = Agent.objects.filter(name=name).first()
+        found = agent_called(name)
         if found is None:
             raise forms.ValidationError(f"There is no agent {name!r}.")
         return found

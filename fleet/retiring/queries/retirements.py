@@ -41,6 +41,11 @@ def may_plan(actor: Actor, agent: Agent) -> bool:
     return owns(actor, agent) or actor.has(Role.PLATFORM)
 
 
+def agent_called(name: str) -> Agent | None:
+    """Return an agent by its name, as a form names one."""
+    return Agent.objects.filter(name=name.replace("\0", "")[:63]).first()
+
+
 def counts() -> dict[str, int]:
     """Return how many retirements are in each state."""
     rows = Retirement.objects.values("state").annotate(number=Count("id"))
