@@ -45,6 +45,13 @@ def schedule() -> dict[str, dict[str, Any]]:
             "schedule": 5.0,
         },
         "routing.notice_budgets": {"task": "routing.notice_budgets", "schedule": 30.0},
+        "discovery.carry_out_readings": {
+            "task": "discovery.carry_out_readings",
+            "schedule": 10.0,
+        },
+        "discovery.pull_sources": {"task": "discovery.pull_sources", "schedule": 15.0},
+        "discovery.follow_schedules": {"task": "discovery.follow_schedules", "schedule": 60.0},
+        "discovery.keep_findings": {"task": "discovery.keep_findings", "schedule": 3600.0},
         "outlets.make_exports": {"task": "outlets.make_exports", "schedule": 10.0},
         "outlets.send_feeds": {"task": "outlets.send_feeds", "schedule": 2.0},
         "outlets.follow_schedules": {"task": "outlets.follow_schedules", "schedule": 60.0},

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from fleet.discovery.api import findings, intake
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [*findings.urlpatterns, *intake.urlpatterns]

@@ -7,7 +7,7 @@ people typed: they go into encrypted payloads, and the ledger's headers say only
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -46,20 +46,21 @@ class Draft:
     route: str = "sandbox"
 
 
-def draft_of(finding: Finding, owner: Person | None) -> Draft:
-    """Return the registration that a finding suggests."""
+def draft_of(finding: Finding, owner: Person | None, **over: Any) -> Draft:
+    """Return the registration that a finding suggests, with what its owner changed."""
     title = finding.title[:100]
     last = title.rstrip("/").rpartition("/")[2] if "/" in title else title
     name = re.sub(r"[^a-z0-9]+", "-", last.lower()).strip("-")[:60].strip("-")
     models = ", ".join(finding.model_ids[:5])
     told = f"Found by {', '.join(finding.sources)}: {finding.get_kind_display()}"
-    return Draft(
-        name=name if re.match(r"[a-z]", name) and len(name) > 2 else f"found-{name}"[:60],
+    suggested = Draft(
+        name=name if re.match(r"[a-z]", name) else f"found-{name}".strip("-")[:60],
         title=title,
         description=f"{told}, calling {models}." if models else f"{told}.",
         owner=owner.email if owner else "",
         backup_owner="",
     )
+    return replace(suggested, **over)
 
 
 @transaction.atomic

@@ -51,7 +51,7 @@ MOST_ATTEMPTS: Final = 3
 PIECE: Final = 1024 * 1024
 
 
-class _Lost(Exception):
+class Lost(Exception):
     """The reading was cancelled, or somebody else reads by now."""
 
 
@@ -134,7 +134,7 @@ def carry_out_readings(*, actor: Actor, most: int = 5) -> int:
         done += 1
         try:
             _read(reading, actor)
-        except _Lost:
+        except Lost:
             _place(reading.public_id).unlink(missing_ok=True)
         except (NotReadable, TooLargeUnpacked, DomainError, OSError) as error:
             end_reading(reading, why=_words(error), actor=actor)
@@ -190,7 +190,7 @@ class Lease:
     _at: float = field(default_factory=time.monotonic)
 
     def beat(self, tally: Tally) -> None:
-        """Say how far it is, now and then. Raises _Lost."""
+        """Say how far it is, now and then. Raises Lost."""
         if time.monotonic() - self._at < SAVE_SECONDS:
             return
         self._at = time.monotonic()
@@ -202,7 +202,7 @@ class Lease:
             pk=self.reading.pk, state=Reading.State.READING, leased_until=self.reading.leased_until
         )
         if not held.update(leased_until=until, **changes):
-            raise _Lost
+            raise Lost
         self.reading.leased_until = until
 
     def watched(self, sightings: Iterable[Any]) -> Iterable[Any]:
@@ -232,7 +232,7 @@ def conclude(reading: Reading, tally: Tally, noted: Noted, *, actor: Actor) -> N
         **counts,
     )
     if not moved:
-        raise _Lost
+        raise Lost
     facts: dict[str, Fact] = {
         "kind": reading.kind,
         "found": len(noted.found),

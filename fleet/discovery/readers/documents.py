@@ -6,7 +6,7 @@ a reader gets the same rows. What is no row is counted, and its place is told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
 import orjson
@@ -25,7 +25,7 @@ def rows(file: Bytes, tally: Tally) -> Iterator[dict[str, Any]]:
         yield from _rows(document, tally, 0)
 
 
-def rows_of(documents: list[Any], tally: Tally) -> Iterator[dict[str, Any]]:
+def rows_of(documents: Iterable[Any], tally: Tally) -> Iterator[dict[str, Any]]:
     """Yield the objects of answers that were fetched."""
     for document in documents:
         yield from _rows(document, tally, 0)

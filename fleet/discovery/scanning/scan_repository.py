@@ -52,7 +52,7 @@ KEYS = (
 )
 _KEY = re.compile(r"(?<![A-Za-z0-9_-])(?:" + "|".join(f"({pattern})" for _, pattern in KEYS) + ")")
 _QUICK_KEY = re.compile("sk-|AIza|gsk_|xai-|r8_|hf_|usp_")
-_DISTINCT = 8  # of a key's characters: fewer is a placeholder
+_DISTINCT = 8  # of the last characters of a key: fewer is a placeholder
 DEPENDENCIES = {
     "openai": "openai", "anthropic": "anthropic", "openai-agents": "openai-agents",
     "langgraph": "langgraph", "langchain": "langchain", "langchain-openai": "langchain",
@@ -211,7 +211,7 @@ class Scan:
             return
         for found in _KEY.finditer(text):
             value = found[0]
-            if len(set(value)) < _DISTINCT:
+            if len(set(value[-20:])) < _DISTINCT:
                 continue
             row = {
                 "kind": KEYS[(found.lastindex or 1) - 1][0],

@@ -1,0 +1,53 @@
+"""What time does to findings: dates come nearer, deadlines pass, people are forgotten.
+
+People and addresses in evidence are there to find an owner. Ninety days after a finding is
+settled they are removed; the hashed names stay, so that it is known when it comes again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from django.db import transaction
+
+from fleet.discovery.actions.judging import judge_again
+from fleet.discovery.actions.reminding import remind
+from fleet.discovery.models import Evidence, Finding
+from fleet.discovery.models.finding import OPEN
+from kernel import clock
+from registry.actors import Actor
+
+KEPT: Final = timedelta(days=90)
+_AT_ONCE: Final = 500
+
+
+def keep_findings(*, actor: Actor) -> None:
+    """Bring open findings in step with the day.
+
+    Records: what judging and reminding record.
+    """
+    last, rows = 0, Finding.objects.filter(state__in=OPEN).exclude(model_ids=[])
+    while keys := list(
+        rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:_AT_ONCE]
+    ):
+        with transaction.atomic():
+            judge_again(keys)
+        last = keys[-1]
+    remind(actor=actor)
+    forget_people(actor=actor)
+
+
+@transaction.atomic
+def forget_people(*, actor: Actor) -> int:
+    """Remove people and addresses from what was settled long ago.
+
+    Records: nothing; that it is done is a rule, and what is removed is nobody's to keep.
+    """
+    now = clock.now()
+    due = Finding.objects.filter(forgotten_at__isnull=True, settled_at__lt=now - KEPT)
+    keys = list(due.order_by("pk").values_list("pk", flat=True)[:_AT_ONCE])
+    Evidence.objects.filter(finding__in=keys).update(people=[])
+    return Finding.objects.filter(pk__in=keys).update(
+        forgotten_at=now, likely=None, likely_reasons=[]
+    )
