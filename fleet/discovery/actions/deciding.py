@@ -14,6 +14,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from fleet.discovery.actions.judging import signs_of
+from fleet.discovery.actions.reminding import tell_owner
 from fleet.discovery.errors import FindingReasonMissing, FindingSettled
 from fleet.discovery.models import Finding
 from fleet.discovery.models.finding import OPEN
@@ -49,7 +50,7 @@ class Draft:
 def draft_of(finding: Finding, owner: Person | None, **over: Any) -> Draft:
     """Return the registration that a finding suggests, with what its owner changed."""
     title = finding.title[:100]
-    last = title.rstrip("/").rpartition("/")[2] if "/" in title else title
+    last = title.rstrip("/").removesuffix(".git").rpartition("/")[2] if "/" in title else title
     name = re.sub(r"[^a-z0-9]+", "-", last.lower()).strip("-")[:60].strip("-")
     models = ", ".join(finding.model_ids[:5])
     told = f"Found by {', '.join(finding.sources)}: {finding.get_kind_display()}"
@@ -87,7 +88,9 @@ def assign_finding(
     )
     _require(moved)
     facts: dict[str, Fact] = {"owner": str(person.ref), "due_on": due.isoformat()}
-    return _recorded(Verb.FINDING_ASSIGNED, finding, actor, facts)
+    _recorded(Verb.FINDING_ASSIGNED, finding, actor, facts)
+    tell_owner(finding)
+    return finding
 
 
 @transaction.atomic

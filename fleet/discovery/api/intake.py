@@ -71,7 +71,7 @@ class ReadingsQuery(ListQuery):
 class UploadQuery(Input):
     """What the body is."""
 
-    format = serializers.ChoiceField(choices=tuple(FORMATS))
+    kind = serializers.ChoiceField(choices=tuple(FORMATS))
     name = Text(max_length=200, required=False, allow_blank=True, default="")
 
 
@@ -216,7 +216,7 @@ class Readings(APIView):
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
         row = take_upload(
-            _pieces(request.data), kind=given["format"], title=given["name"], actor=actor
+            _pieces(request.data), kind=given["kind"], title=given["name"], actor=actor
         )
         location = {"Location": f"/api/v1/discovery/readings/{row.public_id}"}
         return Response(ReadingOutput(row).data, status=202, headers=location)

@@ -9,6 +9,7 @@ import pytest
 
 from fleet.discovery.actions import deciding
 from fleet.discovery.actions.deciding import draft_of
+from fleet.discovery.actions.reminding import remind
 from fleet.discovery.errors import (
     FindingNotFound,
     FindingReasonMissing,
@@ -18,14 +19,20 @@ from fleet.discovery.errors import (
 from fleet.discovery.models import Finding
 from fleet.discovery.queries.figures import figures_for
 from fleet.discovery.queries.findings import finding_for, findings_for
+from fleet.telling.models import Message
 from kernel import clock
 from ledger.models import Entry
-from registry.actors import RoleMissing
+from registry.actors import Actor, RoleMissing
 from registry.models import Agent
-from tests.factories import Cast, actor, make_agent
+from tests.factories import Cast, actor, make_agent, make_route
 from tests.fleet.discovery.rows import make_assigned, make_finding
 
 pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def sandbox(db: None) -> None:
+    make_route()
 
 
 def test_an_assigned_finding_becomes_a_draft_of_its_owner(cast: Cast) -> None:
@@ -40,6 +47,25 @@ def test_an_assigned_finding_becomes_a_draft_of_its_owner(cast: Cast) -> None:
     assert (finding.state, finding.agent) == ("claimed", agent)
     verbs = Entry.objects.filter(verb__startswith="finding.").order_by("id")
     assert [entry.verb for entry in verbs] == ["finding.assigned", "finding.claimed"]
+
+
+def test_whoever_is_asked_is_told_and_reminded_once_for_each_step(cast: Cast) -> None:
+    finding = make_finding("https://git.acme.test/secret-project")
+    deciding.assign_finding(finding, cast.alice, actor=actor(cast.sam))
+    told = Message.objects.get()
+    assert "secret-project" not in told.title
+    assert told.copies.get().person == cast.alice
+
+    finding.due_on = clock.now().date() + timedelta(days=3)
+    finding.save(update_fields=["due_on"])
+    assert [remind(actor=Actor.system("test")) for _ in range(2)] == [1, 0]
+    finding.due_on = clock.now().date() - timedelta(days=1)
+    finding.save(update_fields=["due_on"])
+    assert remind(actor=Actor.system("test")) == 1
+
+    late = Message.objects.latest("pk")
+    people = {copy.person for copy in late.copies.all() if copy.person}
+    assert {cast.alice, cast.bob, cast.sam, cast.sue} <= people
 
 
 def test_only_whom_it_is_assigned_to_sees_and_claims_it(cast: Cast) -> None:

@@ -13,7 +13,7 @@ from fleet.discovery.actions.readings import carry_out_readings
 from fleet.discovery.models import Finding, Reading
 from registry.actors import Actor
 from registry.models import Agent
-from tests.factories import Cast, browser_of, client_of
+from tests.factories import Cast, browser_of, client_of, make_route
 from tests.fleet.discovery.rows import make_assigned, make_finding, make_reading, make_source
 from tests.fleet.discovery.test_logs import SQUID
 from tests.fleet.discovery.test_noting import report
@@ -23,8 +23,9 @@ API = "/api/v1/discovery"
 
 
 @pytest.fixture(autouse=True)
-def exports(settings: Any, tmp_path: Path) -> None:
+def exports(db: None, settings: Any, tmp_path: Path) -> None:
     settings.EXPORT_DIR = tmp_path
+    make_route()
 
 
 def test_the_list_is_filtered_and_an_employee_sees_their_own(cast: Cast) -> None:
@@ -102,8 +103,9 @@ def test_the_same_over_rest(cast: Cast) -> None:
     taken = security.post(f"{API}/repositories", report(), format="json")
     assert taken.status_code == 200, taken.json()
     listed = security.get(f"{API}/findings?state=open&ordering=-risk").json()["results"]
-    assert [row["kind"] for row in listed] == ["repository", "hard_coded_key"]
-    one = listed[0]["id"]
+    by_kind = {row["kind"]: row["id"] for row in listed}
+    assert sorted(by_kind) == ["hard_coded_key", "repository"]
+    one = by_kind["repository"]
     assert alice.get(f"{API}/findings/{one}").status_code == 404
     told = security.get(f"{API}/findings/{one}").json()
     assert told["places"][0]["model"] == "gpt-5"
@@ -113,7 +115,7 @@ def test_the_same_over_rest(cast: Cast) -> None:
     claimed = alice.post(
         f"{API}/findings/{one}/claim", {"backup_owner": "bob@acme.test"}, format="json"
     )
-    assert claimed.json()["agent"] == "expense-git"
+    assert claimed.json()["agent"] == "expense"
     assert security.get(f"{API}/figures").json()["answered"] == 1
     assert security.post(f"{API}/repositories", {"x": 1}, format="json").status_code == 422
     assert alice.post(f"{API}/repositories", report(), format="json").status_code == 403
@@ -122,7 +124,7 @@ def test_the_same_over_rest(cast: Cast) -> None:
 def test_a_file_is_streamed_in_over_rest(cast: Cast) -> None:
     security = client_of(cast.sam)
     answer = security.post(
-        f"{API}/readings?format=squid&name=a.log", SQUID, content_type="application/octet-stream"
+        f"{API}/readings?kind=squid&name=a.log", SQUID, content_type="application/octet-stream"
     )
     assert answer.status_code == 202, answer.content
     assert (answer.json()["size"], answer.json()["state"]) == (len(SQUID), "waiting")
