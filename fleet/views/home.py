@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_GET
 
+from fleet.discovery.queries.figures import waiting_for
 from fleet.queries.attention import Concern
 from fleet.queries.home import PERIODS, Home, home_for
 from fleet.queries.inventory import Figures, figures_of
@@ -61,6 +62,7 @@ def home(request: HttpRequest, actor: Actor) -> HttpResponse:
         "stops": list(in_force()[:SHOWN_STOPS]),
         "nearing": [(each, words(each.budget)) for each in nearing_for(actor)],
         "acting": acting_shown(actor),
+        "unregistered": waiting_for(actor),
         "concerns": _concerns([*shown.concerns, never_called(actor)]),
         "retiring": [_ending(each) for each in shown.retiring],
         "tiles": _tiles(shown, trend),

@@ -123,6 +123,10 @@ def test_other_scanners_and_inventories_are_one_source_of_many() -> None:
     (mail,) = read("agt", scan)
     (desk,) = read("copilot", bots)
 
-    assert (mail.title, mail.confidence, mail.flags) == ("Mail helper", 0.7, frozenset({Flag.SHADOW}))
+    assert (mail.title, mail.confidence, mail.flags) == (
+        "Mail helper",
+        0.7,
+        frozenset({Flag.SHADOW}),
+    )
     assert "KEY" not in repr(mail)
     assert (desk.title, desk.hints[0].who) == ("Help desk", "jana@acme.test")
