@@ -6,7 +6,7 @@ find the same thing once. Storing the same sightings again changes nothing but m
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -79,10 +79,8 @@ def _store(part: list[Sighting], source: str, batch: str, noted: Noted) -> set[i
     )  # fmt: skip
     for sighting, finding in places.values():
         _keep_places(sighting, finding)
-    for each in part:
-        if each.tail:
-            changed |= set(_joined_by_tail(each.tail))
-    return {pk for pk in changed if Finding.objects.filter(pk=pk).exists()}
+    changed |= _joined_by_tail({each.tail for each in part if each.tail})
+    return set(Finding.objects.filter(pk__in=changed).values_list("pk", flat=True))
 
 
 def _finding(
@@ -164,23 +162,30 @@ def _keep_places(sighting: Sighting, finding: Finding) -> None:
     )
 
 
-def _joined_by_tail(tail: str) -> Iterator[int]:
+def _joined_by_tail(tails: set[str]) -> set[int]:
     """Join a key in code with the one key of the vendor's inventory that ends the same.
 
     Vendors show no more than the last characters, and of a key in code two are kept; where
     one key alone fits, among few, it is very probably that one. The reason is shown.
     """
-    rows = Evidence.objects.filter(facts__tail=tail).select_related("finding")
-    found = {row.finding.pk: row.finding for row in rows}
-    in_code = [each for each in found.values() if each.kind == Finding.Kind.HARD_CODED_KEY]
-    listed = [each for each in found.values() if each.kind == Finding.Kind.VENDOR_KEY]
-    if len(in_code) != 1 or len(listed) != 1:
-        return
-    vendor = Finding.objects.filter(kind=Finding.Kind.VENDOR_KEY, vendor=listed[0].vendor)
-    if vendor.count() > FEW_KEYS:
-        return
-    _absorb(in_code[0], into=listed[0])
-    yield listed[0].pk
+    if not tails:
+        return set()
+    ending: dict[str, dict[int, Finding]] = {}
+    for row in Evidence.objects.filter(facts__tail__in=sorted(tails)).select_related("finding"):
+        ending.setdefault(str(row.facts["tail"]), {})[row.finding_id] = row.finding
+    joined = set()
+    for found in ending.values():
+        in_code = [each for each in found.values() if each.kind == Finding.Kind.HARD_CODED_KEY]
+        listed = [each for each in found.values() if each.kind == Finding.Kind.VENDOR_KEY]
+        if len(in_code) == len(listed) == 1 and _are_few(listed[0].vendor):
+            _absorb(in_code[0], into=listed[0])
+            joined.add(listed[0].pk)
+    return joined
+
+
+def _are_few(vendor: str) -> bool:
+    keys = Finding.objects.filter(kind=Finding.Kind.VENDOR_KEY, vendor=vendor)
+    return keys.count() <= FEW_KEYS
 
 
 def _absorb(finding: Finding, *, into: Finding) -> None:

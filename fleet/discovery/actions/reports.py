@@ -7,9 +7,10 @@ from typing import Any
 from django.db import transaction
 
 from fleet.discovery.actions.noting import Noted, note_sightings
-from fleet.discovery.errors import ReportNotUsable
+from fleet.discovery.errors import NotYourFinding, ReportNotUsable
 from fleet.discovery.models import Finding, Reading
 from fleet.discovery.queries.findings import DECIDING
+from fleet.discovery.readers import moments
 from fleet.discovery.readers.tally import NotReadable
 from fleet.discovery.scanning.repositories import read_report
 from fleet.discovery.signs import REPORT
@@ -20,6 +21,7 @@ from ledger.entries import Fact
 from ledger.record import record
 from ledger.verbs import Verb
 from registry.actors import Actor
+from registry.models import Role
 
 _LISTS = ("signs", "models", "keys")
 
@@ -28,19 +30,32 @@ _LISTS = ("signs", "models", "keys")
 def take_report(report: Any, *, actor: Actor) -> tuple[Reading, Finding | None]:
     """Store what the scanner found; nothing in the repository is a finding of none.
 
-    A report of the same repository replaces the one before. Records: reading.done.
-    Raises: RoleMissing, ReportNotUsable.
+    A report of the same repository replaces the one before, so after the first one it is for
+    whoever sent that, security and platform: nobody talks another's repository clean.
+    Records: reading.done. Raises: RoleMissing, ReportNotUsable, NotYourFinding.
     """
-    actor.require(*DECIDING)
+    actor.require(Role.EMPLOYEE, *DECIDING)
     try:
         sightings = read_report(report)
     except NotReadable as error:
         raise ReportNotUsable(str(error)) from None
-    named = str(report["repository"])[:200]
+    named = moments.text(report["repository"], 200)
+    _require_own(named, actor)
     noted = note_sightings(sightings, source=REPORT, batch=named.lower())
     row = _done(report, named, noted, actor)
     repository = Finding.objects.filter(pk__in=noted.touched, kind=Finding.Kind.REPOSITORY).first()
     return row, repository
+
+
+def _require_own(named: str, actor: Actor) -> None:
+    if actor.has(*DECIDING):
+        return
+    first = Reading.objects.filter(kind=REPORT, title=named).order_by("pk").first()
+    if first is not None and first.asked_by != str(actor.ref):
+        raise NotYourFinding(
+            "Somebody else reports this repository. Use their token, or ask security.",
+            rule="fleet.reports_repository",
+        )
 
 
 def _done(report: dict[str, Any], named: str, noted: Noted, actor: Actor) -> Reading:
@@ -50,7 +65,7 @@ def _done(report: dict[str, Any], named: str, noted: Noted, actor: Actor) -> Rea
         public_id=new_id("rdg"),
         kind=REPORT,
         state=Reading.State.DONE,
-        title="".join(each for each in named if each.isprintable()),
+        title=named,
         sha256=digest(report).removeprefix("sha256:"),
         lines=listed,
         understood=listed,

@@ -34,6 +34,7 @@ from fleet.discovery.scanning.served import scanner_digest, scanner_text
 from fleet.discovery.signs import FORMATS
 from kernel.api import Input, Listing, ListQuery, Text, page_of
 from registry.authentication import actor_of
+from registry.models import Role
 
 
 class DiscoverySourceInput(Input):
@@ -241,7 +242,7 @@ class Scanner(APIView):
 
     @extend_schema(operation_id="discovery_scanner", responses=ScannerOutput)
     def get(self, request: Request) -> Response:
-        actor_of(request).require(*DECIDING)
+        actor_of(request).require(Role.EMPLOYEE, *DECIDING)
         told = {
             "sha256": scanner_digest(),
             "fingerprint_key": fingerprint_key().hex(),

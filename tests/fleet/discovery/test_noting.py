@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -253,3 +256,22 @@ def test_whatever_a_report_holds_no_key_comes_out(name: str, value: Any) -> None
         return
     told = repr(found)
     assert [key for key in KEYS.values() if key in told] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_imports_at_once_find_the_same_thing_once() -> None:
+    together = threading.Barrier(2)
+
+    def imports(batch: str) -> None:
+        try:
+            together.wait(10)
+            seen = [sighting(f"k{number}") for number in range(20)]
+            note_sightings(seen, source="openai", batch=batch)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as both:
+        list(both.map(imports, ["a", "b"]))
+
+    assert Finding.objects.count() == 20
+    assert Evidence.objects.count() == 40

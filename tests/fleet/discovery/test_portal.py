@@ -11,6 +11,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from fleet.discovery.actions.readings import carry_out_readings
 from fleet.discovery.models import Finding, Reading
+from fleet.discovery.queries.naming import repositories_naming
 from registry.actors import Actor
 from registry.models import Agent
 from tests.factories import Cast, browser_of, client_of, make_route
@@ -122,12 +123,12 @@ def test_the_same_over_rest(cast: Cast) -> None:
 
 
 def test_a_file_is_streamed_in_over_rest(cast: Cast) -> None:
-    security = client_of(cast.sam)
+    security, raw = client_of(cast.sam), SQUID * 6000  # beyond what a body may hold in memory
     answer = security.post(
-        f"{API}/readings?kind=squid&name=a.log", SQUID, content_type="application/octet-stream"
+        f"{API}/readings?kind=squid&name=a.log", raw, content_type="application/octet-stream"
     )
     assert answer.status_code == 202, answer.content
-    assert (answer.json()["size"], answer.json()["state"]) == (len(SQUID), "waiting")
+    assert (answer.json()["size"], answer.json()["state"]) == (len(raw), "waiting")
     here = answer["Location"]
     assert security.delete(here).json()["state"] == "cancelled"
     assert security.delete(here).status_code == 409
@@ -142,7 +143,19 @@ def test_the_scanner_is_served_with_the_digest_that_pins_it(cast: Cast) -> None:
 
     assert hashlib.sha256(file.content).hexdigest() == told["sha256"] == file["x-unsprawl-sha256"]
     assert len(told["fingerprint_key"]) == 64
-    assert client_of(cast.alice).get(f"{API}/scanner").status_code == 403
+    assert client_of(cast.alice).get(f"{API}/scanner").status_code == 200
+    assert client_of(cast.alice, ["auditor"]).get(f"{API}/scanner").status_code == 403
+
+
+def test_a_pipeline_reports_its_own_repository_with_an_employees_token(cast: Cast) -> None:
+    alice, mallory = client_of(cast.alice), client_of(cast.mallory)
+    mine = report(keys=[])
+    assert alice.post(f"{API}/repositories", mine, format="json").status_code == 200
+    clean = mine | {"models": []}
+    assert mallory.post(f"{API}/repositories", clean, format="json").status_code == 403
+    assert len(repositories_naming(["gpt-5"])) == 1
+    assert client_of(cast.sam).post(f"{API}/repositories", clean, format="json").status_code == 200
+    assert repositories_naming(["gpt-5"]) == []
 
 
 def test_a_source_is_connected_and_its_key_never_read_back(cast: Cast) -> None:
