@@ -154,7 +154,9 @@ class Sources(APIView):
         responses={201: DiscoverySourceOutput},
     )
     def post(self, request: Request) -> Response:
-        actor, read = actor_of(request), DiscoverySourceInput(data=request.data)
+        actor = actor_of(request)
+        actor.require(Role.PLATFORM)
+        read = DiscoverySourceInput(data=request.data)
         read.is_valid(raise_exception=True)
         source = add_source(WantedSource(**read.validated_data), actor=actor)
         return Response(DiscoverySourceOutput(source).data, status=201)
