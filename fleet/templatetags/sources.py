@@ -21,6 +21,8 @@ def source(text: str, missing: str = DASH) -> str:
     said = (text or "").removeprefix(_CATALOGUE).strip()
     if not said:
         return missing
+    if said.startswith("set by person:"):
+        return "set by hand"  # by whom is on the record
     short = said if len(said) <= _LONGEST else f"{said[:_LONGEST]}…"
     if not said.startswith("https://"):
         return format_html("{}", short)

@@ -107,6 +107,11 @@ class Fate:
         return WORDS.get(self.kind, self.kind)
 
     @property
+    def has_own_source(self) -> bool:
+        """Say whether the source is more than the word for its kind and who wrote it."""
+        return bool(self.source) and not self.source.startswith((OVERRIDE_PREFIX, VENDOR_PREFIX))
+
+    @property
     def precision_words(self) -> str:
         return PRECISION_WORDS.get(self.date_precision, self.date_precision)
 

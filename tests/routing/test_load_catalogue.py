@@ -64,3 +64,25 @@ def test_what_cannot_be_read_is_said_plainly(tmp_path):
 def test_an_address_inside_is_not_fetched(url):
     with pytest.raises(CommandError):
         load("--url", url)
+
+
+def test_a_saved_list_is_loaded_and_the_catalogue_written_out_again(tmp_path):
+    life = {"status": "LEGACY", "endOfLifeTime": "2027-01-08T00:00:00Z"}
+    saved = tmp_path / "bedrock.json"
+    saved.write_text(json.dumps({"modelSummaries": [{"modelId": "m", "modelLifecycle": life}]}))
+    load("--file", str(saved), "--region", "eu-west-1", "--as-of", "2026-11-20")
+    row = LifecycleRow.objects.get()
+    assert (row.platform, row.as_of, row.document) == (
+        "bedrock",
+        "2026-11-20",
+        "file:bedrock.json",
+    )
+    out = tmp_path / "eol.json"
+    call_command("export_catalogue", "--out", str(out), stdout=StringIO())
+    (model,) = json.loads(out.read_text())["models"]
+    assert (model["id"], model["distributions"][0]["shutdown"]) == ("m", "2027-01-08")
+    said = StringIO()
+    call_command("export_catalogue", "--platform", "openai", stdout=said)
+    assert json.loads(said.getvalue())["models"] == []
+    with pytest.raises(CommandError):
+        call_command("export_catalogue", "--out", str(tmp_path / "absent" / "x"))

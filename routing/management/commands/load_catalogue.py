@@ -1,7 +1,7 @@
 """Load model lifecycle or prices from a file or an address; what is loaded is on the record.
 
-Reads this service's own formats and model-eol/0.1. With neither option, loads what ships
-with this version.
+Reads this service's own formats, model-eol/0.1, and lists that Bedrock's and Azure's own tools
+saved. With neither option, loads what ships with this version.
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from kernel.errors import DomainError
 from registry.actors import Actor
-from routing.actions.catalogue import Loaded, load_catalogue, load_shipped_catalogue
+from routing.actions.catalogue import Loaded, load_document, load_shipped_catalogue
 from routing.catalogue.formats import MAX_BYTES
+from routing.catalogue.saved import read_brought
 
 
 class Command(BaseCommand):
@@ -24,6 +25,8 @@ class Command(BaseCommand):
         given = parser.add_mutually_exclusive_group()
         given.add_argument("--file", type=Path, help="a catalogue document, plain or gzipped")
         given.add_argument("--url", help="the https address of a catalogue document")
+        parser.add_argument("--region", default="", help="where a saved list was asked for")
+        parser.add_argument("--as-of", default="", help="the day on which a list was saved")
 
     def handle(self, *args: Any, **options: Any) -> None:
         actor = Actor.system("operator")
@@ -35,7 +38,8 @@ class Command(BaseCommand):
             came_from, raw = self._fetched(options["file"], options["url"])
             self.stdout.write(f"{came_from}: {len(raw)} bytes, loading …")
             self.stdout.flush()
-            self._say(load_catalogue(raw, actor=actor, came_from=came_from, name=came_from))
+            document = read_brought(raw, as_of=options["as_of"], region=options["region"])
+            self._say(load_document(document, actor=actor, came_from=came_from, name=came_from))
         except DomainError as error:
             raise CommandError(error.detail) from None
 
