@@ -17,6 +17,7 @@ from tests.browser.looks import faults_of
 from tests.browser.test_steering_pages import opened
 from tests.factories import (
     actor,
+    browser_of,
     make_agent,
     make_cast,
     make_model,
@@ -37,10 +38,10 @@ def test_ends_are_seen_and_set_in_this_look(
     load_shipped_catalogue(actor=operator())
     openai = make_vendor("openai", title="OpenAI", platform="openai")
     given: dict[str, Any] = {"deprecated_on": now.date() - timedelta(days=20)}
-    for number, name in enumerate(("gpt-5", "gpt-5-mini", "gpt-4o-2024-08-06")):
-        ends = now.date() + timedelta(days=19 + 40 * number)
-        given |= {"retires_on": ends, "replacement": "gpt-6.1-sol"}
-        model = make_model(openai, name, date_precision="earliest" if number else "", **given)
+    given |= {"replacement": "gpt-6.1-sol"}
+    for days, name in ((19, "gpt-5"), (59, "gpt-5-mini")):
+        make_model(openai, name, retires_on=now.date() + timedelta(days=days), **given)
+    model = make_model(openai, "gpt-4o-2024-08-06", date_precision="earliest", **given)
     claude = make_vendor("anthropic", title="Anthropic", platform="anthropic")
     make_model(claude, "claude-sonnet-4-5", retires_on=now.date() + timedelta(days=8))
     make_route("answers", model)
@@ -55,6 +56,8 @@ def test_ends_are_seen_and_set_in_this_look(
         vendor=openai, state="failed", code="http_401", next_at=now, ended_at=now, read_at=now,
         detail="The vendor refused the secret: check it and enter it again.",
     )  # fmt: skip
+    # The first answer of a process reads every module; a browser does not wait for that.
+    assert browser_of(cast.pat).get("/retirements/").status_code == 200
     page = opened(browser, live_server, cast.pat, theme=scheme, width=width)
 
     def kept(name: str) -> None:
