@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from bench import machine, report
 from bench.backtest.measure import measure as measure_backtest
+from bench.cutover.measure import measure as measure_cutover
 from bench.effort import EFFORTS, TEN_MILLION, Effort
 from bench.inbox.measure import measure as measure_inbox
 from bench.ledger.appends import measure as measure_appends
@@ -52,6 +53,7 @@ PARTS: Final[dict[str, Callable[[Effort], dict[str, Any]]]] = {
     "backtest": measure_backtest,
     "gateway": measure_gateway,
     "revocation": measure_revocation,
+    "cutover": measure_cutover,
     "proposals": measure_proposals,
 }
 

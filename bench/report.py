@@ -172,6 +172,23 @@ def _revocation(part: Report) -> Tables:
     yield title, ("until", *_SPREAD), rows
 
 
+def _cutover(part: Report) -> Tables:
+    rows = [
+        [
+            f"{step['percent']} %",
+            str(step["calls"]),
+            f"{step['moved_percent']:.1f} %",
+            "none" if step["effect_ms"] is None else f"{step['effect_ms']:.1f} ms",
+        ]
+        for step in part["steps"]
+    ]
+    title = (
+        f"Cutover under {part['per_second']} calls a second: {part['calls']} calls,"
+        f" {part['failed']} failed; back after {part['back_ms']:.1f} ms"
+    )
+    yield title, ("step", "calls", "moved", "in effect after"), rows
+
+
 def _inbox(part: Report) -> Tables:
     rows = [
         [
@@ -371,6 +388,7 @@ def _backtest(part: Report) -> Tables:
 _TABLES: Final = {
     "gateway": _gateway,
     "revocation": _revocation,
+    "cutover": _cutover,
     "proposals": _proposals,
     "portal": _portal,
     "inbox": _inbox,

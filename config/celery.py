@@ -33,6 +33,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "worth.count_days": {"task": "worth.count_days", "schedule": 300.0},
         "worth.sketch_prompts": {"task": "worth.sketch_prompts", "schedule": 120.0},
         "worth.find_duplicates": {"task": "worth.find_duplicates", "schedule": 600.0},
+        "cutovers.step": {"task": "cutovers.step", "schedule": 5.0},
         "routing.reap_lost_calls": {"task": "routing.reap_lost_calls", "schedule": 10.0},
         "routing.carry_out_reevaluations": {
             "task": "routing.carry_out_reevaluations",

@@ -196,6 +196,7 @@ INCIDENT_ESCALATE_MINUTES = env.integer(
 )
 # Whether anybody who is signed in sees every agent's reasons on the status page.
 HEALTH_OPEN = env.boolean("UNSPRAWL_HEALTH_OPEN", default=False)
+CUTOVER_SECURITY_CLASS = env.text("UNSPRAWL_CUTOVER_SECURITY_CLASS", "confidential")
 REVIEW_DAYS = env.integer("UNSPRAWL_REVIEW_DAYS", 14, minimum=1, maximum=365)
 REVIEW_QUORUM_BY_DATA_CLASS = {
     "regulated": env.integer("UNSPRAWL_REGULATED_QUORUM", 2, minimum=1, maximum=10)

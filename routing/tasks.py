@@ -16,6 +16,7 @@ from routing.actions import (
     reevaluating,
     run_sums,
     usage,
+    vendor_words,
 )
 from routing.keeping import deciding, erasing
 
@@ -24,8 +25,9 @@ logger = logging.getLogger("unsprawl.retention")
 
 @shared_task(name="routing.count_usage", ignore_result=True)  # type: ignore[untyped-decorator]
 def count_usage() -> None:
-    """Count final calls into days."""
+    """Count final calls into days, and hear what vendors said of their models."""
     usage.count_usage(actor=Actor.system("usage-count"))
+    vendor_words.note_vendor_words(actor=Actor.system("vendor-words"))
 
 
 @shared_task(name="routing.sum_runs", ignore_result=True)  # type: ignore[untyped-decorator]

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from fleet.cutovers.views import cutovers as views
 
 app_name = "cutovers"
-urlpatterns: list[URLPattern] = []
+DEEDS = ("sign", "start", "advance", "pause", "resume", "cancel", "settle", "roll-back")
+urlpatterns = [
+    path("cutovers/", views.cutovers, name="cutovers"),
+    path("cutovers/<str:cutover>/", views.cutover, name="cutover"),
+    *(
+        path(f"cutovers/<str:cutover>/{deed}/", views.act, {"deed": deed}, name=deed)
+        for deed in DEEDS
+    ),
+]

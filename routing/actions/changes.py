@@ -99,6 +99,13 @@ def note_of_vendor(
     return _written([made], actor)[0]
 
 
+def note_word(model: Model, entry: str, *, source: str, actor: Ref) -> LifecycleChange:
+    """Write that a vendor's own answer says a model is gone. Records: lifecycle.changed."""
+    now = _told(state_of(model), FATE)
+    made = _of_model(model, Kind.RETIRED, now, {**now, "entry": entry}, source)
+    return _written([made], actor)[0]
+
+
 def note_rows(
     changes: Iterable[tuple[str, str, State, State, str]], *, name: str, actor: Ref
 ) -> int:

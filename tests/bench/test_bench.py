@@ -79,6 +79,14 @@ def test_revocation_is_measured_in_every_gateway(tmp_path: Path) -> None:
     assert set(measured["cut_ms"]) == {"p50", "p95", "p99", "max"}
 
 
+def test_no_call_fails_for_being_moved(tmp_path: Path) -> None:
+    measured = _measured("cutover", tmp_path)
+    assert (measured["failed"], measured["calls"] > 60) == (0, True)
+    assert [step["percent"] for step in measured["steps"]] == [1, 10, 50, 100]
+    assert measured["steps"][-1]["moved_percent"] > 20
+    assert measured["back_ms"] < 1100
+
+
 def test_lists_of_runs_are_measured_as_the_ledger_grows(tmp_path: Path) -> None:
     (size,) = _measured("runs", tmp_path)["sizes"]
     assert size["entries"] >= 1200

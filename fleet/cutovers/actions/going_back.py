@@ -1,0 +1,111 @@
+"""The way back: at any step, after it is done, and after it was settled into the routes.
+
+Owns that it needs nobody else: no worker, no second person. What is in flight ends as it began;
+the next call of each agent is served by the source again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from django.db import transaction
+
+from fleet.cutovers.actions.noting import MOVER, hold_cutover, note
+from fleet.cutovers.errors import CutoverMoved
+from fleet.cutovers.models import BACK_DAYS, Cutover, CutoverAgent
+from fleet.cutovers.queries.cutovers import cutover_for, rows_of
+from fleet.health.actions.incidents import open_incident
+from kernel import clock
+from ledger.verbs import Verb
+from registry.actors import Actor
+from registry.models import Role
+from routing.actions.shifting import end_shifts, set_shift
+from routing.models import Shift
+
+State = Cutover.State
+_MOVED = (CutoverAgent.State.SHIFTING, CutoverAgent.State.DONE)
+
+
+@transaction.atomic
+def roll_back(
+    public_id: str, *, actor: Actor, reason: str, agents: Sequence[str] | None = None
+) -> Cutover:
+    """Serve agents by the source again: all of a cutover, or those named; owners their own.
+
+    Records: cutover.rolled_back, shift.ended. Raises: CutoverNotFound, CutoverMoved, RoleMissing.
+    """
+    cutover_for(actor, public_id)
+    cutover = hold_cutover(public_id, *Cutover.MOVING, State.DONE, State.SETTLED)
+    settled = cutover.state == State.SETTLED
+    if cutover.done_at is not None and clock.now() > cutover.done_at + timedelta(days=BACK_DAYS):
+        raise CutoverMoved(
+            f"It was done more than {BACK_DAYS} days ago. Begin a cutover the other way.",
+            state=cutover.state,
+        )
+    rows = rows_of(cutover).filter(state__in=_MOVED)
+    if agents is not None:
+        rows = rows.filter(agent__name__in=list(agents))
+    if not actor.has(Role.PLATFORM, Role.SECURITY):
+        rows = rows.filter(agent__owner=actor.person)
+        if settled or not rows:
+            actor.require(Role.PLATFORM, Role.SECURITY)
+    bring_back(cutover, list(rows), actor=actor, why=reason.strip()[:500] or "By hand.")
+    return cutover
+
+
+def bring_back(cutover: Cutover, rows: list[CutoverAgent], *, actor: Actor, why: str) -> None:
+    """Serve rows of a held cutover by the source again; with the last of them it is over.
+
+    Records: cutover.rolled_back for each agent; shift.ended or, after it was settled, shift.set.
+    """
+    if not rows:
+        raise CutoverMoved("None of these agents is on its way.", state=cutover.state)
+    now = clock.now()
+    if cutover.state == State.SETTLED:
+        _turn(cutover, rows, why)
+    else:
+        shifts = list(
+            Shift.objects.filter(public_id__in=[row.shift for row in rows], ended_at=None)
+        )
+        end_shifts(shifts, reason=why, actor=MOVER, subject=cutover.ref)
+    for row in rows:
+        row.state, row.why, row.changed_at = CutoverAgent.State.ROLLED_BACK, why, now
+    CutoverAgent.objects.bulk_update(rows, ["state", "why", "changed_at"], batch_size=2000)
+    if not rows_of(cutover).filter(state__in=_MOVED).exists():
+        cutover.state, cutover.ended_at, cutover.ended_reason = State.ROLLED_BACK, now, why
+        cutover.save(update_fields=["state", "ended_at", "ended_reason"])
+    whole = cutover.state == State.ROLLED_BACK
+    names = ", ".join(row.agent.name for row in rows[:10])
+    note(
+        Verb.CUTOVER_ROLLED_BACK,
+        cutover,
+        f"{names}{' and others' if len(rows) > 10 else ''}: {why}",
+        actor=actor,
+        agent=rows[0].agent if len(rows) == 1 else None,
+        facts={"agents": len(rows), "all": whole},
+    )
+
+
+def report_breach(cutover: Cutover, row: CutoverAgent, why: str) -> None:
+    """Open an incident for an agent that was rolled back; its owner is told by it."""
+    open_incident(
+        key=f"cutover:{cutover.public_id}:{row.agent.public_id}",
+        kind="cutover",
+        subject=cutover.ref,
+        agent=row.agent,
+        title=f"{row.agent.name} is back on {cutover.source.name}",
+        facts={"cutover": cutover.public_id, "target": cutover.target.name, "why": why[:300]},
+    )
+
+
+def _turn(cutover: Cutover, rows: list[CutoverAgent], why: str) -> None:
+    set_shift(
+        [row.agent for row in rows],
+        cutover.target,
+        cutover.source,
+        percent=100,
+        reason=why,
+        actor=MOVER,
+        subject=cutover.ref,
+    )

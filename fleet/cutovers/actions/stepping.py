@@ -1,0 +1,112 @@
+"""The sweep of cutovers: counts, judges, brings back what passes a limit, takes the next step.
+
+Owns that a breach of one agent brings that one back and many bring back all, and that nothing
+advances on figures that were not looked at. One worker holds a cutover at a time; a second
+passes it over.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F
+
+from fleet.cutovers.actions.going_back import bring_back, report_breach
+from fleet.cutovers.actions.moving import advance
+from fleet.cutovers.actions.noting import MOVER
+from fleet.cutovers.models import BACK_DAYS, Cutover, CutoverAgent
+from fleet.cutovers.queries.cutovers import rows_of
+from fleet.cutovers.queries.figures import Figures, figures_of
+from kernel import clock
+from kernel.errors import DomainError
+from registry.actors import Actor
+from registry.models import Role
+from routing.actions.shift_sums import count_shifts
+
+logger = logging.getLogger("unsprawl.cutovers")
+_MOVED = (CutoverAgent.State.SHIFTING, CutoverAgent.State.DONE)
+
+
+def step_cutovers(*, actor: Actor) -> int:
+    """Look at every cutover that moves, or was done lately; return how many were looked at.
+
+    Records: cutover.rolled_back, cutover.advanced, cutover.done, as it finds. Raises: RoleMissing.
+    """
+    actor.require(Role.PLATFORM)
+    count_shifts(actor=actor)
+    moving = Cutover.objects.filter(state__in=Cutover.MOVING)
+    done = Cutover.objects.filter(
+        state=Cutover.State.DONE, done_at__gt=clock.now() - timedelta(days=BACK_DAYS)
+    )
+    looked = 0
+    ids = (moving | done).order_by(F("looked_at").asc(nulls_first=True))
+    for pk in list(ids.values_list("pk", flat=True)):
+        try:
+            looked += _look_at(pk)
+        except DomainError as error:
+            _hold(pk, error.detail)
+    return looked
+
+
+@transaction.atomic
+def _look_at(pk: int) -> int:
+    held = Cutover.objects.select_for_update(of=("self",), skip_locked=True).filter(
+        pk=pk, state__in=[*Cutover.MOVING, Cutover.State.DONE]
+    )
+    cutover = held.select_related("source__vendor", "target__vendor").first()
+    if cutover is None:
+        return 0
+    cutover.looked_at = clock.now()
+    cutover.save(update_fields=["looked_at"])
+    rows = list(rows_of(cutover).filter(state__in=_MOVED))
+    figures = figures_of(cutover, rows)
+    if not _brought_back(cutover, rows, figures) and cutover.state == Cutover.State.RUNNING:
+        _go_on(cutover, figures)
+    return 1
+
+
+def _brought_back(cutover: Cutover, rows: list[CutoverAgent], figures: Figures) -> bool:
+    """Bring back whom a limit was passed for; say whether all were."""
+    why = {row.pk: [str(each) for each in figures.agents.get(row.pk, ())] for row in rows}
+    passed = [row for row in rows if why[row.pk]]
+    share = cutover.limits["agents_share"]
+    before = rows_of(cutover).filter(state=CutoverAgent.State.ROLLED_BACK).count()
+    many = len(passed) + before > max(1, share * (len(rows) + before))
+    if figures.whole or (passed and many):
+        said = "; ".join(map(str, figures.whole)) or f"{len(passed) + before} agents passed a limit"
+        bring_back(cutover, rows, actor=MOVER, why=f"By itself: {said}.")
+        for row in passed or rows[:1]:
+            report_breach(cutover, row, "; ".join(why[row.pk]) or said)
+        return True
+    for row in passed:
+        bring_back(cutover, [row], actor=MOVER, why=f"By itself: {'; '.join(why[row.pk])}.")
+        report_breach(cutover, row, "; ".join(why[row.pk]))
+    return cutover.state == Cutover.State.ROLLED_BACK
+
+
+def _go_on(cutover: Cutover, figures: Figures) -> None:
+    waits = _waits_for(cutover, figures)
+    if not waits:
+        advance(cutover, actor=MOVER, why="The step held.")
+    elif waits != cutover.held_because:
+        cutover.held_because = waits
+        cutover.save(update_fields=["held_because"])
+
+
+def _waits_for(cutover: Cutover, figures: Figures) -> str:
+    step, began = cutover.present, cutover.step_began_at or clock.now()
+    if clock.now() < began + timedelta(seconds=step["hold_seconds"]):
+        return "time"
+    if cutover.target.disabled_at is not None or cutover.target.vendor.disabled_at is not None:
+        return f"{cutover.target.name} is disabled: the source serves"
+    seen = figures.step.target.calls
+    if seen < step["least_calls"]:
+        return f"calls: {seen} of {step['least_calls']}"
+    return ""
+
+
+def _hold(pk: int, why: str) -> None:
+    logger.warning("a cutover waits: %s", why)
+    Cutover.objects.filter(pk=pk).update(held_because=why[:500], looked_at=clock.now())

@@ -1,0 +1,94 @@
+"""Which cutovers there are, for whom, and what is bound by a signature."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db.models import Q, QuerySet
+
+from fleet.cutovers.errors import CutoverNotFound
+from fleet.cutovers.models import Cutover, CutoverAgent
+from kernel.canonical import digest
+from kernel.refs import Ref
+from registry.actors import Actor
+from registry.models import Agent, Role
+
+SEES_ALL = (Role.SECURITY, Role.PLATFORM, Role.AUDITOR)
+
+
+def cutovers_seen(actor: Actor) -> QuerySet[Cutover]:
+    """Return all of them for those who govern, else those of one's own agents."""
+    found = Cutover.objects.select_related("source__vendor", "target__vendor")
+    if actor.has(*SEES_ALL):
+        return found
+    mine = CutoverAgent.objects.filter(_mine(actor)).values("cutover_id")
+    return found.filter(pk__in=mine)
+
+
+def cutover_for(actor: Actor, public_id: str) -> Cutover:
+    """Return one. Raises: CutoverNotFound."""
+    found = cutovers_seen(actor).filter(public_id=public_id).first()
+    if found is None:
+        raise CutoverNotFound(f"There is no cutover {public_id[:60]!r}, or none of yours.")
+    return found
+
+
+def cutovers_for(subject: Ref) -> QuerySet[Cutover]:
+    """Return what was begun for something, the newest first."""
+    found = Cutover.objects.filter(subject=str(subject))
+    return found.select_related("source", "target").order_by("-id")
+
+
+def rows_of(cutover: Cutover, actor: Actor | None = None) -> QuerySet[CutoverAgent]:
+    """Return the agents on their way: all, or those that a viewer may see."""
+    rows = CutoverAgent.objects.filter(cutover=cutover)
+    if actor is not None and not actor.has(*SEES_ALL):
+        rows = rows.filter(_mine(actor))
+    return rows.select_related(
+        "agent__owner", "agent__backup_owner", "agent__current_version", "signed_by"
+    ).order_by("agent__name")
+
+
+def under_way(agents: Iterable[Agent], source_id: int) -> QuerySet[CutoverAgent]:
+    """Return which of the agents are being moved away from a model already."""
+    busy = Q(cutover__state__in=[*Cutover.MOVING, Cutover.State.SIGNING, Cutover.State.DONE])
+    gone = [CutoverAgent.State.ROLLED_BACK, CutoverAgent.State.LEFT_OUT]
+    rows = CutoverAgent.objects.filter(busy, agent__in=list(agents), cutover__source_id=source_id)
+    return rows.exclude(state__in=gone).select_related("agent", "cutover")
+
+
+def bound_digest(cutover: Cutover, rows: Iterable[CutoverAgent] | None = None) -> str:
+    """Return what signatures and the review are to: who, whereto, on which evaluations, how."""
+    listed = rows if rows is not None else rows_of(cutover)
+    return digest(
+        {
+            "cutover": cutover.public_id,
+            "source": cutover.source.public_id,
+            "target": cutover.target.public_id,
+            "agents": [
+                {
+                    "agent": row.agent.public_id,
+                    "evaluation": row.evaluation,
+                    "digest": row.evaluation_digest,
+                    "passed": row.has_passed,
+                }
+                for row in listed
+            ],
+            "steps": cutover.steps,
+            "limits": {name: str(value) for name, value in cutover.limits.items()},
+            "override": cutover.override_reason,
+        }
+    )
+
+
+def signs_as(actor: Actor, agent: Agent) -> str:
+    """Return in which office somebody signs for an agent; empty where in none."""
+    if actor.is_person(agent.owner):
+        return "owner"
+    return "backup owner" if actor.is_person(agent.backup_owner) else ""
+
+
+def _mine(actor: Actor) -> Q:
+    if actor.person is None:
+        return Q(pk__in=[])
+    return Q(agent__owner=actor.person) | Q(agent__backup_owner=actor.person)

@@ -1,0 +1,187 @@
+"""The pages of cutovers: the list, and one with its steps, both arms, signatures and buttons."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_POST
+
+from fleet.cutovers.actions.going_back import roll_back
+from fleet.cutovers.actions.moving import (
+    advance_now,
+    cancel_cutover,
+    pause_cutover,
+    resume_cutover,
+)
+from fleet.cutovers.actions.settling import settle_cutover
+from fleet.cutovers.actions.signing import sign_off, start_without_others
+from fleet.cutovers.judging import rise
+from fleet.cutovers.models import Cutover, CutoverAgent
+from fleet.cutovers.queries.cutovers import (
+    bound_digest,
+    cutover_for,
+    cutovers_seen,
+    rows_of,
+    signs_as,
+)
+from fleet.cutovers.queries.figures import Sides, figures_of
+from fleet.templatetags.figures import DASH
+from kernel.pages import asked, chosen, cut
+from registry.actors import Actor
+from registry.models import Role
+from registry.portal import signed_in, told
+from routing.latencies import percentile
+
+_TONES: Final = {
+    "signing": "warning", "running": "info", "paused": "warning", "done": "success",
+    "settled": "success", "rolled_back": "error", "cancelled": "neutral",
+}  # fmt: skip
+_LIMITS: Final = {
+    "error_rise": "Errors may rise by", "broken_rise": "Answers out of form may rise by",
+    "refused_rise": "Refusals may rise by", "fell_back_share": "Calls that fall back",
+    "latency_ratio": "95th percentile, times the source's", "cost_ratio": "Cost of a call, times",
+    "drift_alerts": "Alerts of drift that end it", "agents_share": "Agents back that take all",
+}  # fmt: skip
+
+
+@signed_in
+@require_GET
+def cutovers(request: HttpRequest, actor: Actor) -> HttpResponse:
+    """List those that the viewer may see."""
+    rows = cutovers_seen(actor)
+    state = chosen(request, "state", Cutover.State.values)
+    if state:
+        rows = rows.filter(state=state)
+    for word in asked(request, "search").split():
+        rows = rows.filter(source__name__icontains=word) | rows.filter(target__name__icontains=word)
+    page = cut(request, rows, ordering="-begun_at")
+    context = {
+        "page": page,
+        "rows": [(row, _TONES[row.state]) for row in page],
+        "states": Cutover.State.choices,
+        "state": state,
+    }
+    return render(request, "cutovers/cutovers.html", context)
+
+
+@signed_in
+@require_GET
+def cutover(request: HttpRequest, actor: Actor, cutover: str) -> HttpResponse:
+    """Show one: it refreshes itself while it moves."""
+    shown = cutover_for(actor, cutover)
+    rows = list(rows_of(shown, actor))
+    figures = figures_of(shown, rows)
+    waiting = [row for row in rows if row.state == CutoverAgent.State.WAITING]
+    steering = actor.has(Role.PLATFORM)
+    has_moved = shown.state in {*Cutover.MOVING, Cutover.State.DONE, Cutover.State.SETTLED}
+    mine = any(signs_as(actor, row.agent) for row in rows)
+    context = {
+        "cutover": shown,
+        "tone": _TONES[shown.state],
+        "is_live": shown.state in {*Cutover.MOVING, Cutover.State.SIGNING, Cutover.State.DONE},
+        "track": _track(shown),
+        "rows": [(row, figures.agents.get(row.pk, [])) for row in rows],
+        "waiting": len(waiting),
+        "sides": [
+            ("Last minutes", _compared(figures.lately)),
+            ("This step", _compared(figures.step)),
+        ],
+        "limits": [(words, shown.limits.get(name)) for name, words in _LIMITS.items()],
+        "passed": figures.whole,
+        "digest": bound_digest(shown),
+        "events": _events(shown),
+        "may_sign": any(signs_as(actor, row.agent) for row in waiting),
+        "may_start": steering and shown.state == Cutover.State.SIGNING,
+        "may_steer": steering,
+        "may_go_back": has_moved and (steering or actor.has(Role.SECURITY) or mine),
+    }
+    return render(request, "cutovers/cutover.html", context)
+
+
+@signed_in
+@require_POST
+def act(request: HttpRequest, actor: Actor, cutover: str, deed: str) -> HttpResponse:
+    """Do what a button says."""
+    cutover_for(actor, cutover)
+    reason = request.POST.get("reason", "").replace("\x00", "").strip()
+    with told(request):
+        match deed:
+            case "sign":
+                sign_off(cutover, digest=request.POST.get("digest", ""), actor=actor)
+            case "start":
+                start_without_others(cutover, actor=actor)
+            case "advance":
+                advance_now(cutover, actor=actor, reason=reason)
+            case "pause":
+                pause_cutover(cutover, actor=actor, reason=reason)
+            case "resume":
+                resume_cutover(cutover, actor=actor)
+            case "cancel":
+                cancel_cutover(cutover, actor=actor, reason=reason)
+            case "settle":
+                settle_cutover(cutover, actor=actor)
+            case _:
+                roll_back(cutover, actor=actor, reason=reason)
+    return redirect("cutovers:cutover", cutover)
+
+
+def _track(cutover: Cutover) -> list[dict[str, str]]:
+    is_over = cutover.state in {Cutover.State.DONE, Cutover.State.SETTLED}
+    moves = cutover.state in Cutover.MOVING
+    track = [{"label": "Agreed", "state": "done" if cutover.started_at else "now"}]
+    for number, step in enumerate(cutover.steps):
+        now = "now" if moves and number == cutover.step else ""
+        passed = is_over or (cutover.started_at and number < cutover.step)
+        track.append({"label": f"{step['percent']} %", "state": "done" if passed else now})
+    return [*track, {"label": "Done", "state": "done" if is_over else ""}]
+
+
+def _compared(sides: Sides) -> list[dict[str, Any]]:
+    """Return the rows of a table: both arms side by side, and by how much the one exceeds."""
+    source, target = sides.source, sides.target
+    found = [{"name": "Calls", "source": source.calls, "target": target.calls, "rise": ""}]
+    for name, ours, of, theirs, whole in (
+        ("Errors", target.errors, target.calls, source.errors, source.calls),
+        ("Out of form", target.broken, target.checked, source.broken, source.checked),
+        ("Refusals", target.refused, target.served, source.refused, source.served),
+    ):
+        seen = rise(ours, of, theirs, whole)
+        between = f"{100 * seen.low:+.1f} to {100 * seen.high:+.1f} points" if of and whole else ""
+        found.append(
+            {
+                "name": name,
+                "source": _share(theirs, whole),
+                "target": _share(ours, of),
+                "rise": between,
+            }
+        )
+    times = [percentile(each.latencies, 0.95) for each in (source, target)]
+    found.append(
+        {"name": "95th percentile", "source": _ms(times[0]), "target": _ms(times[1]), "rise": ""}
+    )
+    fell = f"{sides.behind.calls} fell back to the source"
+    return [*found, {"name": "Fell back", "source": "", "target": fell, "rise": ""}]
+
+
+def _share(part: int, whole: int) -> str:
+    return f"{100 * part / whole:.1f} %" if whole else DASH
+
+
+def _ms(value: int | None) -> str:
+    return DASH if value is None else f"{value} ms"
+
+
+def _events(cutover: Cutover) -> list[dict[str, Any]]:
+    tones = {"rolled_back": "error", "done": "success", "settled": "success", "held": "warning"}
+    rows = cutover.events.select_related("agent").order_by("-id")[:30]
+    return [
+        {
+            "title": row.kind.replace("_", " "),
+            "text": row.text,
+            "at": row.at,
+            "tone": tones.get(row.kind, ""),
+        }
+        for row in rows
+    ]
