@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from django.db.models import Count, Exists, F, Min, OuterRef, QuerySet, Sum, Window
 
+from fleet.campaigns.queries.campaigns import left_to_do
 from kernel import clock
 from registry.actors import Actor
 from registry.models import Agent, AgentKey
@@ -51,9 +52,27 @@ def concerns_for(actor: Actor) -> list[Concern]:
         _key_expiring(agents),
         _failing(agents, seen),
         _ending(agents),
+        _must_move(actor),
         _unused(agents),
     )
     return [concern for concern in found if concern.count]
+
+
+def _must_move(actor: Actor) -> Concern:
+    rows = (
+        left_to_do(actor)
+        .values("agent__name", "agent__title", "campaign__due_on", "campaign__model__name")
+        .annotate(count=Window(Count("*")))
+        .order_by("campaign__due_on", "agent__name")
+    )
+    listed = [
+        row | {"name": row["agent__name"], "title": row["agent__title"]} for row in rows[:SHOWN]
+    ]
+    return _concern(
+        "must_move",
+        listed,
+        lambda row: f"from {row['campaign__model__name']} by {row['campaign__due_on']:%Y-%m-%d}",
+    )
 
 
 def _suspended(agents: QuerySet[Agent]) -> Concern:

@@ -43,6 +43,7 @@ _CONCERNS: Final = {
     "suspended": ("Suspended", "pause", "error", "stage=suspended"),
     "failing": ("More than one call in ten fails", "triangle-alert", "error", ""),
     "key_expiring": ("A key expires within 14 days", "key-round", "warning", ""),
+    "must_move": ("Must move off a model", "calendar-clock", "warning", ""),
     "ending": ("Ends within 14 days", "calendar-clock", "warning", ""),
     "unused": ("No call for 30 days", "clock", "neutral", ""),
     "never_called": ("May call, and has not yet", "hourglass", "neutral", ""),

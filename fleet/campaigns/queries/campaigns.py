@@ -101,6 +101,15 @@ def my_open_moves(actor: Actor) -> QuerySet[Move]:
     return rows.filter(mine).order_by("campaign__due_on", "agent__name")
 
 
+def left_to_do(actor: Actor) -> QuerySet[Move]:
+    """Return the moves that wait for somebody to choose or sign, as far as a viewer sees them."""
+    rows = Move.objects.filter(
+        state__in=(State.OPEN, State.READY), campaign__state=Campaign.State.OPEN
+    )
+    seen = seen_agents(actor)
+    return rows if seen is None else rows.filter(agent__in=seen)
+
+
 def may_decide(actor: Actor, move: Move) -> bool:
     """Say whether somebody decides about this move."""
     return answers_for(actor, move.agent)
