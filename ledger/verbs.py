@@ -31,6 +31,8 @@ class Verb(StrEnum):
     RETIREMENT_CANCELLED = "retirement.cancelled"
     BATCH_BEGUN = "batch.begun"
     BATCH_ENDED = "batch.ended"
+    DRIFT_SEEN = "drift.seen"
+    DRIFT_OVER = "drift.over"
     AGENT_KILLED = "agent.killed"
     AGENT_CHANGED = "agent.changed"
     AGENT_REMOVED = "agent.removed"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import path
+
+from fleet.drift.views import watches as pages
 
 app_name = "drift"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [path("drift/", pages.watches, name="watches")]

@@ -90,6 +90,7 @@ from tests.factories import (
 )
 from tests.fleet.discovery.rows import BROKEN as BROKEN_DISCOVERY
 from tests.fleet.discovery.rows import make_rows as make_discovery_rows
+from tests.fleet.drift.rows import make_drift_rows
 from tests.fleet.evaluations.rows import BROKEN as BROKEN_EVALUATIONS
 from tests.fleet.evaluations.rows import make_rows as make_evaluation_rows
 from tests.fleet.health.broken import BROKEN as BROKEN_HEALTH
@@ -152,6 +153,14 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         "registry_agent",
         {"successor_id": "(SELECT last_value + 1 FROM registry_agent_id_seq)"},
     ),
+    ("drift_watch_one_per_way", "drift_watch", {}),
+    ("drift_hour_one_each", "drift_hour", {}),
+    (
+        "drift_hour_parts_of_calls",
+        "drift_hour",
+        {"starts_at": "starts_at + interval '1 hour'", "failed": "calls + 1"},
+    ),
+    ("drift_change_one_at_a_time", "drift_change", {}),
     ("retiring_retirement_one_per_agent", "retiring_retirement", {}),
     ("retiring_retirement_closed_iff_stamped", "retiring_retirement", {"closed_at": "now()"}),
     ("retiring_retirement_retired_iff_stamped", "retiring_retirement", {"retired_at": "now()"}),
@@ -666,6 +675,7 @@ def world(db: None) -> None:
     make_worth_rows(Agent.objects.exclude(pk=running.pk).earliest("id"), running)
     make_discovery_rows()
     make_ending_rows(agent)
+    make_drift_rows()
     make_health_rows(agent, cast.sam, channel, now)
 
 

@@ -1,0 +1,7 @@
+"""What is watched of each route and model, hour by hour, and what changed."""
+
+from __future__ import annotations
+
+from fleet.drift.models.watch import Change, Hour, Watch
+
+__all__ = ["Change", "Hour", "Watch"]

@@ -1,0 +1,17 @@
+"""The people of the stories about drift."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:  # Django is not set up yet when this file is read
+    from tests.factories import Cast
+
+
+@pytest.fixture
+def cast(db: None) -> Cast:
+    from tests.factories import make_cast
+
+    return make_cast()
