@@ -24,6 +24,8 @@ TITLES: Final = {
     "latency": "Time",
     "text_exact": "Same text, exactly",
     "text_normalised": "Same text, normalised",
+    "text_judge": "Text no worse, by a judge",
+    "text_embedding": "Text alike, by embeddings",
 }
 _BAD_SHARES: Final = frozenset({"failures", "refusals"})
 _RATIOS: Final = frozenset({"cost", "latency"})

@@ -38,6 +38,7 @@ from routing.gateway.resolve import order
 from routing.gateway.runs import RunName, is_run_of
 from routing.gateway.snapshot import Agent, Key, Route, Snapshot, Target, Vendor
 from routing.gateway.wires.chat import Chat
+from routing.gateway.wires.embeddings import Embeddings
 from routing.gateway.wires.messages import Messages
 from routing.gateway.wires.responses import Responses
 from routing.gateway.wires.wire import Wire
@@ -46,7 +47,7 @@ from routing.internal import HEADER, InternalKeys
 PATH: Final = "/internal/trials"
 ACTOR: Final = system("re-evaluation")
 _WIRES: Final[dict[str, Wire]] = {
-    wire.operation: wire for wire in (Chat(), Responses(), Messages())
+    wire.operation: wire for wire in (Chat(), Responses(), Messages(), Embeddings())
 }
 _NO_KEY: Final = Key("", "", 0, "", b"", 0.0, is_revoked=False)
 

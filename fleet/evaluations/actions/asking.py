@@ -17,6 +17,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 from django.db.models import QuerySet, Sum
 
+from fleet.evaluations.actions.judging import Bodies
 from fleet.evaluations.actions.reading import Reading, tags_for
 from fleet.evaluations.actions.sealing import record_reading
 from fleet.evaluations.expecting.content import read_content
@@ -41,6 +42,7 @@ State = Asking.State
 _SPENT: Final = frozenset({"budget_spent", "budget_unpriced"})
 # What passes: the same call is asked again by the next sweep.
 _PASSES: Final = frozenset({"limit_reached", "shutting_down", "not_governed", "undecided"})
+_OPERATIONS: Final = {Arm.Kind.EMBEDDING.value: "embeddings"}
 ASKED_KINDS: Final = (Arm.Kind.AGAIN, Arm.Kind.CANDIDATE)
 
 
@@ -216,31 +218,41 @@ def _waiting(evaluation: Evaluation, kinds: Sequence[str]) -> QuerySet[Asking]:
 def _trials(
     evaluation: Evaluation, batch: list[Asking], reading: Reading
 ) -> list[tuple[Asking, Trial]]:
-    cases = {asking.case_id: asking.case for asking in batch}
-    said = reading.of([case.entry_id for case in cases.values()])
-    tags = tags_for(list(cases.values()))
+    tags = tags_for([asking.case for asking in batch])
     made: list[tuple[Asking, Trial]] = []
-    for asking in batch:
-        body, why = body_of(asking.case, said)
+    for asking, body, why in _bodies(batch, reading):
         if body is None:
             _is_gone(asking, why)
             continue
-        arm = asking.arm
-        assert arm.model is not None  # noqa: S101  the database holds it
+        arm, case = asking.arm, asking.case
+        is_own = arm.kind in ASKED_KINDS
         trial = Trial(
             run_id=arm.run_id,
             label=arm.label,
             agent_id=evaluation.agent.public_id,
-            route=asking.case.route,
-            target=aim_of(arm.model),
-            operation=asking.case.operation,
+            route=case.route,
+            target={"route": arm.target} if arm.model is None else aim_of(arm.model),
+            operation=case.operation if is_own else _OPERATIONS.get(arm.kind, "chat"),
             body=body,
-            of=asking.case.entry_id,
-            tag=tags.get(asking.case.entry_id, ""),
+            of=case.entry_id,
+            tag=tags.get(case.entry_id, ""),
             named=evaluation.public_id,
         )
         made.append((asking, trial))
     return made
+
+
+def _bodies(batch: list[Asking], reading: Reading) -> Iterator[tuple[Asking, bytes | None, str]]:
+    """Yield what each asking of a batch says to its target; why not, where there is nothing."""
+    own = [asking for asking in batch if asking.arm.kind in ASKED_KINDS]
+    said = reading.of([asking.case.entry_id for asking in own])
+    for asking in own:
+        yield asking, *body_of(asking.case, said)
+    judging = [asking for asking in batch if asking.arm.kind not in ASKED_KINDS]
+    if judging:
+        bodies = Bodies.of(judging, reading)
+        for asking in judging:
+            yield asking, bodies.body(asking), ""
 
 
 def body_of(case: Case, said: Mapping[str, Said]) -> tuple[bytes | None, str]:
@@ -270,7 +282,8 @@ def _note(asking: Asking, told: Mapping[str, Any]) -> None:
 
 
 def _is_gone(asking: Asking, why: str) -> None:
-    Case.objects.filter(pk=asking.case_id).update(unread=why[:200])
+    if why:
+        Case.objects.filter(pk=asking.case_id).update(unread=why[:200])
     Asking.objects.filter(pk=asking.pk).update(state=State.GONE, asked_at=clock.now())
 
 

@@ -19,14 +19,16 @@ from fleet.evaluations.actions.asking import (
     claimed,
 )
 from fleet.evaluations.actions.comparing import compare_answers
+from fleet.evaluations.actions.judging import JUDGES, make_judges, note_judged
 from fleet.evaluations.criteria import Criteria
 from fleet.evaluations.gate.figures import FAILED, INCONCLUSIVE, PASSED, Row
+from fleet.evaluations.gate.judges import judge_figures
 from fleet.evaluations.gate.judging import Judged, judge_candidate
 from fleet.evaluations.models import Arm, Asking, Evaluation
 from fleet.evaluations.queries.evaluations import require_evaluate
 from kernel import clock
 from kernel.canonical import digest
-from kernel.errors import DomainError, Unavailable
+from kernel.errors import DomainError
 from ledger.record import record
 from ledger.verbs import Verb
 from registry.actors import Actor
@@ -52,7 +54,7 @@ def carry_out(evaluation: Evaluation, *, actor: Actor, seconds: float = SECONDS)
             _go_on(evaluation, actor, until)
         except HeldUp as why:
             _note_held_up(evaluation, str(why))
-        except Unavailable as error:
+        except DomainError as error:
             _note_held_up(evaluation, error.code)
             raise
         evaluation.refresh_from_db()
@@ -65,9 +67,17 @@ def _go_on(evaluation: Evaluation, actor: Actor, until: float) -> None:
             evaluation
         ):
             return
+        make_judges(evaluation, actor=actor)
+        _enter(evaluation, Phase.JUDGING)
+    if _is_in(evaluation, Phase.JUDGING):
+        if not ask_waiting(evaluation, JUDGES, actor=actor, until=until) and not _is_cut(
+            evaluation
+        ):
+            return
         _enter(evaluation, Phase.COMPARING)
     if _is_in(evaluation, Phase.COMPARING):
         compare_answers(evaluation, actor=actor)
+        note_judged(evaluation, actor=actor)
         end_evaluation(evaluation, actor=actor)
 
 
@@ -166,7 +176,13 @@ def judge_arm(evaluation: Evaluation, arm: Arm, criteria: Criteria) -> Judged:
         )
         for asking in askings.select_related("case").order_by("case_id")
     ]
-    return judge_candidate(rows, criteria, seed=evaluation.seed, is_whole=not _is_cut(evaluation))
+    return judge_candidate(
+        rows,
+        criteria,
+        seed=evaluation.seed,
+        further=judge_figures(rows, criteria, seed=evaluation.seed),
+        is_whole=not _is_cut(evaluation),
+    )
 
 
 def _bound(evaluation: Evaluation) -> dict[str, Any]:

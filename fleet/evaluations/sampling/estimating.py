@@ -40,6 +40,10 @@ class Estimate:
         return sum(arm.calls for arm in self.arms)
 
     @property
+    def milliseconds(self) -> int:
+        return self.seconds * 1000
+
+    @property
     def micros(self) -> int | None:
         """Return the whole cost; None where any price is unknown."""
         known = [arm.micros for arm in self.arms if arm.micros is not None]

@@ -116,7 +116,7 @@ def test_what_goes_wrong_is_told_and_on_record(ask, agent, other, candidate):
     [
         {"tag": "x/y"},
         {"run": "run_other"},
-        {"operation": "embeddings"},
+        {"operation": "images"},
         {"body": "?"},
         {"target": 7},
         {"of": None},
