@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
-from fleet.evaluations.models import Asking
+from fleet.evaluations.comparing.contracts import DECLARED, INFERRED, declared_in, task_of
+from fleet.evaluations.models import Asking, Evaluation
 from fleet.evaluations.queries.evaluations import evaluation_for
 from fleet.evaluations.queries.golden import golden_case_for
 from fleet.evaluations.queries.pairs import pair_of
@@ -23,6 +24,7 @@ from routing.comparing.differences import worded
 from routing.comparing.spoken import Answer, answer_of, question_of
 from routing.errors import RunNotFound
 from routing.forms.reasons import ReasonForm
+from routing.gateway.wires.wire import read_json
 from routing.queries.calls import run_for
 
 _REFUSALS: Final = (EvidenceAltered, PayloadAbsent, PayloadShredded, PayloadsClosed)
@@ -46,7 +48,7 @@ def pair(request: HttpRequest, actor: Actor, evaluation: str, arm: str, case: st
         "said": None,
     }
     if request.method == "POST" and may_read and form.is_valid():
-        context["said"] = _said(asking, actor, form.cleaned_data["reason"])
+        context["said"] = _said(made, asking, actor, form.cleaned_data["reason"])
     status = 422 if form.errors else 200
     response = render(request, "evaluations/pair.html", context, status=status)
     response["Cache-Control"] = "no-store"
@@ -64,7 +66,7 @@ def _may_read(actor: Actor, asking: Asking) -> bool:
     return True
 
 
-def _said(asking: Asking, actor: Actor, reason: str) -> dict[str, Any]:
+def _said(made: Evaluation, asking: Asking, actor: Actor, reason: str) -> dict[str, Any]:
     """Return what was asked and both answers, word by word; each reading is on record."""
     case = asking.case
     question = _read(case.entry_id, actor, reason)
@@ -81,9 +83,27 @@ def _said(asking: Asking, actor: Actor, reason: str) -> dict[str, Any]:
         "one": pieces[0],
         "other": pieces[1],
         "is_cut": max(len(one), len(other)) > MOST,
+        "contract": {}
+        if isinstance(question, str)
+        else _contract(made, asking, question["raw"], actor, reason),
         "has_one": sides[0] is not None,
         "has_other": sides[1] is not None,
     }
+
+
+def _contract(
+    made: Evaluation, asking: Asking, request: bytes, actor: Actor, reason: str
+) -> dict[str, Any]:
+    """Return the form that the answer owed: as the call declares it, or as it was inferred."""
+    form = (asking.outcome or {}).get("format") or {}
+    if form.get("how") == DECLARED:
+        return dict(declared_in(request).schema)
+    if form.get("how") != INFERRED or not made.contracts_entry:
+        return {}
+    found = _read(made.contracts_entry, actor, reason)
+    told = read_json(found["raw"]) if not isinstance(found, str) else None
+    task = task_of(asking.case.route, request)
+    return dict(told[task]) if isinstance(told, dict) and task in told else {}
 
 
 def _turns(raw: bytes, golden: object) -> list[Mapping[str, str]]:

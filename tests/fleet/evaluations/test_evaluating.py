@@ -15,6 +15,7 @@ from fleet.evaluations.models import Arm, Asking, Evaluation
 from fleet.evaluations.queries.reports import is_good, latest_for, stale_because, verdict_on
 from ledger.models import Entry
 from registry.actors import Actor
+from tests.factories import browser_of
 from tests.fleet.evaluations.scene import WORKER, Scene, question, tool_call
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
@@ -113,3 +114,10 @@ def test_a_candidate_that_does_the_same_passes_and_one_that_does_not_fails(
     assert {one["reevaluation"] for one in told} == {made.public_id}
     assert not stale_because(made)
     assert Asking.objects.filter(outcome__isnull=True).count() == 0
+    # The form that was inferred is shown beside a pair, to whoever says why they read.
+    pair = Asking.objects.filter(arm__model=two, outcome__format__ok=False).first()
+    assert pair is not None
+    address = f"/evaluations/{made.public_id}/pairs/{pair.arm.run_id}/{pair.case.public_id}/"
+    said = browser_of(scene.cast.alice).post(address, {"reason": "to see why"}).content.decode()
+    assert "The form it owed" in said
+    assert "sure" in said
