@@ -92,7 +92,8 @@ def ends_for(actor: Actor, asked: Asked) -> list[End]:
     used = list(models[:MOST])
     ends = _exposed(used, actor, mine=asked.mine)
     if asked.whole and not asked.mine and not asked.vendor:
-        ends += _of_catalogue(asked, window, used)
+        # Of what nobody here uses, only what is ahead is worth a look.
+        ends += _of_catalogue(asked, (today, window[1]), used)
     return sorted(ends, key=lambda end: (end.ends_on, end.group, end.name))[:MOST]
 
 
