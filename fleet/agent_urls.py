@@ -10,6 +10,7 @@ from django.urls import path
 
 from fleet.views import (
     agents,
+    conformance,
     connecting,
     ending,
     golden,
@@ -45,6 +46,9 @@ urlpatterns = [
     path(f"{_ONE}/golden-cases/", golden.golden, name="agent-golden"),
     path(f"{_ONE}/tools/", tools.tools, name="agent-tools"),
     path(f"{_ONE}/tools/declare/", tools.declare, name="agent-tools-declare"),
+    path(f"{_ONE}/conformance/", conformance.conformance, name="agent-conformance"),
+    path(f"{_ONE}/conformance/preview/", conformance.preview, name="agent-conformance-preview"),
+    path(f"{_ONE}/conformance/declare/", conformance.declare, name="agent-conformance-declare"),
     path(f"{_ONE}/submit/", reviewing.submit, name="agent-submit"),
     path(f"{_ONE}/promote/", reviewing.promote, name="agent-promote"),
     path(f"{_ONE}/end/", ending.end, name="agent-end"),

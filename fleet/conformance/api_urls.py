@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from fleet.conformance.api import conformity
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [*conformity.urlpatterns]

@@ -22,6 +22,7 @@ _TABS: Final = (
     ("agent-versions", "Versions"),
     ("agent-tools", "Tools"),
     ("agent-launch", "Launch"),
+    ("agent-conformance", "Conformance"),
     ("agent-calls", "Calls"),
     ("agent-golden", "Golden cases"),
     ("agent-history", "History"),
@@ -33,6 +34,7 @@ _INSIDE: Final = {
     "agent-launch",
     "agent-calls",
     "agent-golden",
+    "agent-conformance",
     "agent-history",
 }
 
