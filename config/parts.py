@@ -14,9 +14,9 @@ FLEET: Final = (
     "fleet.drift",
     "fleet.evaluations",
     "fleet.discovery",
-    "fleet.conformance",
     "fleet.worth",
     "fleet.retiring",
+    "fleet.conformance",
     "fleet.health",
     "fleet.telling",
 )

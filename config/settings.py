@@ -225,6 +225,10 @@ LAUNCH_MARGIN = env.integer("UNSPRAWL_LAUNCH_MARGIN", 10, minimum=1, maximum=50)
 CAMPAIGN_HORIZON_DAYS = env.integer("UNSPRAWL_CAMPAIGN_HORIZON_DAYS", 180, minimum=1, maximum=730)
 CAMPAIGN_MARGIN_HOURS = env.integer("UNSPRAWL_CAMPAIGN_MARGIN_HOURS", 14, minimum=0, maximum=168)
 
+# --- worth: what a minute of a reviewer costs, in cents, and how many one answer counts at most
+REVIEWER_MINUTE_CENTS = env.integer("UNSPRAWL_REVIEWER_MINUTE_CENTS", 100, maximum=100_000)
+REVIEW_MINUTES_CAP = env.integer("UNSPRAWL_REVIEW_MINUTES_CAP", 10, minimum=1, maximum=480)
+
 # --- budgets
 BUDGET_TIME_ZONE = env.time_zone("UNSPRAWL_BUDGET_TIME_ZONE", "UTC")
 

@@ -21,6 +21,7 @@ from fleet.views import (
     reviewing,
     tools,
     versions,
+    worth,
 )
 
 _ONE = "agents/<str:name>"
@@ -49,6 +50,8 @@ urlpatterns = [
     path(f"{_ONE}/conformance/", conformance.conformance, name="agent-conformance"),
     path(f"{_ONE}/conformance/preview/", conformance.preview, name="agent-conformance-preview"),
     path(f"{_ONE}/conformance/declare/", conformance.declare, name="agent-conformance-declare"),
+    path(f"{_ONE}/worth/", worth.worth, name="agent-worth"),
+    path(f"{_ONE}/worth/value/", worth.declare, name="agent-value"),
     path(f"{_ONE}/submit/", reviewing.submit, name="agent-submit"),
     path(f"{_ONE}/promote/", reviewing.promote, name="agent-promote"),
     path(f"{_ONE}/end/", ending.end, name="agent-end"),

@@ -38,12 +38,12 @@ def proposed_steps(found: Conformance, spec: dict[str, Any]) -> list[dict[str, A
         elif step.is_required and found.runs:
             continue
         placed.append((last, len(placed), dict(stated)))
-    names = {step["name"] for _, _, step in placed}
+    names = {each["name"] for _, _, each in placed}
     for label in _further(found, seen):
-        step = _step(label, spec, names)
-        names.add(step["name"])
-        placed.append((found.place(label), len(placed), step))
-    return [step for _, _, step in sorted(placed, key=lambda one: one[:2])][:MOST]
+        further = _step(label, spec, names)
+        names.add(further["name"])
+        placed.append((found.place(label), len(placed), further))
+    return [each for _, _, each in sorted(placed, key=lambda one: one[:2])][:MOST]
 
 
 def _further(found: Conformance, seen: dict[str, int]) -> list[str]:

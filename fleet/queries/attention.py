@@ -145,6 +145,12 @@ def _failing(agents: QuerySet[Agent], seen: QuerySet[Agent] | None) -> Concern:
     )
 
 
+def _to_retire(agents: QuerySet[Agent]) -> Concern:
+    rows = agents.filter(standing__suggestion="retire").order_by("-standing__cost_micros", "name")
+    listed = _first(rows, "standing__reasons")
+    return _concern("to_retire", listed, lambda row: " ".join(row["standing__reasons"]))
+
+
 def _unused(agents: QuerySet[Agent]) -> Concern:
     since = clock.now() - timedelta(days=UNUSED_DAYS)
     used = ModelUse.objects.filter(agent_id=OuterRef("public_id"), last_called_at__gte=since)

@@ -23,6 +23,7 @@ _TABS: Final = (
     ("agent-tools", "Tools"),
     ("agent-launch", "Launch"),
     ("agent-conformance", "Conformance"),
+    ("agent-worth", "Worth"),
     ("agent-calls", "Calls"),
     ("agent-golden", "Golden cases"),
     ("agent-history", "History"),
@@ -32,9 +33,10 @@ _INSIDE: Final = {
     "agent-keys",
     "agent-tools",
     "agent-launch",
+    "agent-conformance",
+    "agent-worth",
     "agent-calls",
     "agent-golden",
-    "agent-conformance",
     "agent-history",
 }
 

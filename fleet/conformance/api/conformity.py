@@ -42,8 +42,8 @@ class DeviationOutput(serializers.Serializer[Any]):
 class EdgeOutput(serializers.Serializer[Any]):
     """How often one step directly followed another; ^ is the start, $ the end."""
 
-    source = serializers.CharField()
-    target = serializers.CharField()
+    step = serializers.CharField(source="source")
+    followed_by = serializers.CharField(source="target")
     times = serializers.IntegerField()
     runs = serializers.IntegerField()
 
