@@ -38,7 +38,7 @@ class Concerned:
 class Concern:
     """One reason to look, how many agents it holds for, and the first of them."""
 
-    kind: str  # suspended, key_expiring, failing, unused
+    kind: str  # suspended, key_expiring, failing, unused, to_retire
     count: int
     agents: list[Concerned]
 
@@ -54,6 +54,7 @@ def concerns_for(actor: Actor) -> list[Concern]:
         _ending(agents),
         _must_move(actor),
         _unused(agents),
+        _to_retire(agents),
     )
     return [concern for concern in found if concern.count]
 

@@ -46,6 +46,7 @@ _CONCERNS: Final = {
     "must_move": ("Must move off a model", "calendar-clock", "warning", ""),
     "ending": ("Ends within 14 days", "calendar-clock", "warning", ""),
     "unused": ("No call for 30 days", "clock", "neutral", ""),
+    "to_retire": ("Suggested to retire", "scale", "neutral", "/worth/?suggestion=retire"),
     "never_called": ("May call, and has not yet", "hourglass", "neutral", ""),
 }
 
@@ -137,6 +138,8 @@ def _concerns(concerns: list[Concern]) -> list[dict[str, Any]]:
             continue
         title, icon, tone, query = _CONCERNS[concern.kind]
         url = f"{reverse('registry:agents')}?{query}" if query else ""
+        if query.startswith("/"):
+            url = query
         shown.append(
             {
                 "title": title, "icon": icon, "tone": tone, "url": url,
