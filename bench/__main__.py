@@ -15,6 +15,7 @@ from typing import Any, Final
 from bench import machine, report
 from bench.backtest.measure import measure as measure_backtest
 from bench.cutover.measure import measure as measure_cutover
+from bench.duplicates.measure import measure as measure_duplicates
 from bench.effort import EFFORTS, TEN_MILLION, Effort
 from bench.inbox.measure import measure as measure_inbox
 from bench.ledger.appends import measure as measure_appends
@@ -49,6 +50,7 @@ PARTS: Final[dict[str, Callable[[Effort], dict[str, Any]]]] = {
     "portal": measure_portal,
     "inbox": measure_inbox,
     "runs": measure_runs,
+    "duplicates": measure_duplicates,
     "policy": measure_policy,
     "backtest": measure_backtest,
     "gateway": measure_gateway,

@@ -210,6 +210,24 @@ def _inbox(part: Report) -> Tables:
     yield title, head, rows
 
 
+def _duplicates(part: Report) -> Tables:
+    rows = [
+        [
+            f"{row['agents']:,} agents"
+            + (" (over the limit)" if row["seconds"] > part["limit_seconds"] else ""),
+            f"{row['seconds']:.1f}",
+            f"{row['compare_seconds']:.1f}",
+            f"{row['pairs']:,}",
+            f"{row['groups']:,}",
+            f"{row['copies_found']} of {row['copies']}",
+        ]
+        for row in part["rows"]
+    ]
+    head = ("fleet", "seconds", "of them comparing", "pairs", "groups", "copies found")
+    limit = f"{part['limit_seconds']:.0f}"
+    yield f"Agents that do the same job, found among all (at most {limit} s)", head, rows
+
+
 def _proposals(part: Report) -> Tables:
     names = {"alone_ms": "one after the other", "paced_ms": f"{part['wanted_per_second']:.0f}/s"}
     rows = [
@@ -392,6 +410,7 @@ _TABLES: Final = {
     "proposals": _proposals,
     "portal": _portal,
     "inbox": _inbox,
+    "duplicates": _duplicates,
     "runs": _runs,
     "policy": _policy,
     "backtest": _backtest,

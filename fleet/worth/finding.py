@@ -17,7 +17,7 @@ from fleet.worth.likeness import THRESHOLD, Alike, Job, Rarity, compare
 
 LARGE: Final = 60  # jobs in a block of which every pair is looked at
 NEIGHBOURS: Final = 12
-COMPARED: Final = 60  # partners of one job that are scored
+COMPARED: Final = 40  # partners of one job that are scored
 _RAREST: Final = 6
 _BAND: Final = 4
 Pairs = Mapping[tuple[int, int], Alike]
@@ -36,34 +36,25 @@ def alike_pairs(jobs: Sequence[Job], rarity: Rarity | None = None) -> dict[tuple
 
 def groups_of(pairs: Pairs) -> list[list[int]]:
     """Return groups of keys: the closest pairs first, joined while alike on average."""
-    group_of: dict[int, int] = {}
-    members: dict[int, list[int]] = {}
+    members = {key: [key] for pair in pairs for key in pair}
+    group_of = {key: key for key in members}
+    # The sum of scores between two groups; joining adds, so no pair is looked at twice.
+    between: dict[int, dict[int, float]] = {key: {} for key in members}
+    for (one, other), found in pairs.items():
+        between[one][other] = between[other][one] = found.score
     for (one, other), _ in sorted(pairs.items(), key=lambda item: (-item[1].score, item[0])):
-        a, b = group_of.get(one), group_of.get(other)
-        left = members[a] if a is not None else [one]
-        right = members[b] if b is not None else [other]
-        if a is not None and a == b:
+        a, b = sorted((group_of[one], group_of[other]))
+        size = len(members[a]) * len(members[b])
+        if a == b or between[a].get(b, 0.0) < THRESHOLD * size:
             continue
-        if _mean(left, right, pairs) < THRESHOLD:
-            continue
-        joined = sorted([*left, *right])
-        name = min(joined)
-        for old in (a, b):
-            if old is not None:
-                members.pop(old, None)
-        members[name] = joined
-        for key in joined:
-            group_of[key] = name
-    return sorted(members.values())
-
-
-def _mean(left: Sequence[int], right: Sequence[int], pairs: Pairs) -> float:
-    scores = [
-        found.score if (found := pairs.get((min(a, b), max(a, b)))) else 0.0
-        for a in left
-        for b in right
-    ]
-    return sum(scores) / len(scores)
+        for third, score in between.pop(b).items():
+            between[third].pop(b)
+            if third != a:
+                between[a][third] = between[third][a] = between[a].get(third, 0.0) + score
+        for key in members[b]:
+            group_of[key] = a
+        members[a] += members.pop(b)
+    return sorted(sorted(group) for group in members.values() if len(group) > 1)
 
 
 def _candidates(jobs: Sequence[Job], rarity: Rarity) -> Iterator[tuple[Job, Job]]:

@@ -68,6 +68,7 @@ class Rarity:
             self._jobs += 1
             self._found.update(set(job.words))
         self._known: dict[str, float] = {}
+        self._lengths: dict[tuple[int, str], float] = {}
 
     def of(self, word: str) -> float:
         known = self._known.get(word)
@@ -77,8 +78,13 @@ class Rarity:
             self._known[word] = known
         return known
 
-    def count(self, word: str) -> int:
-        return self._found[word]
+    def length(self, job: Job, kind: str, weights: Weights) -> float:
+        """Return how much all words of one kind say in a job; asked for every comparison."""
+        known = self._lengths.get((job.key, kind))
+        if known is None:
+            found = ((weight * self.of(kind + word)) ** 2 for word, weight in weights.items())
+            known = self._lengths[(job.key, kind)] = math.sqrt(sum(found))
+        return known
 
 
 def job_of(  # noqa: PLR0913  the whole of what is compared
@@ -126,9 +132,9 @@ def compare(one: Job, other: Job, rarity: Rarity) -> Alike:
 
 
 def _texts(one: Job, other: Job, rarity: Rarity) -> tuple[float, list[str]]:
-    tasks = _cosine(one.tasks, other.tasks, "+", rarity)
-    things = _cosine(one.things, other.things, "*", rarity)
-    others = _cosine(one.others, other.others, ".", rarity)
+    tasks = _cosine(one, other, "+", rarity)
+    things = _cosine(one, other, "*", rarity)
+    others = _cosine(one, other, ".", rarity)
     letters = len(one.letters & other.letters) / max(len(one.letters | other.letters), 1)
     reasons = []
     if shared := sorted(one.tasks.keys() & other.tasks.keys()):
@@ -150,18 +156,17 @@ def _texts(one: Job, other: Job, rarity: Rarity) -> tuple[float, list[str]]:
     return min(score, 1.0), reasons
 
 
-def _cosine(one: Weights, other: Weights, kind: str, rarity: Rarity) -> float:
-    shared = one.keys() & other.keys()
+def _cosine(one: Job, other: Job, kind: str, rarity: Rarity) -> float:
+    mine, theirs = _weights(one, kind), _weights(other, kind)
+    shared = mine.keys() & theirs.keys()
     if not shared:
         return 0.0
-    dot = sum(one[word] * other[word] * rarity.of(kind + word) ** 2 for word in shared)
-    return dot / (_length(one, kind, rarity) * _length(other, kind, rarity))
+    dot = sum(mine[word] * theirs[word] * rarity.of(kind + word) ** 2 for word in shared)
+    return dot / (rarity.length(one, kind, mine) * rarity.length(other, kind, theirs))
 
 
-def _length(weights: Weights, kind: str, rarity: Rarity) -> float:
-    return math.sqrt(
-        sum((weight * rarity.of(kind + word)) ** 2 for word, weight in weights.items())
-    )
+def _weights(job: Job, kind: str) -> Weights:
+    return job.tasks if kind == "+" else job.things if kind == "*" else job.others
 
 
 def _letters(title: str) -> frozenset[str]:

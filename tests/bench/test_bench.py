@@ -119,3 +119,9 @@ def test_proposals_are_measured(tmp_path: Path) -> None:
     assert measured["statuses"] == [200, 202]
     assert measured["alone_ms"]["p50"] > 0
     assert measured["paced_per_second"] > 0
+
+
+def test_duplicates_are_measured(tmp_path: Path) -> None:
+    (row,) = _measured("duplicates", tmp_path)["rows"]
+    assert row["agents"] == 100
+    assert row["copies_found"] == row["copies"] == 2

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from datetime import date, timedelta
 
 from django.conf import settings
 from django.db import transaction
 
+from fleet.telling.actions.telling import tell
 from fleet.worth import rules
 from fleet.worth.actions.standing import alike, standing_agents, standing_of
 from fleet.worth.errors import AlreadyListed
 from fleet.worth.models import Listed, Quarter
+from fleet.worth.models.standing import Suggestion
 from fleet.worth.queries.figures import Figures, figures_between
 from kernel import clock
 from kernel.db import refused_as
@@ -18,7 +22,7 @@ from kernel.refs import new_id
 from ledger.record import record
 from ledger.verbs import Verb
 from registry.actors import Actor
-from registry.models import Role
+from registry.models import Agent, Person, Role
 
 
 def list_ended_quarter(*, actor: Actor) -> Quarter | None:
@@ -78,7 +82,26 @@ def _make(since: date, until: date, *, is_final: bool, actor: Actor) -> Quarter:
         actor=actor.ref,
         facts={"quarter": name, "is_final": is_final, "agents": len(rows)},
     )
+    _tell(quarter, agents, rows)
     return quarter
+
+
+def _tell(quarter: Quarter, agents: Sequence[Agent], rows: Sequence[Listed]) -> None:
+    """Tell each owner how many of their agents something is suggested for."""
+    asked: dict[Person, list[str]] = defaultdict(list)
+    for agent, row in zip(agents, rows, strict=True):
+        if row.suggestion != Suggestion.KEEP:
+            asked[agent.owner].append(f"{agent.name}: {row.suggestion}")
+    for owner, lines in asked.items():
+        tell(
+            key=f"worth:{quarter.public_id}:{owner.public_id}",
+            kind="worth",
+            subject=quarter.ref,
+            title=f"{quarter.name}: something is suggested for {len(lines)} of your agents",
+            lines=sorted(lines),
+            path=f"/worth/lists/{quarter.public_id}/",
+            people=[owner],
+        )
 
 
 def quarter_of(day: date) -> tuple[date, date]:

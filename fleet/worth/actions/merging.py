@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from django.db import transaction
 
+from fleet.telling.actions.telling import tell
 from fleet.worth.errors import GroupSettled, ReasonNeeded, SurvivorNotInGroup
 from fleet.worth.models import Different, DuplicateGroup, DuplicateMember, LookMark
-from fleet.worth.queries.duplicates import group_for
+from fleet.worth.queries.duplicates import dependants_of, group_for
 from fleet.worth.queries.jobs import material_of
 from kernel import clock
 from ledger.record import record
@@ -40,6 +41,7 @@ def confirm_group(
     _settle(group, State.CONFIRMED, actor, because, chosen)
     group.members.exclude(agent=chosen).update(step=Step.ASKED)
     _record(Verb.DUPLICATES_CONFIRMED, group, agents, actor, because, chosen)
+    _tell(group, chosen, [agent for agent in agents if agent != chosen])
     return group
 
 
@@ -101,6 +103,26 @@ def reopen_group(public_id: str, *, actor: Actor, because: str) -> DuplicateGrou
     _record(Verb.DUPLICATES_REOPENED, group, agents, actor, why, None)
     group.refresh_from_db()
     return group
+
+
+def _tell(group: DuplicateGroup, survivor: Agent, others: list[Agent]) -> None:
+    """Tell the owners of what is to go, and of what depends on it."""
+    for agent in others:
+        dependants = dependants_of(agent)
+        people = {each.owner for each in (agent, *dependants)}
+        tell(
+            key=f"duplicates:{group.public_id}:{agent.public_id}",
+            kind="worth",
+            subject=agent.ref,
+            title=f"{agent.name} does the same job as {survivor.name}",
+            lines=[
+                f"People confirmed it, and {survivor.name} survives.",
+                f"Whoever calls {agent.name} is asked to move; its owner then deprecates it.",
+                *(f"{each.name} lets it act on its behalf." for each in dependants[:20]),
+            ],
+            path=f"/worth/duplicates/{group.public_id}/",
+            people=people,
+        )
 
 
 def _held(public_id: str, actor: Actor) -> tuple[DuplicateGroup, list[Agent]]:
