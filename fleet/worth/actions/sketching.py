@@ -49,15 +49,19 @@ def sketch_prompts(*, actor: Actor, batch: int = BATCH) -> int:
     made = 0
     for agent in due.order_by("pk")[:batch]:
         try:
-            made += sketch_prompt(agent)
+            made += sketch_prompt(agent, actor=actor)
         except PayloadsClosed:
             return made  # this process may not open anything; the worker may
     return made
 
 
 @transaction.atomic
-def sketch_prompt(agent: Agent) -> bool:
-    """Make one agent's sketch from its newest requests; say whether there is one."""
+def sketch_prompt(agent: Agent, *, actor: Actor) -> bool:
+    """Make one agent's sketch from its newest requests; say whether there is one.
+
+    Records: nothing; nobody is shown what was said. Raises: RoleMissing, PayloadsClosed.
+    """
+    actor.require(Role.PLATFORM)
     entries = Entry.objects.filter(
         agent_id=agent.public_id, kind=Entry.Kind.INTENT, verb="call.intended"
     ).order_by("-id")

@@ -155,7 +155,7 @@ def test_a_sketch_goes_with_the_key_of_what_it_was_made_from(cast: Cast) -> None
     agent = make_agent("sorter", owner=cast.alice, stage="live")
     sent = json.dumps({"messages": [{"role": "system", "content": PROMPT}]}).encode()
     make_exchange(agent, make_run(agent), sent)
-    assert sketch_prompt(agent)
+    assert sketch_prompt(agent, actor=SYSTEM)
     sketch = PromptSketch.objects.get()
     assert (len(sketch.sketch), len(sketch.data_keys)) == (64, 1)
     assert drop_sketches(actor=SYSTEM) == 0
@@ -163,5 +163,5 @@ def test_a_sketch_goes_with_the_key_of_what_it_was_made_from(cast: Cast) -> None
     with transaction.atomic():
         shred(keys, why="request", subject=Ref("erasure", "ers_1"), actor=SYSTEM.ref)
     assert drop_sketches(actor=SYSTEM) == 1
-    assert not sketch_prompt(agent)
+    assert not sketch_prompt(agent, actor=SYSTEM)
     assert PromptSketch.objects.get().sketch == []
