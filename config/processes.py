@@ -140,5 +140,9 @@ SEQUENCER: Final = Process(
     ("DATABASE_SEQUENCER_URL", *WATCHED),
     is_needed=False,
 )
+# Talks to what agents' owners named, so it opens nothing and is told of no broker.
+PROBER: Final = Process(
+    "prober", ("-m", "config.prober"), (*_DJANGO, "DATABASE_URL"), is_needed=False
+)
 # In the order they start; they are stopped in the opposite order.
-SERVING: Final = (SANDBOX, SEQUENCER, WORKER, GATEWAY, WEB)
+SERVING: Final = (SANDBOX, SEQUENCER, WORKER, PROBER, GATEWAY, WEB)

@@ -4,4 +4,10 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-urlpatterns: list[URLPattern] = []
+from fleet.health.api import heartbeats, incidents, standing
+
+urlpatterns: list[URLPattern] = [
+    *heartbeats.urlpatterns,
+    *standing.urlpatterns,
+    *incidents.urlpatterns,
+]

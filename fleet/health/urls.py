@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from django.urls import URLPattern, path
+
+from fleet.health.views import agent, board, incidents
 
 app_name = "health"
-urlpatterns: list[URLPattern] = []
+_AGENT = "health/agents/<str:name>"
+urlpatterns: list[URLPattern] = [
+    path("health/", board.board, name="board"),
+    path("health/incidents/", incidents.incidents, name="incidents"),
+    path("health/incidents/<str:incident>/", incidents.incident, name="incident"),
+    path("health/incidents/<str:incident>/<str:step>/", incidents.act, name="incident-act"),
+    path(f"{_AGENT}/", agent.agent, name="agent"),
+    path(f"{_AGENT}/secret/", agent.secret, name="agent-secret"),
+    path(f"{_AGENT}/runbook/", agent.runbook, name="agent-runbook"),
+    path(f"{_AGENT}/mute/", agent.mute, name="agent-mute"),
+    path(f"{_AGENT}/mute/<str:mute>/end/", agent.unmute, name="agent-unmute"),
+]

@@ -38,7 +38,7 @@ class Concerned:
 class Concern:
     """One reason to look, how many agents it holds for, and the first of them."""
 
-    kind: str  # suspended, key_expiring, failing, unused, to_retire
+    kind: str  # suspended, unwell, key_expiring, failing, unused, to_retire
     count: int
     agents: list[Concerned]
 
@@ -49,6 +49,7 @@ def concerns_for(actor: Actor) -> list[Concern]:
     agents = (Agent.objects.all() if seen is None else seen).exclude(stage=Agent.Stage.RETIRED)
     found = (
         _suspended(agents),
+        _unwell(agents),
         _key_expiring(agents),
         _failing(agents, seen),
         _ending(agents),
@@ -80,6 +81,12 @@ def _suspended(agents: QuerySet[Agent]) -> Concern:
     rows = agents.filter(suspended_at__isnull=False).order_by("-suspended_at", "name")
     listed = _first(rows, "suspended_reason")
     return _concern("suspended", listed, lambda row: row["suspended_reason"] or "no reason given")
+
+
+def _unwell(agents: QuerySet[Agent]) -> Concern:
+    rows = agents.filter(health__rank__gte=2, health__is_watched=True)
+    rows = rows.order_by("-health__rank", "health__since", "name")
+    return _concern("unwell", _first(rows, "health__reason"), lambda row: row["health__reason"])
 
 
 def _key_expiring(agents: QuerySet[Agent]) -> Concern:

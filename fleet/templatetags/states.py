@@ -84,6 +84,13 @@ LOOKS = {
     "unneeded": Look("neutral", "Not needed"),
     "done": Look("success", "Done"),
     "paused": Look("warning", "Paused"),
+    # how an agent is, and its incidents
+    "healthy": Look("success", "Healthy"),
+    "degraded": Look("warning", "Degraded"),
+    "down": Look("error", "Down"),
+    "acknowledged": Look("info", "Taken", "pill-busy"),
+    "resolved": Look("neutral", "Resolved"),
+    "urgent": Look("error", "Urgent"),
     # how much harm something can do
     "low": Look("neutral", "Low risk"),
     "medium": Look("warning", "Medium risk"),

@@ -41,6 +41,7 @@ OWNED: Final = 12
 SHOWN_STOPS: Final = 5
 _CONCERNS: Final = {
     "suspended": ("Suspended", "pause", "error", "stage=suspended"),
+    "unwell": ("Down or degraded", "heart-pulse", "error", ""),
     "failing": ("More than one call in ten fails", "triangle-alert", "error", ""),
     "key_expiring": ("A key expires within 14 days", "key-round", "warning", ""),
     "must_move": ("Must move off a model", "calendar-clock", "warning", ""),

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from approvals.actions.evidence import ALIKE
 from approvals.models import Review
 from effects.queries.proposals import newest_proposals
+from fleet.health.queries.standing import days_of, health_of
 from fleet.history import events_of, refs_in
 from fleet.queries.progress import open_reviews_of
 from fleet.views.frame import agent_page
@@ -66,6 +67,7 @@ def overview_of(
         ]
         context |= _recent(actor, agent, days) | {"chart": _chart(days), "costs": _costs(days)}
         context["proposals"] = newest_proposals(actor, agent)
+        context |= {"health": health_of(agent), "health_days": days_of(agent)}
     return agent_page(request, actor, agent, "overview", context | given, status=status)
 
 

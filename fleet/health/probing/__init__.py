@@ -1,0 +1,1 @@
+"""Asking agents whether they are there: one bounded request to a vetted address."""
