@@ -48,6 +48,7 @@ def attend(*, actor: Actor) -> int:
     with transaction.atomic():
         _one_at_a_time()
         opened = _open(actor)
+        _worsen(actor)
         _leave()
         _end(actor)
     return opened
@@ -150,6 +151,21 @@ def _together(cause: str, rows: list[AgentHealth], actor: Actor) -> int:
     if known is not None:
         note(incident, What.JOINED, actor, f"{len(members)} more, {total} in all.")
     return int(known is None)
+
+
+def _worsen(actor: Actor) -> None:
+    """Say of an incident that was a nuisance that it is an outage now; it is told once more."""
+    rows = Incident.objects.filter(
+        kind="health", severity=Severity.DEGRADED, resolved_at__isnull=True,
+        agent__health__status=Status.DOWN,
+    )  # fmt: skip
+    for row in rows.select_related("agent__health", "owner", "team"):
+        if row.agent is None:
+            continue
+        row.severity, row.title = Severity.DOWN, f"{row.agent.name} is down"
+        row.save(update_fields=["severity", "title"])
+        note(row, What.CHANGED, actor, row.agent.health.reason)
+        announce(row, "worsened", row.agent.health.reason)
 
 
 def _leave() -> None:

@@ -136,7 +136,7 @@ def announce(
     if incident.on_call:
         told += Person.objects.filter(email__iexact=incident.on_call, deactivated_at__isnull=True)
     teams = [incident.team] if with_team and incident.team is not None else []
-    is_urgent = incident.severity == Severity.DOWN and event in {"opened", "escalated"}
+    is_urgent = incident.severity == Severity.DOWN and event in {"opened", "worsened", "escalated"}
     tell(
         key=f"{incident.public_id}:{event}:{incident.level if event == 'escalated' else 0}",
         kind=f"incident.{event}",
@@ -153,6 +153,7 @@ def announce(
 
 _WORDS: Final = {
     "opened": "Incident",
+    "worsened": "Worse",
     "acknowledged": "Taken",
     "escalated": "Nobody has taken it yet",
     "resolved": "Resolved",

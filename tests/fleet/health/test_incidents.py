@@ -69,6 +69,10 @@ def test_what_is_degraded_is_given_time_and_what_flaps_is_one_incident(cast: Cas
     assert attend(actor=WORKER) == 0
     with clock.held_at(begun + timedelta(minutes=11)):
         assert attend(actor=WORKER) == 1
+    turn(agent, "down")
+    with clock.held_at(begun + timedelta(minutes=11, seconds=30)):
+        attend(actor=WORKER)
+    assert Message.objects.get(kind="incident.worsened").is_urgent
     for minute in range(12, 40):
         turn(agent, "healthy" if minute % 2 else "down")
         with clock.held_at(begun + timedelta(minutes=minute)):
@@ -79,7 +83,7 @@ def test_what_is_degraded_is_given_time_and_what_flaps_is_one_incident(cast: Cas
         with clock.held_at(begun + timedelta(minutes=minute)):
             attend(actor=WORKER)
     assert Incident.objects.get().state == "resolved"
-    assert Message.objects.count() == 2
+    assert Message.objects.count() == 3
 
 
 @pytest.mark.django_db
