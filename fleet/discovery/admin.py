@@ -10,7 +10,7 @@ from fleet.discovery.actions.deciding import block_finding, dismiss_finding, reo
 from fleet.discovery.models import Evidence, Finding, NamedModel, Reading, Source
 from kernel.admin import GovernedAdmin, GovernedInline
 from registry.actors import Actor
-from registry.admin.buttons import Step, button
+from registry.buttons import Step, button
 
 
 def _block(finding: Finding, actor: Actor, reason: str) -> object:

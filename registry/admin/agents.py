@@ -11,8 +11,8 @@ from kernel.admin import GovernedAdmin, GovernedInline
 from registry.actions import agents as act
 from registry.actions.keys import revoke_key
 from registry.actors import Actor
-from registry.admin.buttons import Step, button
 from registry.admin.changes import RememberedAdmin
+from registry.buttons import Step, button
 from registry.models import Agent, AgentKey, AgentVersion
 
 

@@ -10,8 +10,8 @@ from django.contrib.auth.models import Group
 from kernel.admin import GovernedAdmin
 from registry.actions import people as act
 from registry.actors import Actor
-from registry.admin.buttons import Step, button
 from registry.admin.changes import RememberedAdmin
+from registry.buttons import Step, button
 from registry.models import Person, PersonToken, Team
 
 # Rights are roles; Django's groups would grant nothing.

@@ -88,7 +88,7 @@ class ReasonInput(Input):
     reason = Text(required=False, allow_blank=True, default="")
 
 
-class EndInput(Input):
+class AgentEndInput(Input):
     """Why, and for a plan: when, who follows, and what becomes of the data."""
 
     reason = Text(required=False, allow_blank=True, default="")
@@ -287,9 +287,9 @@ def _step(action: Callable[..., Agent], word: str) -> type[APIView]:
 class DeprecateAgent(APIView):
     """Announce an agent's end; with a day (`on`), plan its retirement."""
 
-    @extend_schema(operation_id="agents_deprecate", request=EndInput, responses=AgentOutput)
+    @extend_schema(operation_id="agents_deprecate", request=AgentEndInput, responses=AgentOutput)
     def post(self, request: Request, name: str) -> Response:
-        actor, wish = actor_of(request), said(EndInput, request)
+        actor, wish = actor_of(request), said(AgentEndInput, request)
         agent = endings().deprecate(name, actor=actor, reason=wish.pop("reason"), wish=wish)
         return Response(AgentOutput(agent).data)
 
@@ -297,9 +297,9 @@ class DeprecateAgent(APIView):
 class RetireAgent(APIView):
     """End an agent at once and revoke its keys; with a day to come (`on`), plan that."""
 
-    @extend_schema(operation_id="agents_retire", request=EndInput, responses=AgentOutput)
+    @extend_schema(operation_id="agents_retire", request=AgentEndInput, responses=AgentOutput)
     def post(self, request: Request, name: str) -> Response:
-        actor, wish = actor_of(request), said(EndInput, request)
+        actor, wish = actor_of(request), said(AgentEndInput, request)
         agent = endings().retire(name, actor=actor, reason=wish.pop("reason"), wish=wish)
         return Response(AgentOutput(agent).data)
 

@@ -67,7 +67,7 @@ class LoadedOutput(serializers.Serializer[Any]):
     digest = serializers.CharField()
 
 
-class FeedInput(Input):
+class CatalogueFeedInput(Input):
     """A catalogue document that is fetched again and again."""
 
     url = Text(max_length=1000)
@@ -75,7 +75,7 @@ class FeedInput(Input):
     every_hours = serializers.IntegerField(default=24, min_value=1, max_value=720)
 
 
-class FeedOutput(serializers.Serializer[Any]):
+class CatalogueFeedOutput(serializers.Serializer[Any]):
     """A feed and how the last look went."""
 
     id = serializers.CharField(source="public_id")
@@ -137,19 +137,21 @@ class Feeds(APIView):
     """The feeds that are followed."""
 
     @extend_schema(
-        operation_id="catalogue_feeds_list", parameters=[ListQuery], responses=page_of(FeedOutput)
+        operation_id="catalogue_feeds_list",
+        parameters=[ListQuery],
+        responses=page_of(CatalogueFeedOutput),
     )
     def get(self, request: Request) -> Response:
         actor_of(request)
         asked = _FEEDS.read(request)
         return _FEEDS.answer(
-            request, feeds_followed(), lambda rows: FeedOutput(rows, many=True).data, asked
+            request, feeds_followed(), lambda rows: CatalogueFeedOutput(rows, many=True).data, asked
         )
 
-    @extend_schema(request=FeedInput, responses={201: FeedOutput})
+    @extend_schema(request=CatalogueFeedInput, responses={201: CatalogueFeedOutput})
     def post(self, request: Request) -> Response:
-        made = feeds.add_feed(**said(FeedInput, request), actor=actor_of(request))
-        return Response(FeedOutput(made).data, status=201)
+        made = feeds.add_feed(**said(CatalogueFeedInput, request), actor=actor_of(request))
+        return Response(CatalogueFeedOutput(made).data, status=201)
 
 
 class OneFeed(APIView):

@@ -41,7 +41,7 @@ class FateOutput(serializers.Serializer[Any]):
     conflicts = serializers.ListField(child=serializers.DictField())
 
 
-class EndInput(Input):
+class ModelEndInput(Input):
     """What somebody says of a model's end; what is left out is said to be unknown."""
 
     reason = Text(max_length=500)
@@ -73,7 +73,7 @@ class ChangesQuery(ListQuery):
     model = Text(required=False, max_length=80)
 
 
-class ChangeOutput(serializers.Serializer[Any]):
+class LifecycleChangeOutput(serializers.Serializer[Any]):
     """One change of what holds for a model or a vendor."""
 
     id = serializers.CharField(source="public_id")
@@ -115,9 +115,9 @@ class FateOfModel(APIView):
 class Override(APIView):
     """Say by hand when a model ends, or give it back to the other sources."""
 
-    @extend_schema(request=EndInput, responses=FateOutput)
+    @extend_schema(request=ModelEndInput, responses=FateOutput)
     def put(self, request: Request, model: str) -> Response:
-        draft = overriding.OverrideDraft(**said(EndInput, request))
+        draft = overriding.OverrideDraft(**said(ModelEndInput, request))
         return Response(_fate(overriding.override_fate(model, draft, actor=actor_of(request))))
 
     @extend_schema(request=StopInput, responses=FateOutput)
@@ -134,7 +134,7 @@ class Changes(APIView):
     @extend_schema(
         operation_id="lifecycle_changes_list",
         parameters=[ChangesQuery],
-        responses=page_of(ChangeOutput),
+        responses=page_of(LifecycleChangeOutput),
     )
     def get(self, request: Request) -> Response:
         actor, asked = actor_of(request), _CHANGES.read(request)
@@ -173,13 +173,13 @@ class ListingOfVendor(APIView):
 class Notices(APIView):
     """Note that a vendor's address or API version changes."""
 
-    @extend_schema(request=NoticeInput, responses={201: ChangeOutput})
+    @extend_schema(request=NoticeInput, responses={201: LifecycleChangeOutput})
     def post(self, request: Request, name: str) -> Response:
         given = said(NoticeInput, request)
         change = vendor_notices.note_vendor_change(
             name, given.pop("kind"), **given, actor=actor_of(request)
         )
-        return Response(ChangeOutput(change).data, status=201)
+        return Response(LifecycleChangeOutput(change).data, status=201)
 
 
 def _fate(model: Model) -> dict[str, Any]:
@@ -196,7 +196,7 @@ def _fate(model: Model) -> dict[str, Any]:
 
 
 def _told(change: LifecycleChange, *, is_masked: bool) -> Any:
-    told = dict(ChangeOutput(change).data)
+    told = dict(LifecycleChangeOutput(change).data)
     if is_masked and change.kind in _OF_VENDOR:
         told |= {"before": {}, "after": {}}
     return told

@@ -35,7 +35,7 @@ class FindingsQuery(ListQuery):
     owner = Text(required=False, max_length=254)
 
 
-class FindingOutput(serializers.Serializer[Any]):
+class UnregisteredOutput(serializers.Serializer[Any]):
     """A finding: what was found, how urgent it is, who answers for it."""
 
     id = serializers.CharField(source="public_id")
@@ -67,7 +67,7 @@ class FindingOutput(serializers.Serializer[Any]):
     reason = serializers.CharField()
 
 
-class EvidenceOutput(serializers.Serializer[Any]):
+class FindingEvidenceOutput(serializers.Serializer[Any]):
     """What one source says of a finding."""
 
     source = serializers.CharField()  # type: ignore[assignment]
@@ -90,10 +90,10 @@ class NamedModelOutput(serializers.Serializer[Any]):
     retires_on = serializers.DateField(allow_null=True)
 
 
-class OneFindingOutput(FindingOutput):
+class OneFindingOutput(UnregisteredOutput):
     """A finding with what says so."""
 
-    evidence = EvidenceOutput(many=True)
+    evidence = FindingEvidenceOutput(many=True)
     places = NamedModelOutput(many=True)
 
 
@@ -125,13 +125,13 @@ class MergeInput(Input):
     reason = Text(max_length=1000, required=False, allow_blank=True, default="")
 
 
-class ReasonInput(Input):
+class FindingReasonInput(Input):
     """Why, or what was done."""
 
     reason = Text(max_length=1000)
 
 
-class FiguresOutput(serializers.Serializer[Any]):
+class DiscoveryFiguresOutput(serializers.Serializer[Any]):
     """How long it takes until what was found has an owner."""
 
     open = serializers.IntegerField()
@@ -161,14 +161,16 @@ class Findings(APIView):
     """The findings this viewer may see."""
 
     @extend_schema(
-        operation_id="findings_list", parameters=[FindingsQuery], responses=page_of(FindingOutput)
+        operation_id="findings_list",
+        parameters=[FindingsQuery],
+        responses=page_of(UnregisteredOutput),
     )
     def get(self, request: Request) -> Response:
         asked, rows = _FINDINGS.read(request), findings_for(actor_of(request))
         return _FINDINGS.answer(
             request,
             filtered(rows, asked),
-            lambda page: FindingOutput(page, many=True).data,
+            lambda page: UnregisteredOutput(page, many=True).data,
             asked,
         )
 
@@ -176,9 +178,9 @@ class Findings(APIView):
 class FindingFigures(APIView):
     """Days to a claim, and the age of what waits."""
 
-    @extend_schema(operation_id="findings_figures", responses=FiguresOutput)
+    @extend_schema(operation_id="findings_figures", responses=DiscoveryFiguresOutput)
     def get(self, request: Request) -> Response:
-        return Response(FiguresOutput(figures_for(actor_of(request))).data)
+        return Response(DiscoveryFiguresOutput(figures_for(actor_of(request))).data)
 
 
 class OneFinding(APIView):
@@ -187,8 +189,8 @@ class OneFinding(APIView):
     @extend_schema(operation_id="findings_read", responses=OneFindingOutput)
     def get(self, request: Request, finding: str) -> Response:
         found = finding_for(actor_of(request), finding)
-        told = FindingOutput(found).data | {
-            "evidence": EvidenceOutput(evidence_of(found), many=True).data,
+        told = UnregisteredOutput(found).data | {
+            "evidence": FindingEvidenceOutput(evidence_of(found), many=True).data,
             "places": NamedModelOutput(places_of(found)[:_PLACES_SHOWN], many=True).data,
         }
         return Response(told)
@@ -197,19 +199,21 @@ class OneFinding(APIView):
 class AssignFinding(APIView):
     """Ask somebody to answer for it."""
 
-    @extend_schema(operation_id="findings_assign", request=AssignInput, responses=FindingOutput)
+    @extend_schema(
+        operation_id="findings_assign", request=AssignInput, responses=UnregisteredOutput
+    )
     def post(self, request: Request, finding: str) -> Response:
         actor, given = actor_of(request), _read(AssignInput, request)
         found = finding_for(actor, finding)
         who = given["owner"] or (found.likely.email if found.likely else "")
         done = deciding.assign_finding(found, person_for(who), actor=actor, due_on=given["due_on"])
-        return Response(FindingOutput(done).data)
+        return Response(UnregisteredOutput(done).data)
 
 
 class ClaimFinding(APIView):
     """Register it as a draft."""
 
-    @extend_schema(operation_id="findings_claim", request=ClaimInput, responses=FindingOutput)
+    @extend_schema(operation_id="findings_claim", request=ClaimInput, responses=UnregisteredOutput)
     def post(self, request: Request, finding: str) -> Response:
         actor, given = actor_of(request), _read(ClaimInput, request)
         found = finding_for(actor, finding)
@@ -217,46 +221,52 @@ class ClaimFinding(APIView):
             given["data_classes"] = tuple(given["data_classes"])
         draft = draft_of(found, found.owner or actor.person, **given)
         deciding.claim_finding(found, draft, actor=actor)
-        return Response(FindingOutput(finding_for(actor, finding)).data)
+        return Response(UnregisteredOutput(finding_for(actor, finding)).data)
 
 
 class MergeFinding(APIView):
     """Say which registered agent it is."""
 
-    @extend_schema(operation_id="findings_merge", request=MergeInput, responses=FindingOutput)
+    @extend_schema(operation_id="findings_merge", request=MergeInput, responses=UnregisteredOutput)
     def post(self, request: Request, finding: str) -> Response:
         actor, given = actor_of(request), _read(MergeInput, request)
         found, agent = finding_for(actor, finding), agent_for(actor, given["agent"])
         done = deciding.merge_finding(found, agent, actor=actor, reason=given["reason"])
-        return Response(FindingOutput(done).data)
+        return Response(UnregisteredOutput(done).data)
 
 
 class BlockFinding(APIView):
     """Say that it was stopped, and how."""
 
-    @extend_schema(operation_id="findings_block", request=ReasonInput, responses=FindingOutput)
+    @extend_schema(
+        operation_id="findings_block", request=FindingReasonInput, responses=UnregisteredOutput
+    )
     def post(self, request: Request, finding: str) -> Response:
-        actor, given = actor_of(request), _read(ReasonInput, request)
+        actor, given = actor_of(request), _read(FindingReasonInput, request)
         done = deciding.block_finding(finding_for(actor, finding), actor=actor, **given)
-        return Response(FindingOutput(done).data)
+        return Response(UnregisteredOutput(done).data)
 
 
 class DismissFinding(APIView):
     """Say that it is nothing, and why."""
 
-    @extend_schema(operation_id="findings_dismiss", request=ReasonInput, responses=FindingOutput)
+    @extend_schema(
+        operation_id="findings_dismiss", request=FindingReasonInput, responses=UnregisteredOutput
+    )
     def post(self, request: Request, finding: str) -> Response:
-        actor, given = actor_of(request), _read(ReasonInput, request)
+        actor, given = actor_of(request), _read(FindingReasonInput, request)
         done = deciding.dismiss_finding(finding_for(actor, finding), actor=actor, **given)
-        return Response(FindingOutput(done).data)
+        return Response(UnregisteredOutput(done).data)
 
 
 class HandBackFinding(APIView):
     """Say that it is somebody else's."""
 
-    @extend_schema(operation_id="findings_hand_back", request=ReasonInput, responses={204: None})
+    @extend_schema(
+        operation_id="findings_hand_back", request=FindingReasonInput, responses={204: None}
+    )
     def post(self, request: Request, finding: str) -> Response:
-        actor, given = actor_of(request), _read(ReasonInput, request)
+        actor, given = actor_of(request), _read(FindingReasonInput, request)
         deciding.hand_back_finding(finding_for(actor, finding), actor=actor, **given)
         return Response(status=204)
 
@@ -264,11 +274,13 @@ class HandBackFinding(APIView):
 class ReopenFinding(APIView):
     """Take a decision back."""
 
-    @extend_schema(operation_id="findings_reopen", request=ReasonInput, responses=FindingOutput)
+    @extend_schema(
+        operation_id="findings_reopen", request=FindingReasonInput, responses=UnregisteredOutput
+    )
     def post(self, request: Request, finding: str) -> Response:
-        actor, given = actor_of(request), _read(ReasonInput, request)
+        actor, given = actor_of(request), _read(FindingReasonInput, request)
         done = deciding.reopen_finding(finding_for(actor, finding), actor=actor, **given)
-        return Response(FindingOutput(done).data)
+        return Response(UnregisteredOutput(done).data)
 
 
 _ONE: Final = "discovery/findings/<str:finding>"

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from django.http import HttpResponse
 from django.urls import path
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.parsers import BaseParser
@@ -269,7 +270,7 @@ class Repositories(APIView):
 
     @extend_schema(
         operation_id="discovery_repositories_report",
-        request=serializers.JSONField(),
+        request=OpenApiTypes.OBJECT,
         responses=ReportTakenOutput,
     )
     def post(self, request: Request) -> Response:

@@ -52,7 +52,7 @@ class NamedInput(Input):
     name = Text(required=False, allow_blank=True, default="", max_length=63)
 
 
-class ReasonInput(Input):
+class GoldenReasonInput(Input):
     """Why somebody reads."""
 
     reason = Text(max_length=1000)
@@ -133,10 +133,10 @@ class OneGoldenCase(APIView):
 class ContentOfGoldenCase(APIView):
     """What a case asks and expects."""
 
-    @extend_schema(request=ReasonInput, responses=ContentInput)
+    @extend_schema(request=GoldenReasonInput, responses=ContentInput)
     def post(self, request: Request, golden: str) -> Response:
         """Read it, with a reason: the reading is on record."""
-        read = ReasonInput(data=request.data)
+        read = GoldenReasonInput(data=request.data)
         read.is_valid(raise_exception=True)
         _, content = read_golden(
             golden, actor=actor_of(request), reason=read.validated_data["reason"]

@@ -86,7 +86,7 @@ class RetirementDetailOutput(RetirementOutput):
         return [dict(StepOutput(step).data) for step in row.steps.order_by("place")]
 
 
-class AskedOutput(serializers.Serializer[Any]):
+class RestoreAskedOutput(serializers.Serializer[Any]):
     """The question that was put to other people."""
 
     review = serializers.CharField()
@@ -143,7 +143,9 @@ class RestoreRetirement(APIView):
     """Ask for the agent to come back; another person decides."""
 
     @extend_schema(
-        operation_id="agent_retirements_restore", request=RestoreInput, responses={202: AskedOutput}
+        operation_id="agent_retirements_restore",
+        request=RestoreInput,
+        responses={202: RestoreAskedOutput},
     )
     def post(self, request: Request, public_id: str) -> Response:
         actor, asked = actor_of(request), _read(RestoreInput, request)
