@@ -18,6 +18,8 @@ from effects.matters import lock_matter
 from effects.showing import draw_action
 from effects.told import arguments_of
 from fleet.cutovers.matters import lock_cutover
+from fleet.cutovers.ports import bind_drift
+from fleet.drift.queries.watches import WatchedDrift
 from fleet.retiring.actions.restoring import lock_restore
 from fleet.retiring.ending import PlannedEndings
 from registry.actors import Actor
@@ -97,5 +99,6 @@ def bind() -> None:
     bind_matter(Review.Kind.POLICY.value, lock_activation)
     bind_matter(Review.Kind.GRANT.value, lock_grant)
     bind_matter(Review.Kind.CUTOVER.value, lock_cutover)
+    bind_drift(WatchedDrift())
     bind_matter(Review.Kind.RESTORE.value, lock_restore)
     register_paths(Gateways(), IssuedKeys(), LentCredentials(), KeptByVendors())

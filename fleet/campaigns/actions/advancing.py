@@ -16,8 +16,9 @@ from django.db.models import Exists, OuterRef
 from fleet.campaigns.actions.recording import must_turn, note_move, turn
 from fleet.campaigns.errors import MoveImpossible
 from fleet.campaigns.models import Move
-from fleet.campaigns.ports import Standing, bound_cutovers
 from fleet.campaigns.queries.campaigns import require_say
+from fleet.cutovers.actions.beginning import begin_cutover
+from fleet.cutovers.queries.standing import Standing, standing_in
 from fleet.evaluations.models import Evaluation
 from fleet.evaluations.queries.reports import is_good
 from kernel import clock
@@ -61,9 +62,6 @@ def begin_moves(moves: Sequence[Move], *, actor: Actor) -> list[str]:
     Records: move.advanced, and what beginning a cutover records. Raises: NotYourMove,
     MoveImpossible, MoveOver, MoveUnderWay, and what beginning a cutover raises.
     """
-    cutovers = bound_cutovers()
-    if cutovers is None:
-        raise MoveImpossible("Nothing shifts traffic here: set the rule of the deadline instead.")
     groups: dict[tuple[int, int], list[Move]] = {}
     for move in moves:
         require_say(actor, move)
@@ -77,11 +75,16 @@ def begin_moves(moves: Sequence[Move], *, actor: Actor) -> list[str]:
                 must_turn(move, State.SIGNING, State.READY)
             first = each[0]
             assert first.candidate is not None  # noqa: S101  looked at above
-            cutover = cutovers.begin(
-                [move.agent for move in each], first.campaign.model, first.candidate,
-                {move.agent.public_id: move.evaluation_id for move in each if move.evaluation_id},
-                first.campaign.ref if len(each) > 1 else first.ref, actor=actor,
-            )  # fmt: skip
+            cutover = begin_cutover(
+                agents=[move.agent for move in each],
+                source=first.campaign.model,
+                target=first.candidate,
+                evaluations={
+                    move.agent.public_id: move.evaluation_id for move in each if move.evaluation_id
+                },
+                subject=first.campaign.ref if len(each) > 1 else first.ref,
+                actor=actor,
+            ).public_id
             Move.objects.filter(pk__in=[move.pk for move in each]).update(cutover_id=cutover)
             for move in each:
                 facts = {"to": first.candidate.public_id, "cutover": cutover}
@@ -149,10 +152,9 @@ def _evaluated(move: Move, actor: Actor) -> bool:
 
 
 def _cut_over(move: Move, actor: Actor) -> bool:
-    cutovers = bound_cutovers()
-    if cutovers is None or not move.cutover_id:
+    if not move.cutover_id:
         return False
-    standing = cutovers.standing(move.cutover_id, move.agent)
+    standing = standing_in(move.cutover_id, move.agent)
     if standing == Standing.DONE:
         return _moved(move, actor)
     to = {Standing.SIGNING: State.SIGNING, Standing.SHIFTING: State.SHIFTING}.get(

@@ -20,7 +20,6 @@ from fleet.campaigns.actions.choosing import (
 )
 from fleet.campaigns.errors import MoveNotFound
 from fleet.campaigns.models import PAUSE, Campaign, Move
-from fleet.campaigns.ports import bound_cutovers
 from fleet.campaigns.queries.campaigns import (
     campaign_for,
     days_left,
@@ -71,7 +70,7 @@ def move(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpRe
         "events": events_of(events, names_of(refs_in(events))),
         "may_decide": decides,
         "may_choose": decides and row.state in ("open", "contested", "evaluating", "ready"),
-        "may_move": decides and row.state == Move.State.READY and bound_cutovers() is not None,
+        "may_move": decides and row.state == Move.State.READY,
         "may_answer": actor.has(Role.PLATFORM) and row.state == Move.State.CONTESTED,
         "contested_by": names_of({row.contested_by}).get(row.contested_by, row.contested_by),
     }
@@ -106,8 +105,9 @@ def begin(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpR
     """Begin the cutover of a move that is ready."""
     row = _move(actor, campaign, move)
     with told(request):
-        begin_moves([row], actor=actor)
-        messages.success(request, "The cutover has begun: it waits for your signature.")
+        (cutover,) = begin_moves([row], actor=actor)
+        messages.success(request, "The cutover has begun: it waits for the owner's signature.")
+        return redirect("cutovers:cutover", cutover)
     return _back(row)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db.models import Q, QuerySet
@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 from fleet.drift.models import Change, Hour, Watch
 from kernel import clock
 from registry.actors import Actor
+from registry.models import Agent
 from routing.models import Model
 
 SHOWN: Final = timedelta(days=7)
@@ -55,6 +56,21 @@ def alerts_for(model: Model) -> QuerySet[Change]:
     """Return the changes that stand for a model, on whatever route."""
     rows = Change.objects.filter(over_at__isnull=True)
     return rows.filter(watch__vendor=model.vendor.name, watch__model=model.name)
+
+
+class WatchedDrift:
+    """Answers cutovers: which of their agents a change of a model concerns, by their routes."""
+
+    def since(self, agents: Collection[str], model: Model, moment: datetime) -> dict[str, int]:
+        changes = alerts_for(model).filter(seen_at__gte=moment)
+        routes = list(changes.values_list("watch__route", flat=True))
+        if not routes:
+            return {}
+        rows = Agent.objects.filter(public_id__in=list(agents), routes__overlap=routes)
+        return {
+            agent: sum(route in named for route in routes)
+            for agent, named in rows.values_list("public_id", "routes")
+        }
 
 
 def seen_of(watches: Iterable[Watch]) -> list[Watched]:

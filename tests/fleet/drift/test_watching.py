@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from fleet.cutovers.ports import drift_alerts
 from fleet.drift.actions.watching import watch_calls
 from fleet.drift.models import Change, Hour, Watch
 from fleet.drift.queries.watches import alerts_for
@@ -15,6 +16,7 @@ from fleet.telling.models import Copy
 from kernel import clock
 from ledger.models import Entry
 from registry.actors import Actor
+from registry.models import Agent
 from routing.models import Call
 from tests.factories import Cast, make_agent, make_call, make_model
 
@@ -50,7 +52,13 @@ def test_a_quiet_change_is_seen_told_once_and_over_when_it_is_gone(
     told = Copy.objects.filter(message__kind="drift.seen").values_list("person__email", flat=True)
     assert sorted(told) == ["alice@acme.test", "pat@acme.test"]
     assert Entry.objects.filter(verb="drift.seen").count() == 1
-    assert list(alerts_for(make_model())) == [change]
+    model = make_model()
+    assert list(alerts_for(model)) == [change]
+    # Cutovers hear of it, of those of their agents that use the route.
+    assert drift_alerts([agent.public_id], model, now) == {agent.public_id: 1}
+    assert drift_alerts([agent.public_id], model, now + 2 * HOUR) == {}
+    Agent.objects.filter(pk=agent.pk).update(routes=["another"])
+    assert drift_alerts([agent.public_id], model, now) == {}
     Call.objects.filter(is_substituted=True).update(is_substituted=False)
     calls(agent, now + HOUR, 10)
     with clock.held_at(now + 2 * HOUR):
