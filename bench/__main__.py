@@ -17,6 +17,7 @@ from bench.backtest.measure import measure as measure_backtest
 from bench.cutover.measure import measure as measure_cutover
 from bench.duplicates.measure import measure as measure_duplicates
 from bench.effort import EFFORTS, TEN_MILLION, Effort
+from bench.health.measure import measure as measure_health
 from bench.inbox.measure import measure as measure_inbox
 from bench.ledger.appends import measure as measure_appends
 from bench.ledger.measure import measure as measure_ledger
@@ -57,6 +58,7 @@ PARTS: Final[dict[str, Callable[[Effort], dict[str, Any]]]] = {
     "revocation": measure_revocation,
     "cutover": measure_cutover,
     "proposals": measure_proposals,
+    "health": measure_health,
 }
 
 

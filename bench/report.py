@@ -228,6 +228,26 @@ def _duplicates(part: Report) -> Tables:
     yield f"Agents that do the same job, found among all (at most {limit} s)", head, rows
 
 
+def _health(part: Report) -> Tables:
+    late = part["late_ms"]
+    rows = [
+        [
+            f"{part['agents']:,}",
+            f"{60 * part['probes'] / part['seconds']:,.0f}",
+            *(f"{late[name]:,.0f}" for name in _SPREAD),
+            f"{100 * part['cpu_share']:.0f} %",
+            f"{part['memory_mb']:,.0f}",
+            "over the limit" if late["max"] > part["limit_ms"] else "",
+        ]
+    ]
+    title = (
+        "Agents probed once a minute, a third of them hostile: how late each probe began, ms"
+        f" (at most {part['limit_ms']:,.0f})"
+    )
+    head = ("agents", "probes a minute", *_SPREAD, "of a core", "MiB", "")
+    yield title, head, rows
+
+
 def _proposals(part: Report) -> Tables:
     names = {"alone_ms": "one after the other", "paced_ms": f"{part['wanted_per_second']:.0f}/s"}
     rows = [
@@ -411,6 +431,7 @@ _TABLES: Final = {
     "portal": _portal,
     "inbox": _inbox,
     "duplicates": _duplicates,
+    "health": _health,
     "runs": _runs,
     "policy": _policy,
     "backtest": _backtest,

@@ -125,3 +125,10 @@ def test_duplicates_are_measured(tmp_path: Path) -> None:
     (row,) = _measured("duplicates", tmp_path)["rows"]
     assert row["agents"] == 100
     assert row["copies_found"] == row["copies"] == 2
+
+
+def test_health_is_measured_against_hostile_agents(tmp_path: Path) -> None:
+    measured = _measured("health", tmp_path)
+    assert measured["agents"] == 60
+    assert measured["probes"] >= 60
+    assert measured["statuses"]["healthy"] >= 30
