@@ -7,6 +7,7 @@ role may not do is tested by logging in as it (``app_address``).
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import secrets
@@ -48,6 +49,9 @@ os.environ |= {
 }
 ensure_key_rings(_HOME / "keys")
 ensure_export_key(_HOME / "keys", "http://127.0.0.1:8000")
+
+
+_SHREDS = itertools.count()
 
 
 class Services:
@@ -142,6 +146,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         sys.stderr.write("\n!! NO CHROMIUM: THE BROWSER TESTS ARE SKIPPED\n")
         for item in browser:
             item.add_marker(pytest.mark.skip(reason="there is no chromium on this machine"))
+
+
+@pytest.fixture(autouse=True)
+def shreds_of_its_own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give each test a shred journal that is not there yet: what is destroyed stays destroyed."""
+    from django.conf import settings
+
+    before = settings.SHREDS_DIR
+    settings.SHREDS_DIR = tmp_path_factory.getbasetemp() / f"shreds-{next(_SHREDS)}"
+    yield
+    settings.SHREDS_DIR = before
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,7 @@ def test_starting_and_idle_memory_are_measured(tmp_path: Path) -> None:
     assert measured["gateway_seconds"] > 0
     running = {
         "supervisor", "postgresql", "broker", "sandbox", "worker", "gateway", "web", "sequencer",
-        "witness",
+        "witness", "prober",
     }  # fmt: skip
     assert set(measured["memory"]) == running
     assert all(one["pss_mib"] > 0 for one in measured["memory"].values())

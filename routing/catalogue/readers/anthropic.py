@@ -25,7 +25,8 @@ def read_anthropic(raw: bytes) -> ListPage:
     models = []
     for name, entry in named(entries, "id"):
         said = entry.get("lifecycle")
-        status = said if said in {ACTIVE, DEPRECATED, RETIRED} else ""
+        is_known = isinstance(said, str) and said in {ACTIVE, DEPRECATED, RETIRED}
+        status = said if is_known else ""
         ends = day_of(entry.get("retires_at"))
         precision = "not_sooner_than" if status == ACTIVE else "exact"
         models.append(

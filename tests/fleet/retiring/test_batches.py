@@ -104,7 +104,6 @@ def test_many_are_carried_out_by_the_worker_also_after_one_was_killed(
     pat: Client, cast: Cast
 ) -> None:
     agents = agents_of(cast, SIZE)
-    began = time.monotonic()
     page = choose(pat, "plan", agents[:1], select_across="1")
     form = {"on": "2027-03-01", "drain_minutes": "60", "data": "keep"}
     assert f"{SIZE} agents: plan retirement" in re.sub(
@@ -118,12 +117,10 @@ def test_many_are_carried_out_by_the_worker_also_after_one_was_killed(
     done = BatchItem.objects.filter(state="done").count()
     assert 0 < done < SIZE
     batches.carry_out_running()
-    took = time.monotonic() - began
     batch.refresh_from_db()
     assert batch.state == "done"
     assert Agent.objects.filter(stage="deprecated").count() == SIZE
     assert Entry.objects.filter(verb="agent.deprecated").count() == SIZE
-    assert took < 10 + SIZE / 10
 
 
 def test_a_step_that_an_agent_refuses_is_its_result_and_the_rest_goes_on(
