@@ -25,7 +25,7 @@ from kernel import clock
 
 LIMIT_MS: Final = 5000.0
 AGENTS: Final = {"full": 10_000, "quick": 1_000, "tiny": 60}
-SECONDS: Final = {"full": 180.0, "quick": 70.0, "tiny": 4.0}
+SECONDS: Final = {"full": 180.0, "quick": 70.0, "tiny": 10.0}
 INTERVAL: Final = {"full": 60, "quick": 60, "tiny": 2}
 
 
