@@ -6,6 +6,8 @@ The date of an active model is a promise that it will not end sooner.
 
 from __future__ import annotations
 
+from typing import Final
+
 from routing.catalogue.readers.listed import (
     ACTIVE,
     DEPRECATED,
@@ -18,6 +20,8 @@ from routing.catalogue.readers.listed import (
     text_of,
 )
 
+_KNOWN: Final = frozenset({ACTIVE, DEPRECATED, RETIRED})
+
 
 def read_anthropic(raw: bytes) -> ListPage:
     """Read one page. Raises: CatalogueUnreadable."""
@@ -25,8 +29,7 @@ def read_anthropic(raw: bytes) -> ListPage:
     models = []
     for name, entry in named(entries, "id"):
         said = entry.get("lifecycle")
-        is_known = isinstance(said, str) and said in {ACTIVE, DEPRECATED, RETIRED}
-        status = said if is_known else ""
+        status = said if isinstance(said, str) and said in _KNOWN else ""
         ends = day_of(entry.get("retires_at"))
         precision = "not_sooner_than" if status == ACTIVE else "exact"
         models.append(
