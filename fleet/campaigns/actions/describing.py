@@ -55,14 +55,16 @@ def describe_move(move: Move, *, actor: Actor) -> Move:
     newest = calls.order_by("-started_at").values("pk")[:NEWEST]
     rows = Call.objects.filter(pk__in=newest)
     longest = rows.aggregate(most=Max(F("input_tokens") + F("output_tokens")))["most"]
-    sent: set[str] = set()
+    sent, opened = set[str](), 0
     for entry_id in rows.order_by("-started_at").values_list("intent_id", flat=True)[:OPENED]:
         # What is not kept any more, or cannot be opened here, tells nothing.
         with suppress(DomainError, ValueError):
             sent |= _names(json.loads(open_recorded(entry_id)))
+            opened += 1
     move.longest_tokens = longest
     move.streams = rows.filter(streamed=True).exists() if longest is not None else None
-    move.parameters = sorted(sent) if longest is not None else []
+    # Of calls that could not be read nothing is known; without a call nothing was sent.
+    move.parameters = sorted(sent) if opened or longest is None else None
     move.described_at = clock.now()
     move.save(update_fields=["longest_tokens", "streams", "parameters", "described_at"])
     return move

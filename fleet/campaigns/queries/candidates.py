@@ -235,7 +235,7 @@ def _parameters(needs: _Needs, found: Candidate) -> Iterator[Reason]:
     if broken:
         yield Reason("parameters", WARN, f"calls with {', '.join(broken)} break there")
     elif needs.move.parameters is None:
-        yield Reason("parameters", UNKNOWN, "its recorded calls were not looked at yet")
+        yield Reason("parameters", UNKNOWN, "none of its recorded calls was read")
 
 
 def _judge_for(needs: _Needs) -> Callable[[Model], list[Reason]]:

@@ -190,6 +190,14 @@ def test_recorded_calls_tell_which_parameters_are_sent_by_name_alone(move: Move)
     assert describe_moves(actor=SWEEP) == 0
 
 
+def test_of_calls_that_cannot_be_read_nothing_is_said_to_be_known(move: Move) -> None:
+    make_call(move.agent, intent_id="ent_gone", vendor="openai", model="gpt-5")
+    assert describe_moves(actor=SWEEP) == 1
+    move.refresh_from_db()
+    assert move.parameters is None
+    assert move.described_at is not None
+
+
 def test_a_contested_move_waits_for_the_platforms_answer(cast: Cast, move: Move) -> None:
     alice, pat = actor(cast.alice), actor(cast.pat)
     with pytest.raises(ReasonMissing):
