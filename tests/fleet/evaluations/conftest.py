@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.journeys.conftest import llama
 from tests.journeys.vendor import Vendor, answer
 
 if TYPE_CHECKING:
     from tests.fleet.evaluations.scene import Said, Scene
     from tests.routing.gateway.conftest import ServedGateway
+
+__all__ = ["llama"]  # a real llama.cpp server, as the journeys have one
 
 
 @pytest.fixture
