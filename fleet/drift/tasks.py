@@ -1,10 +1,10 @@
-"""The sweep of the watches; the beat rings it, and it may run twice at once."""
+"""The sweeps of drift; the beat rings them, and each may run twice at once."""
 
 from __future__ import annotations
 
 from celery import shared_task
 
-from fleet.drift.actions import watching
+from fleet.drift.actions import attending, watching
 from registry.actors import Actor
 
 
@@ -12,3 +12,9 @@ from registry.actors import Actor
 def watch_calls() -> None:
     """Count the hours that are over, and tell what rose."""
     watching.watch_calls(actor=Actor.system("drift-watch"))
+
+
+@shared_task(name="drift.attend_sources", ignore_result=True)  # type: ignore[untyped-decorator]
+def attend_sources() -> None:
+    """Open and close the incidents of lists that cannot be read."""
+    attending.attend_sources(actor=Actor.system("drift-watch"))

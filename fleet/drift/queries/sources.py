@@ -1,0 +1,55 @@
+"""Vendors' own lists that could not be read for longer than the time between two looks.
+
+A list that failed a moment ago is no news: it is asked again sooner. One that could not be read
+for more than its own time is, because from then on an announcement may go by unheard.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db.models import Q
+from django.db.models.functions import Coalesce
+
+from kernel.refs import Ref
+from routing.actions.listing import DAY
+from routing.models import VendorListing
+
+GRACE: Final = timedelta(hours=2)  # a list's turn is spread over the day
+# A vendor that never gave a list and says that there is none has none: nothing fails.
+NO_LIST: Final = ("http_404", "http_405", "http_501", "empty")
+
+
+@dataclass(frozen=True, slots=True)
+class Silent:
+    """One list that could not be read for longer than its time."""
+
+    key: str
+    subject: Ref
+    title: str
+    code: str
+    since: datetime  # what was read last, or when it was begun with
+
+
+def silent_sources(now: datetime) -> list[Silent]:
+    """Return the lists that failed for longer than the time between two looks."""
+    rows = (
+        VendorListing.objects.filter(failures__gt=0, vendor__disabled_at__isnull=True)
+        .exclude(Q(read_at__isnull=True) & Q(code__in=NO_LIST))
+        .annotate(last=Coalesce("read_at", "vendor__created_at"))
+        .filter(last__lt=now - DAY - GRACE)
+        .select_related("vendor")
+        .order_by("id")
+    )
+    return [
+        Silent(
+            key=f"listing:{row.vendor.public_id}",
+            subject=row.vendor.ref,
+            title=f"The list of models of {row.vendor.name} cannot be read",
+            code=row.code,
+            since=row.last,
+        )
+        for row in rows
+    ]
