@@ -1,7 +1,8 @@
 """What is not known: asked of the other system where it can tell, and of a person where not.
 
-Native keys are sent again, because the other side knows them; a look-up asks, again and again,
-until what it says is old enough to be believed. Nothing else sends a second time.
+Native keys are sent again while the approval holds, because the other side knows them; a look-up
+asks, again and again, until what it says is old enough to be believed. Nothing else sends a
+second time.
 """
 
 from __future__ import annotations
@@ -124,7 +125,7 @@ def _asked(taken: Claim, actor: Actor) -> Sent:
                 return what.adapter.look_up(
                     what.place, what.work, what.arguments, lent, key=taken.effect.key
                 )
-            if kind == _KINDS.NATIVE and _key_is_known(taken, what):
+            if kind == _KINDS.NATIVE and _still_holds(taken) and _key_is_known(taken, what):
                 return send_begun(taken, what, lending, actor=actor)
     except Voided as error:
         return Sent(Ending.UNKNOWN, f"unasked:{error.why}")
@@ -133,6 +134,11 @@ def _asked(taken: Claim, actor: Actor) -> Sent:
     except (OperationalError, InterfaceError) as error:
         return Sent(Ending.UNKNOWN, f"unasked:{type(error).__name__}")
     return Sent(Ending.UNKNOWN, "no_lookup")
+
+
+def _still_holds(taken: Claim) -> bool:
+    # Had the first never arrived, the same bytes again would be a first effect after its time.
+    return taken.proposal.expires_at > clock.now()
 
 
 def _key_is_known(taken: Claim, what: Ready) -> bool:
@@ -149,7 +155,7 @@ def _concluded(taken: Claim, sent: Sent, actor: Actor) -> str:
     # That a second request was refused says nothing of the first; only a look-up does.
     is_answer = taken.proposal.operation.idempotency == _KINDS.LOOKUP
     if sent.ending is Ending.NOT_DONE and is_answer and _has_settled(taken):
-        if taken.proposal.expires_at > clock.now():
+        if _still_holds(taken):
             again = Sent(Ending.NOT_DONE, sent.status, "", sent.retry_after_seconds or 0.0)
             return put_off(taken, again, actor=actor)
         return settle(taken, _STATES.FAILED, sent, actor=actor, how=how, by=str(actor.ref))

@@ -52,7 +52,8 @@ def require_acting(proposal: Proposal) -> None:
     if not agent.is_callable or stops_on_agent(agent):
         raise Voided("agent_stopped")
     key = AgentKey.objects.filter(agent=agent, public_id=proposal.key_id).first()
-    if key is not None and key.revoked_at is not None:
+    # A key that ran out asked while it held; one that was taken back, or is not there, did not.
+    if key is None or key.revoked_at is not None:
         raise Voided("key_revoked")
     operation = Operation.objects.select_related("connection").get(pk=proposal.operation_id)
     if operation.connection.disabled_at is not None:

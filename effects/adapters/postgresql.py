@@ -94,6 +94,8 @@ class PostgresqlAdapter:
 
     def send(self, place: Place, plan: Plan, lent: Lent, *, key: str, fence: int) -> Sent:
         parts = dict(plan.parts)
+        if not lent.user:
+            return Sent(Ending.NOT_DONE, "unsent:no_login")
         try:
             connection = _connect(place, lent)
         except (AddressRefused, FetchFailed) as error:
@@ -106,6 +108,8 @@ class PostgresqlAdapter:
             connection.close()
 
     def probe(self, place: Place, lent: Lent) -> str:
+        if not lent.user:
+            return "postgresql:no_login"
         try:
             with _connect(place, lent) as connection:
                 connection.execute("SELECT 1")
@@ -120,6 +124,8 @@ class PostgresqlAdapter:
     ) -> Sent:
         if not work.lookup:
             return Sent(Ending.UNKNOWN, "no_lookup")
+        if not lent.user:
+            return Sent(Ending.UNKNOWN, "lookup:no_login")
         try:
             with _connect(place, lent) as connection:
                 connection.read_only = True
@@ -248,10 +254,14 @@ def _connect(place: Place, lent: Lent) -> psycopg.Connection[Any]:
         hostaddr=address,
         port=target.port,
         dbname=str(place.settings["database"]),
-        user=lent.user or None,
-        password=lent.password or None,
+        # Said even where empty: what is left out is taken from the worker's own environment.
+        user=lent.user,
+        password=lent.password,
+        require_auth="scram-sha-256",  # a password is proven, never sent
         sslmode=tls,
-        sslrootcert="system" if tls == "verify-full" else None,
+        sslrootcert="system" if tls == "verify-full" else "",
+        sslcertmode="disable",
+        gssencmode="disable",
         connect_timeout=10,
         application_name="unsprawl",
         options=f"-c statement_timeout={seconds * 1000} -c lock_timeout={seconds * 1000}"

@@ -21,6 +21,7 @@ from kernel.canonical import NotJSON, canonical
 
 API: Final = "https://slack.com/api"
 _CHANNEL: Final = re.compile(r"[CDG][A-Z0-9]{2,30}|#[a-z0-9._-]{1,80}")
+_STAMP: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,20})?")  # a message's `ts`
 _LONGEST: Final = 3000  # of one section's text
 _MOST_SECTIONS: Final = 20
 # What Slack answers with ok: false, and what it means for the message.
@@ -142,8 +143,13 @@ def _read(answer: Answer) -> Sent:
     if not isinstance(said, dict):
         return Sent(Ending.UNKNOWN, "slack:not_json")
     if said.get("ok") is True:
-        return Sent(Ending.DONE, "slack:ok", str(said.get("ts", ""))[:40])
+        return Sent(Ending.DONE, "slack:ok", _stamp(said.get("ts")))
     return _refused(_word(said), answer)
+
+
+def _stamp(said: object) -> str:
+    # It goes on record beside the action, where nothing of another's wording belongs.
+    return said if isinstance(said, str) and _STAMP.fullmatch(said) else ""
 
 
 def _refused(word: str, answer: Answer) -> Sent:

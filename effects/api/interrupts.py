@@ -19,6 +19,7 @@ from kernel.api import Input, Text
 from registry.authentication import AgentKeyAuthentication, actor_of
 
 _LONGEST_TAKER: Final = 120
+_SAY_WHO: Final = "Say who resumes the graph, such as its thread id: the answer is for one taker."
 
 
 class InterruptInput(Input):
@@ -36,7 +37,8 @@ class AnswerQuery(Input):
 
     wait = serializers.IntegerField(required=False, default=0, min_value=0, max_value=LONGEST)
     taker = Text(
-        required=False, allow_blank=True, default="", max_length=_LONGEST_TAKER,
+        max_length=_LONGEST_TAKER,
+        error_messages=dict.fromkeys(("required", "blank"), _SAY_WHO),
         help_text="Who resumes the graph, such as its thread id; the answer is for one taker.",
     )  # fmt: skip
 

@@ -15,6 +15,8 @@ from jsonschema import Draft202012Validator, SchemaError, ValidationError, valid
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
+from kernel.canonical import canonical
+
 MOST_BYTES: Final = 64 * 1024
 _EMPTY: Final[Registry[Any]] = Registry()
 
@@ -63,10 +65,18 @@ def _pattern_properties(
                 yield from validator.descend(value, schema, path=name, schema_path=pattern)
 
 
-# Patterns in RE2: no argument makes one slow.
+def _unique(_: Any, asked: object, instance: object, __: object) -> Iterator[ValidationError]:
+    if asked is not True or not isinstance(instance, list):
+        return
+    # Equal values are written equally (RFC 8785), so a set tells in one pass what pairs would.
+    if len({canonical([item]) for item in instance}) < len(instance):
+        yield ValidationError("holds an item twice")
+
+
+# No argument makes one slow: patterns in RE2, items told apart by what they are written as.
 Bounded: Final = validators.extend(  # type: ignore[no-untyped-call]
     Draft202012Validator,
-    {"pattern": _pattern, "patternProperties": _pattern_properties},
+    {"pattern": _pattern, "patternProperties": _pattern_properties, "uniqueItems": _unique},
 )
 
 

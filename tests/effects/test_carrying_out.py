@@ -263,6 +263,20 @@ def test_a_key_that_the_other_side_has_forgotten_is_not_sent_again(sink: HttpSin
     assert len(sink.asked) == 1
 
 
+def test_after_its_approval_a_key_is_not_sent_again(
+    sink: HttpSink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sink.breaks = "before"
+    proposal = make_approved(operation_at(sink, idempotency="native"))
+    carried(proposal)
+    sink.breaks = ""
+    let_time_come()
+    after = proposal.expires_at + timedelta(seconds=1)
+    monkeypatch.setattr(clock, "now", lambda: after)
+    assert look_again(proposal.public_id, actor=EXECUTOR) == "unknown"
+    assert sink.done == []  # it would have been done for the first time, and too late
+
+
 def test_what_was_done_is_found_by_looking(sink: HttpSink) -> None:
     sink.breaks = "after"
     proposal = make_approved(operation_at(sink, idempotency="lookup"))

@@ -155,6 +155,18 @@ def test_a_statement_that_takes_too_long_is_stopped(target: Target, user: str) -
     assert (sent.ending, sent.status) == (Ending.NOT_DONE, "postgresql:57014")
 
 
+def test_without_a_login_nothing_of_the_workers_own_is_used(
+    target: Target, user: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PGUSER", user)
+    monkeypatch.setenv("PGPASSWORD", password_of(target))
+    case = replace(case_of(target, "none", user), lent=Lent())
+    assert (case.send().ending, case.send().status) == (Ending.NOT_DONE, "unsent:no_login")
+    sent = replace(case, lent=Lent(user=user)).send()
+    assert sent.ending is Ending.NOT_DONE
+    assert target.count() == 0
+
+
 BAD = [
     {"statement": "SELECT 1; DROP TABLE x", "parameters": {}},
     {"statement": "SELECT 1 -- no", "parameters": {}},

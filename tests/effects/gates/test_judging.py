@@ -51,6 +51,16 @@ def test_a_schema_judges_the_arguments_and_does_not_repeat_them() -> None:
     assert said == "The check c0 did not pass: arguments/amount breaks `maximum`."
 
 
+@pytest.mark.parametrize(
+    ("items", "fits"),
+    [([1, "1", True, [1], {"a": 1}], True), ([1, 1.0], False), ([{"a": 1, "b": 2}] * 2, False),
+     ([[0, value] for value in range(30_000)], True)],
+)  # fmt: skip
+def test_items_are_told_apart_in_one_pass(items: list[Any], fits: bool) -> None:
+    apart = schema(items={"uniqueItems": True})
+    assert (refusal_of(verdicts(apart, items=items)) == "") is fits
+
+
 def test_a_pattern_takes_no_longer_on_hostile_text() -> None:
     hostile = schema(text={"pattern": "^(a+)+$"})
     assert refusal_of(verdicts(hostile, text="a" * 40 + "!")).endswith("breaks `pattern`.")

@@ -50,7 +50,7 @@ def hand_in(story: Story, value: dict[str, Any], **over: Any) -> str:
 
 
 def look(story: Story, made: str, **query: Any) -> Any:
-    return story.api.get(f"/api/v1/interrupts/{made}", query)
+    return story.api.get(f"/api/v1/interrupts/{made}", {"taker": "thread-1"} | query)
 
 
 def decide(
@@ -77,6 +77,14 @@ def let_go(made: Proposal) -> None:
     """Do what the worker does with what the graph does itself."""
     carry_out(made.public_id, actor=Actor.system("executor"))
     made.refresh_from_db()
+
+
+@pytest.mark.parametrize("query", ["", "?taker=", "?wait=1"])
+def test_who_does_not_say_who_they_are_is_told_to(story: Story, query: str) -> None:
+    made = hand_in(story, hitl(CALL))
+    answer = story.api.get(f"/api/v1/interrupts/{made}{query}")
+    assert answer.status_code == 422
+    assert "thread id" in answer.content.decode()
 
 
 def test_until_people_decided_there_is_no_answer(story: Story) -> None:
@@ -197,7 +205,7 @@ def test_what_the_service_does_itself_is_answered_and_not_done_again(story: Stor
 def test_another_agent_knows_nothing_of_it(story: Story) -> None:
     made = hand_in(story, hitl(CALL))
     other: Agent = make_agent("other", owner=story.cast.alice, stage="live")
-    answer = api_of(make_key(other)[1]).get(f"/api/v1/interrupts/{made}")
+    answer = api_of(make_key(other)[1]).get(f"/api/v1/interrupts/{made}?taker=t")
     assert (answer.status_code, answer.json()["code"]) == (404, "effects.interrupt_not_found")
 
 
