@@ -90,8 +90,9 @@ def _rise(
 
 
 def _fell_back(target: Sums, behind: Sums, limit: float) -> Breach | None:
-    whole = max(target.calls - target.errors + behind.calls, 1)
-    seen = wilson(behind.calls, whole, CONFIDENCE)
+    # A call that the source refused as well says nothing of the target.
+    whole = max(target.served + behind.served, 1)
+    seen = wilson(behind.served, whole, CONFIDENCE)
     found = seen.low > limit
     return Breach("fell_back_share", limit, seen.value, seen.low) if found else None
 

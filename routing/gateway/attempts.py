@@ -294,7 +294,8 @@ class Attempts:
         if failure.kind == STOPPED or failure.is_permanent:
             return True
         # Behind the target of a shift stands what served before: nothing fails for being moved.
-        if self._is_moved and self._candidates.are_left:
+        # What is wrong in itself would be refused there too, and is not asked twice.
+        if self._is_moved and self._candidates.are_left and not failure.blames_call:
             return True
         return self._options.goes_on_after(failure.kind)
 

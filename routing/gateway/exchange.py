@@ -20,6 +20,7 @@ import structlog
 from kernel.errors import DomainError
 from ledger.entries import Fact
 from routing.gateway.body import CallBody
+from routing.gateway.call_words import blames_call
 from routing.gateway.contracts import contract_of
 from routing.gateway.errors import (
     InternalFault,
@@ -145,7 +146,12 @@ class Exchange:
         headers = self._reply.headers if self._reply is not None else []
         came = self._came
         return failure_of(
-            error, came.http_status, came.report.error_code, headers, came.said_of_model
+            error,
+            came.http_status,
+            came.report.error_code,
+            headers,
+            came.said_of_model,
+            blames_call=came.blames_call,
         )
 
     def mark(self, name: bytes, value: bytes) -> None:
@@ -226,6 +232,8 @@ class Exchange:
             model = self._attempt.target.model
             has_end = model.deprecated_on is not None or model.retires_on is not None
             came.said_of_model = said_of_model(status, document, has_end=has_end)
+            # Of a call that was translated, what is wrong with it may be our doing.
+            came.blames_call = self._wire is self._reader and blames_call(status, document)
             return
         if not isinstance(document, dict):
             raise VendorGarbage(

@@ -31,6 +31,7 @@ class Failure:
     reason: str
     retry_after: float | None = None
     http_status: int = 0
+    blames_call: bool = False  # another model would say the same
 
     @property
     def is_permanent(self) -> bool:
@@ -51,17 +52,23 @@ def failure_of(
     error_code: str,
     headers: Headers,
     said: str = "",
+    *,
+    blames_call: bool = False,
 ) -> Failure | None:
     """Say how an attempt failed; None when it did not, or was ended by us.
 
-    ``said`` is what the vendor says of the model itself.
+    ``said`` is what the vendor says of the model itself, ``blames_call`` that it says the call
+    is wrong.
     """
     if error is not None:
         return _failure_by(error)
     if said:
         return Failure(NOT_THERE, said, http_status=http_status)
     if http_status >= 400:
-        return Failure(str(http_status), f"http_{http_status}", retry_after(headers))
+        wait = retry_after(headers)
+        return Failure(
+            str(http_status), f"http_{http_status}", retry_after=wait, blames_call=blames_call
+        )
     return Failure(BROKEN, STREAM_ERROR) if error_code else None
 
 

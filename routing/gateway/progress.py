@@ -36,6 +36,7 @@ class Progress:
     is_mid_event: bool = False
     was_withheld: bool = False
     said_of_model: str = ""
+    blames_call: bool = False  # the vendor says that the call is wrong, whoever is asked
     chunks: list[bytes] = field(default_factory=list)  # as the vendor sent them
     chunks_bytes: int = 0
     has_fragments: bool = False

@@ -66,11 +66,18 @@ def _is_unknown(code: str, message: str, *, is_absent: bool) -> bool:
 
 
 def _read(document: Any) -> tuple[str, str]:
-    """Return the code and the message of an error, in any of the vendors' shapes."""
+    found, message = read_error(document)
+    known = _ENDED_CODES | _ABSENT_CODES | {_NO_DEPLOYMENT}
+    code = next((each for each in found if each in known), found[0] if found else "")
+    return code, message
+
+
+def read_error(document: Any) -> tuple[list[str], str]:
+    """Return the codes and the message of an error, in any of the vendors' shapes."""
     if isinstance(document, list) and len(document) == 1:
         document = document[0]  # as Gemini's OpenAI interface wraps them
     if not isinstance(document, dict):
-        return "", ""
+        return [], ""
     inner = document.get("error")
     error = inner if isinstance(inner, dict) else document
     codes = (error.get(name) for name in ("code", "status", "type", "__type"))
@@ -79,6 +86,4 @@ def _read(document: Any) -> tuple[str, str]:
         (text for name in ("message", "Message") if isinstance(text := error.get(name), str)),
         inner if isinstance(inner, str) else "",
     )
-    known = _ENDED_CODES | _ABSENT_CODES | {_NO_DEPLOYMENT}
-    code = next((each for each in found if each in known), found[0] if found else "")
-    return code, message[:_READ].strip()
+    return found, message[:_READ].strip()
