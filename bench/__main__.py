@@ -18,6 +18,7 @@ from bench.cutover.measure import measure as measure_cutover
 from bench.duplicates.measure import measure as measure_duplicates
 from bench.effort import EFFORTS, TEN_MILLION, Effort
 from bench.health.measure import measure as measure_health
+from bench.impact.measure import measure as measure_impact
 from bench.inbox.measure import measure as measure_inbox
 from bench.ledger.appends import measure as measure_appends
 from bench.ledger.measure import measure as measure_ledger
@@ -51,6 +52,7 @@ PARTS: Final[dict[str, Callable[[Effort], dict[str, Any]]]] = {
     "portal": measure_portal,
     "inbox": measure_inbox,
     "runs": measure_runs,
+    "impact": measure_impact,
     "duplicates": measure_duplicates,
     "policy": measure_policy,
     "backtest": measure_backtest,

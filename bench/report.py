@@ -228,6 +228,31 @@ def _duplicates(part: Report) -> Tables:
     yield f"Agents that do the same job, found among all (at most {limit} s)", head, rows
 
 
+def _impact(part: Report) -> Tables:
+    limits = {"impact": part["impact_limit_ms"], "exposure": part["impact_limit_ms"]}
+    names = {
+        "impact": f"whom the end of one model touches ({part['touched']:,} agents)",
+        "exposure": f"what depends on each of {part['models']} models",
+    }
+    rows = [
+        [
+            names[key],
+            f"{part[f'{key}_p50_ms']:,.0f}",
+            f"{part[f'{key}_max_ms']:,.0f}",
+            "over the limit" if part[f"{key}_max_ms"] > limit else "",
+        ]
+        for key, limit in limits.items()
+    ]
+    mark = "over the limit" if part["open_ms"] > part["open_limit_ms"] else ""
+    rows.append([f"a campaign of {part['moves']:,} moves opened", f"{part['open_ms']:,.0f}",
+                 f"{part['open_ms']:,.0f}", mark])  # fmt: skip
+    title = (
+        f"The end of a model among {part['agents']:,} agents and {part['entries']:,} entries, ms"
+        f" (at most {part['impact_limit_ms']:,.0f}; opened in at most {part['open_limit_ms']:,.0f})"
+    )
+    yield title, ("asked", "p50", "max", ""), rows
+
+
 def _health(part: Report) -> Tables:
     late = part["late_ms"]
     rows = [
@@ -431,6 +456,7 @@ _TABLES: Final = {
     "portal": _portal,
     "inbox": _inbox,
     "duplicates": _duplicates,
+    "impact": _impact,
     "health": _health,
     "runs": _runs,
     "policy": _policy,

@@ -127,6 +127,13 @@ def test_duplicates_are_measured(tmp_path: Path) -> None:
     assert row["copies_found"] == row["copies"] == 2
 
 
+def test_the_end_of_a_model_is_measured_in_a_large_fleet(tmp_path: Path) -> None:
+    measured = _measured("impact", tmp_path)
+    assert (measured["agents"], measured["entries"]) == (200, 20_000)
+    assert (measured["touched"], measured["moves"], measured["models"]) == (20, 100, 50)
+    assert 0 < measured["impact_p50_ms"] <= measured["impact_max_ms"]
+
+
 def test_health_is_measured_against_hostile_agents(tmp_path: Path) -> None:
     measured = _measured("health", tmp_path)
     assert measured["agents"] == 60

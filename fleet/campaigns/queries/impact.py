@@ -42,22 +42,18 @@ WITH wanted AS MATERIALIZED (
     UNION SELECT id, unnest(aliases) FROM paths
     UNION SELECT id, name FROM wanted
     UNION SELECT id, vendor || '/' || name FROM wanted
-), seen AS MATERIALIZED (
-    SELECT agent.id, agent.public_id, agent.owner_id, agent.routes FROM registry_agent AS agent
-    WHERE agent.stage <> 'retired' AND {seen}
 ), touching AS (
-    SELECT wanted.id AS model, seen.id AS agent, used.way, used.calls, used.last_called_at AS last
-    FROM wanted JOIN routing_modeluse AS used
-      ON used.vendor = wanted.vendor AND used.model = wanted.name
+    SELECT wanted.id AS model, agent.id AS agent, agent.public_id, agent.owner_id AS owner,
+           used.way, used.calls, used.last_called_at AS last
+    FROM wanted
+    JOIN routing_modeluse AS used ON used.vendor = wanted.vendor AND used.model = wanted.name
      AND used.last_called_at >= %(since)s
-    JOIN seen ON seen.public_id = used.agent_id
+    JOIN registry_agent AS agent ON agent.public_id = used.agent_id
+    WHERE agent.stage <> 'retired' AND {seen}
     UNION ALL
-    SELECT names.id, seen.id, '{declared}', 0, NULL
-    FROM seen CROSS JOIN LATERAL unnest(seen.routes) AS named(name)
-    JOIN names ON names.name = named.name
-), agents AS MATERIALIZED (
-    SELECT model, agent, array_agg(DISTINCT way) AS ways, sum(calls) AS calls, max(last) AS last
-    FROM touching GROUP BY model, agent
+    SELECT names.id, agent.id, agent.public_id, agent.owner_id, '{declared}', 0, NULL
+    FROM names JOIN registry_agent AS agent ON agent.routes @> ARRAY[names.name]
+    WHERE agent.stage <> 'retired' AND {seen}
 )
 """.replace("{declared}", DECLARED)
 _EXPOSED: Final = """, spent AS (
@@ -65,19 +61,20 @@ _EXPOSED: Final = """, spent AS (
     FROM wanted JOIN routing_usageroute AS used
       ON used.vendor = wanted.vendor AND used.model = wanted.name AND used.day >= %(day)s
     GROUP BY wanted.id
+), whole AS (
+    SELECT model, agent, owner, max(last) AS last FROM touching GROUP BY model, agent, owner
 ), held AS (
-    SELECT agents.model, count(*) AS agents, count(agents.last) AS calling,
-           count(DISTINCT seen.owner_id) AS owners
-    FROM agents JOIN seen ON seen.id = agents.agent GROUP BY agents.model
+    SELECT model, count(*) AS agents, count(last) AS calling, count(DISTINCT owner) AS owners
+    FROM whole GROUP BY model
 )
 SELECT wanted.id, coalesce(held.agents, 0), coalesce(held.calling, 0), coalesce(held.owners, 0),
        coalesce(spent.calls, 0), coalesce(spent.cost_micros, 0)
 FROM wanted LEFT JOIN held ON held.model = wanted.id LEFT JOIN spent ON spent.id = wanted.id
 """
 _NAMED: Final = """
-SELECT agents.agent, seen.public_id, agents.ways, agents.last
-FROM agents JOIN seen ON seen.id = agents.agent
-ORDER BY agents.calls DESC, seen.public_id LIMIT %(limit)s
+SELECT agent, public_id, array_agg(DISTINCT way), max(last)
+FROM touching GROUP BY agent, public_id
+ORDER BY sum(calls) DESC, public_id LIMIT %(limit)s
 """
 _FIGURES: Final = """
 SELECT agent_id, sum(calls), sum(input_tokens), sum(output_tokens), sum(cost_micros),

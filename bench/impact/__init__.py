@@ -1,0 +1,1 @@
+"""What the impact of a model's end costs over a large fleet, and the opening of its campaign."""
