@@ -179,14 +179,20 @@ def _cutover(part: Report) -> Tables:
             str(step["calls"]),
             f"{step['moved_percent']:.1f} %",
             "none" if step["effect_ms"] is None else f"{step['effect_ms']:.1f} ms",
+            str(step["failed"]),
         ]
         for step in part["steps"]
     ]
+    killed, late = part["killed"], part["back_ms"] > part["limit_ms"]
+    rows.append(["target killed", str(killed["calls"]), "", "", str(killed["failed"])])
     title = (
-        f"Cutover under {part['per_second']} calls a second: {part['calls']} calls,"
-        f" {part['failed']} failed; back after {part['back_ms']:.1f} ms"
+        f"Cutover under {part['offered_per_second']:.0f} calls a second for"
+        f" {part['seconds']:.0f} s: {part['calls']:,} calls, {part['failed']} failed,"
+        f" {part['recorded']:,} on record; the last call begun on the target"
+        f" {part['back_ms']:.1f} ms after the way back{' (over the limit)' if late else ''}, ended"
+        f" after {part['drained_ms']:.1f} ms"
     )
-    yield title, ("step", "calls", "moved", "in effect after"), rows
+    yield title, ("step", "calls", "moved", "in effect after", "failed"), rows
 
 
 def _inbox(part: Report) -> Tables:
