@@ -1,6 +1,7 @@
 """Asking vendors for their own lists of models, and keeping what they say of ends.
 
-The row is the queue: a vendor is due once a day, sooner after a failure or when somebody asks.
+The row is the queue: a vendor is due every half hour (a setting), later after a failure, at once
+when somebody asks. That it was read is recorded once a day, and whenever it said something new.
 The gateway fetches each page with the vendor's secret, on the record; here it is read. What was
 read before stays until a whole list is there, and a model that is missing from it is a finding,
 never an end.
@@ -12,7 +13,7 @@ import json
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, Final
 
 import structlog
@@ -44,8 +45,8 @@ from routing.queries.vendors import vendor_for
 logger = structlog.get_logger("unsprawl.listing")
 
 SWEEP: Final = "routing.read_listings"
-DAY: Final = timedelta(days=1)
-SOONEST: Final = timedelta(minutes=15)
+# What is announced is to be known within the hour, also after a vendor's own bad hours.
+HOUR: Final = timedelta(hours=1)
 MAX_MODELS: Final = 100_000
 MAX_PAGES: Final = 400
 MAX_BYTES: Final = 64 * 1024 * 1024
@@ -97,6 +98,11 @@ def ask_for_listing(vendor_name: str, *, actor: Actor) -> VendorListing:
     return made
 
 
+def cadence() -> timedelta:
+    """Return the time between two looks at one vendor's list."""
+    return timedelta(minutes=settings.LISTING_MINUTES)
+
+
 def read_due_listings(*, actor: Actor) -> int:
     """Read the lists of vendors that are due, one after the other; return how many were read."""
     _begin_new()
@@ -109,7 +115,7 @@ def read_listing(listing: VendorListing, *, actor: Actor) -> bool:
     """Ask one vendor for its whole list and keep what it says; say whether it was read.
 
     Where somebody else asks it already, it is left to them.
-    Records: listing.read, or listing.failed when that is new; model.changed, lifecycle.changed.
+    Records: listing.read or listing.failed, when that is new; model.changed, lifecycle.changed.
     """
     with _claim(listing) as is_ours:
         if not is_ours:
@@ -127,11 +133,14 @@ def read_listing(listing: VendorListing, *, actor: Actor) -> bool:
 
 
 def _begin_new() -> None:
-    """Give every vendor that was never asked a place in the day, away from the others'."""
+    """Give every vendor that was never asked a place of its own, away from the others'."""
     now = clock.now()
     new = Vendor.objects.filter(listing__isnull=True, disabled_at__isnull=True)
     VendorListing.objects.bulk_create(
-        [VendorListing(vendor=vendor, next_at=now + _jitter(SOONEST)) for vendor in new[:200]],
+        [
+            VendorListing(vendor=vendor, next_at=now + _jitter(cadence() / 4))
+            for vendor in new[:200]
+        ],
         ignore_conflicts=True,
     )
 
@@ -243,10 +252,11 @@ def _keep(listing: VendorListing, found: dict[str, Listed], unread: int, actor: 
         missing = cursor.rowcount
     rows = Model.objects.filter(vendor=vendor).select_related("vendor")
     changed = relink(rows.select_for_update(of=("self",)).order_by("id"), actor=actor.ref)
+    is_news = bool(changed or missing or listing.code) or _last_day(listing) != now.date()
     listing.state, listing.code = VendorListing.State.READ, ""
     listing.detail = f"{unread} entries could not be read." if unread else ""
     listing.read_at = listing.ended_at = now
-    listing.failures, listing.next_at = 0, now + DAY - SOONEST + _jitter(2 * SOONEST)
+    listing.failures, listing.next_at = 0, now + cadence() * 0.9 + _jitter(cadence() / 5)
     listing.save(update_fields=_OUTCOME)
     facts: dict[str, Fact] = {
         "vendor": vendor.name,
@@ -256,7 +266,12 @@ def _keep(listing: VendorListing, found: dict[str, Listed], unread: int, actor: 
         "no_longer_listed": missing,
         "models_changed": changed,
     }
-    record(Verb.LISTING_READ, vendor.ref, actor=actor.ref, facts=facts)
+    if is_news:
+        record(Verb.LISTING_READ, vendor.ref, actor=actor.ref, facts=facts)
+
+
+def _last_day(listing: VendorListing) -> date | None:
+    return None if listing.read_at is None else listing.read_at.date()
 
 
 @transaction.atomic
@@ -266,8 +281,8 @@ def _keep_failure(listing: VendorListing, failure: ListingFailed, actor: Actor) 
     listing.state, listing.code = VendorListing.State.FAILED, failure.code
     listing.detail, listing.ended_at = failure.detail, now
     listing.failures += 1
-    wait = min(SOONEST * 2 ** min(listing.failures - 1, 10), DAY)
-    listing.next_at = now + wait + _jitter(SOONEST)
+    wait = min(cadence() / 2 * 2 ** min(listing.failures - 1, 10), max(HOUR, cadence()))
+    listing.next_at = now + wait + _jitter(wait / 4)
     listing.save(update_fields=_OUTCOME)
     logger.warning("listing.failed", vendor=listing.vendor.name, code=failure.code)
     if is_new:

@@ -14,10 +14,10 @@ from django.db.models import Q
 from django.db.models.functions import Coalesce
 
 from kernel.refs import Ref
-from routing.actions.listing import DAY
+from routing.actions.listing import cadence
 from routing.models import VendorListing
 
-GRACE: Final = timedelta(hours=2)  # a list's turn is spread over the day
+GRACE: Final = timedelta(hours=2)  # vendors have bad hours
 # A vendor that never gave a list and says that there is none has none: nothing fails.
 NO_LIST: Final = ("http_404", "http_405", "http_501", "empty")
 
@@ -39,7 +39,7 @@ def silent_sources(now: datetime) -> list[Silent]:
         VendorListing.objects.filter(failures__gt=0, vendor__disabled_at__isnull=True)
         .exclude(Q(read_at__isnull=True) & Q(code__in=NO_LIST))
         .annotate(last=Coalesce("read_at", "vendor__created_at"))
-        .filter(last__lt=now - DAY - GRACE)
+        .filter(last__lt=now - cadence() - GRACE)
         .select_related("vendor")
         .order_by("id")
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
 
+from kernel import clock
 from ledger.models import Entry
 from registry.actors import Actor, RoleMissing
 from routing.actions.listing import ask_for_listing, read_due_listings, read_listing
@@ -104,6 +105,21 @@ def test_what_is_gone_from_a_list_is_a_finding_and_keeps_its_dates(gateway):
     assert model.retires_on == date(2026, 12, 11)
     facts = json.loads(bytes(Entry.objects.filter(verb="listing.read").latest("id").header))
     assert facts["facts"]["no_longer_listed"] == 1
+
+
+def test_an_announcement_is_known_within_the_hour_and_only_news_goes_on_record(gateway):
+    vendor = make_vendor("openai", platform="openai")
+    make_model(vendor, "gpt-5")
+    plain = said(openai({"id": "gpt-5"}))
+    dated = said(openai({"id": "gpt-5", "shutdown_date": "2026-12-11"}))
+    answers(gateway, vendor, plain, plain, dated)
+    first = read(vendor)
+    assert clock.now() < first.next_at < clock.now() + timedelta(minutes=40)
+    read(vendor)
+    recorded = Entry.objects.filter(verb="listing.read")
+    assert recorded.count() == 1
+    read(vendor)
+    assert recorded.count() == 2
 
 
 def test_a_date_that_the_vendor_takes_back_is_withdrawn(gateway):
