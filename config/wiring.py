@@ -17,11 +17,16 @@ from effects.launch.evidence import MeasuredLaunches
 from effects.matters import lock_matter
 from effects.showing import draw_action
 from effects.told import arguments_of
+from fleet.campaigns.actions.leaving import EndedMoves
+from fleet.cutovers.actions.leaving import LeftCutovers
 from fleet.cutovers.matters import lock_cutover
 from fleet.cutovers.ports import bind_drift
 from fleet.drift.queries.watches import WatchedDrift
+from fleet.evaluations.actions.leaving import CancelledEvaluations
+from fleet.health.actions.leaving import UnwatchedHealth
 from fleet.retiring.actions.restoring import lock_restore
 from fleet.retiring.ending import PlannedEndings
+from fleet.retiring.ports import register_stoppers
 from registry.actors import Actor
 from registry.models import Agent
 from registry.ports import bind_containment, bind_endings, bind_limits, bind_routes
@@ -101,4 +106,6 @@ def bind() -> None:
     bind_matter(Review.Kind.CUTOVER.value, lock_cutover)
     bind_drift(WatchedDrift())
     bind_matter(Review.Kind.RESTORE.value, lock_restore)
+    # Moves before cutovers: a cutover that ends for lack of agents finds no move to hand back.
+    register_stoppers(EndedMoves(), LeftCutovers(), CancelledEvaluations(), UnwatchedHealth())
     register_paths(Gateways(), IssuedKeys(), LentCredentials(), KeptByVendors())

@@ -111,6 +111,7 @@ class Verb(StrEnum):
     CUTOVER_STARTED = "cutover.started"
     CUTOVER_ADVANCED = "cutover.advanced"
     CUTOVER_HELD = "cutover.held"
+    CUTOVER_LEFT = "cutover.left"
     CUTOVER_RESUMED = "cutover.resumed"
     CUTOVER_ROLLED_BACK = "cutover.rolled_back"
     CUTOVER_DONE = "cutover.done"

@@ -9,10 +9,13 @@ from registry.models import Agent
 
 
 class Stopper(Protocol):
-    """Does something for agents on a schedule."""
+    """Does something for agents on a schedule, or waits for something of theirs."""
+
+    noun: str  # one of what it ends, in words
+    after_return: str  # what becomes of it if the agent comes back
 
     def stop(self, agent: Agent, *, actor: Actor) -> int:
-        """Stop doing it for an agent that is retired; return how many schedules ended."""
+        """Stop doing it for an agent that is retired; return how many ended."""
         ...
 
 

@@ -54,13 +54,20 @@ def _schedules(retirement: Retirement, *, actor: Actor) -> None:
     rows = list(running)
     for row in rows:
         cancel_reevaluation(row, actor=actor)
-    stopped = [stop.stop(retirement.agent, actor=actor) for stop in stoppers()]
-    count = len(rows) + sum(stopped)
-    take(retirement, Name.SCHEDULES, count=count, detail=_said(count, "schedule"), actor=actor)
+    ended = [(len(rows), "re-evaluation")]
+    ended += [(each.stop(retirement.agent, actor=actor), each.noun) for each in stoppers()]
+    said = ", ".join(_counted(count, noun) for count, noun in ended if count)
+    detail = f"{said} ended." if said else "Nothing was done for it on a schedule."
+    count = sum(count for count, _ in ended)
+    take(retirement, Name.SCHEDULES, count=count, detail=detail, actor=actor)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def _said(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'} ended." if count else f"No {noun} was open."
+    return f"{_counted(count, noun)} ended." if count else f"No {noun} was open."
 
 
 # In their order; each is safe to take again.

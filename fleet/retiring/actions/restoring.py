@@ -16,8 +16,10 @@ from django.db import transaction
 from approvals.actions.asking import Question, ask
 from approvals.errors import EditRefused
 from approvals.models import Review
+from fleet.retiring.actions.warning import tell_it_is_back
 from fleet.retiring.errors import RestoreLoses, RestoreTooLate
-from fleet.retiring.models import Retirement
+from fleet.retiring.models import Retirement, Step
+from fleet.retiring.ports import stoppers
 from fleet.retiring.queries.retirements import retirement_for
 from kernel import clock
 from kernel.canonical import digest
@@ -75,6 +77,7 @@ def request_restore(
                 "successor": row.successor.name if row.successor else "",
                 "comes_back_as": "soft launch, without keys",
                 "lost": loss_of(row),
+                "stopped": stopped_of(row),
             },
             justification=why,
         ),
@@ -96,6 +99,15 @@ def loss_of(row: Retirement) -> str:
         f"What it said is partly destroyed: {row.keys_destroyed} keys are gone, and nothing that"
         " lay under them can be read again. Say that you know it (knows_loss), and ask again."
     )
+
+
+def stopped_of(row: Retirement) -> str:
+    """Say what was ended with the agent, and which of it begins again if it comes back."""
+    step = row.steps.filter(name=Step.Name.SCHEDULES, done_at__isnull=False).first()
+    if step is None or not step.count:
+        return "Nothing else was ended with it."
+    again = (each.after_return for each in stoppers() if each.noun in step.detail)
+    return " ".join([step.detail, *again])
 
 
 def lock_restore(review: Review) -> RestoreMatter:
@@ -138,6 +150,7 @@ class RestoreMatter:
         row.state, row.closed_at = State.RESTORED, clock.now()
         row.closed_by, row.closed_reason = str(actor.ref), "Two people agreed."
         row.save(update_fields=["state", "closed_at", "closed_by", "closed_reason"])
+        tell_it_is_back(row, stopped_of(row))
 
     def refuse(self, *, actor: Actor, reason: str, is_final: bool) -> None:
         """It stays retired."""

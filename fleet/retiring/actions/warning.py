@@ -61,6 +61,21 @@ def tell_it_stays(retirement: Retirement) -> None:
     )
 
 
+def tell_it_is_back(retirement: Retirement, stopped: str) -> None:
+    """Tell its owners and those who were warned that the agent is back, and what is not."""
+    agent = retirement.agent
+    found = [Dependant(**each) for each in retirement.dependants]
+    tell(
+        key=f"{retirement.public_id}:{retirement.state}",
+        kind="retirement.restored",
+        subject=retirement.ref,
+        title=f"Agent {agent.name} is back",
+        lines=["It is a soft launch without keys; make it a new one.", stopped],
+        path=path_of(retirement),
+        people=_people(agent, found),
+    )
+
+
 def path_of(retirement: Retirement) -> str:
     """Return where a retirement is shown."""
     return reverse("retiring:retirement", args=[retirement.public_id])
