@@ -25,6 +25,8 @@ class Flag(StrEnum):
     SHARED = "shared"  # a service account's: no person answers
     DECLARED = "declared"  # carries our own agent.yaml
     SHADOW = "shadow"  # another tool calls it unregistered
+    HELD = "held"  # sealed here, and so used by gateways
+    ELSEWHERE = "elsewhere"  # sealed here, and its vendor counts more calls than gateways made
 
 
 FORMATS: Final = {
@@ -83,3 +85,6 @@ class Sighting:
     places: tuple[Place, ...] = ()
     names: tuple[str, ...] = ()  # that an agent of the registry could carry
     tail: str = ""  # of a key: its vendor's kind and at most two characters
+    # How the inventory shows that a key ends: compared with the secrets that are held, not stored.
+    ending: str = field(default="", repr=False)
+    has_requests: bool = False  # its calls are the vendor's own count of requests

@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from approvals.actions.evidence import ALIKE
 from approvals.models import Review
 from effects.queries.proposals import newest_proposals
+from fleet.discovery.queries.findings import findings_of
 from fleet.health.queries.standing import days_of, health_of
 from fleet.history import events_of, refs_in
 from fleet.queries.progress import open_reviews_of
@@ -39,6 +40,7 @@ from routing.queries.usage import UsedBy, total, usage_by_day
 
 DAYS: Final = 30
 RECENT: Final = 8
+FOUND: Final = 5
 
 
 @signed_in
@@ -67,6 +69,7 @@ def overview_of(
         ]
         context |= _recent(actor, agent, days) | {"chart": _chart(days), "costs": _costs(days)}
         context["proposals"] = newest_proposals(actor, agent)
+        context["unregistered"] = list(findings_of(actor, agent)[:FOUND])
         context |= {"health": health_of(agent), "health_days": days_of(agent)}
     return agent_page(request, actor, agent, "overview", context | given, status=status)
 

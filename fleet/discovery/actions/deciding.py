@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from fleet.discovery.actions.judging import signs_of
+from fleet.discovery.actions.holding import signs_of
 from fleet.discovery.actions.reminding import tell_owner
 from fleet.discovery.errors import FindingReasonMissing, FindingSettled
 from fleet.discovery.models import Finding

@@ -10,7 +10,15 @@ from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Any, Final
 
+from fleet.discovery.actions.holding import (
+    OF_ITSELF,
+    flags_of,
+    is_only_held,
+    settle_held,
+    signs_of,
+)
 from fleet.discovery.models import Evidence, Finding, NamedModel
+from fleet.discovery.queries.held import still_held
 from fleet.discovery.queries.matching import (
     SURE,
     Directory,
@@ -22,13 +30,10 @@ from fleet.discovery.queries.retirements import Ending, endings_of
 from fleet.discovery.queries.risk import risk_of
 from fleet.discovery.signs import Flag
 from kernel import clock
-from kernel.canonical import digest
-from kernel.refs import system
 from ledger.entries import Fact
 from ledger.record import record
 from ledger.verbs import Verb
 
-OF_ITSELF: Final = system("discovery")
 _STILL_RUNS: Final = timedelta(hours=24)
 _MODELS_KEPT: Final = 50
 _FIELDS: Final = (
@@ -49,22 +54,21 @@ def judge_again(keys: Collection[int]) -> int:
         places.setdefault(place.finding_id, []).append(place)
     endings = endings_of(_models(said.values(), places.values()))
     directory = _directory(findings, said)
+    held = still_held(
+        str(row.facts["held"]) for rows in said.values() for row in rows if "held" in row.facts
+    )
     known = 0
     for finding in findings:
         rows = said.get(finding.pk, [])
         if rows:
-            _sum(finding, rows, places.get(finding.pk, []), endings)
+            _sum(finding, rows, places.get(finding.pk, []), endings, held)
             known += _guess(finding, rows, directory)
     Finding.objects.bulk_update(findings, _FIELDS, batch_size=250)
     _date_places(places.values(), endings)
     for finding in findings:
         _come_back(finding)
+        known += settle_held(finding, said.get(finding.pk, []), actor=OF_ITSELF)
     return known
-
-
-def signs_of(finding: Finding) -> str:
-    """Return a digest of what is known of a finding: what differs later is news."""
-    return digest([sorted(finding.flags), sorted(finding.sources), sorted(finding.model_ids)])
 
 
 def _models(said: Iterable[list[Evidence]], places: Iterable[list[NamedModel]]) -> set[str]:
@@ -73,13 +77,17 @@ def _models(said: Iterable[list[Evidence]], places: Iterable[list[NamedModel]]) 
 
 
 def _sum(
-    finding: Finding, rows: list[Evidence], places: list[NamedModel], endings: dict[str, Ending]
+    finding: Finding,
+    rows: list[Evidence],
+    places: list[NamedModel],
+    endings: dict[str, Ending],
+    held: set[str],
 ) -> None:
     strong = {place.model_id for place in places if not place.is_weak}
     used = {name for row in rows for name in row.model_ids} | strong
     ending = [endings[name] for name in used if name in endings]
     first = min(ending, key=lambda each: each.on, default=None)
-    flags = {flag for row in rows for flag in row.flags}
+    flags = flags_of(rows, held)
     if first is not None:
         flags.add(Flag.RETIRING.value)
     finding.sources = sorted({row.source for row in rows})
@@ -167,8 +175,10 @@ def _date_places(places: Iterable[list[NamedModel]], endings: dict[str, Ending])
 
 def _come_back(finding: Finding) -> None:
     """Open a finding again that was dismissed for less, or blocked and is still seen."""
-    is_news = finding.state == Finding.State.DISMISSED and finding.settled_signs != signs_of(
-        finding
+    is_news = (
+        finding.state == Finding.State.DISMISSED
+        and finding.settled_signs != signs_of(finding)
+        and not (finding.settled_by == str(OF_ITSELF) and is_only_held(finding))
     )
     still_runs = (
         finding.state == Finding.State.BLOCKED

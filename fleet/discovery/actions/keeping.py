@@ -10,11 +10,13 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from fleet.discovery.actions.judging import judge_again
 from fleet.discovery.actions.reminding import remind
 from fleet.discovery.models import Evidence, Finding
 from fleet.discovery.models.finding import OPEN
+from fleet.discovery.signs import Flag
 from kernel import clock
 from registry.actors import Actor
 
@@ -23,11 +25,12 @@ _AT_ONCE: Final = 500
 
 
 def keep_findings(*, actor: Actor) -> None:
-    """Bring open findings in step with the day.
+    """Bring open findings in step with the day, and held keys with what is held today.
 
     Records: what judging and reminding record.
     """
-    last, rows = 0, Finding.objects.filter(state__in=OPEN).exclude(model_ids=[])
+    dated = Q(state__in=OPEN) & ~Q(model_ids=[])
+    last, rows = 0, Finding.objects.filter(dated | Q(flags__contains=[Flag.HELD.value]))
     while keys := list(
         rows.filter(pk__gt=last).order_by("pk").values_list("pk", flat=True)[:_AT_ONCE]
     ):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import islice
 from typing import Final
 
@@ -15,12 +16,15 @@ from django.db import connection, transaction
 
 from fleet.discovery.actions.judging import judge_again
 from fleet.discovery.models import Evidence, Finding, MergeKey, NamedModel
+from fleet.discovery.queries.held import Held, brokered_calls, held_keys
 from fleet.discovery.queries.names import name_digest
 from fleet.discovery.signs import Sighting
 from kernel import clock
 from kernel.refs import new_id
 
 PART: Final = 250
+MORE_TIMES: Final = 1.5  # retries and probes of gateways count at the vendor too
+MORE_BY: Final = 100
 FEW_KEYS: Final = 100  # of a vendor: among more, two characters say too little
 _LONGEST: Final = 300
 
@@ -58,6 +62,7 @@ def _store(part: list[Sighting], source: str, batch: str, noted: Noted) -> set[i
     digests = {key: name_digest(key) for each in part for key in each.keys}
     rows = MergeKey.objects.filter(digest__in=digests.values()).select_related("finding")
     known = {row.digest: row.finding for row in rows}
+    held = held_keys(each.ending for each in part if each.ending)
     changed: set[int] = set()
     evidence: dict[int, Evidence] = {}
     places: dict[int, tuple[Sighting, Finding]] = {}
@@ -66,6 +71,8 @@ def _store(part: list[Sighting], source: str, batch: str, noted: Noted) -> set[i
         changed.add(finding.pk)
         # A part of one file may speak twice of one thing; the later word counts.
         evidence[finding.pk] = _evidence(each, finding, source, batch)
+        if found := held.get(each.ending):
+            evidence[finding.pk].facts |= _told_of(found, each)
         if each.kind == Finding.Kind.REPOSITORY:
             places[finding.pk] = (each, finding)
     Evidence.objects.bulk_create(
@@ -111,10 +118,20 @@ def _made(sighting: Sighting) -> Finding:
         kind=sighting.kind,
         title=_plain(sighting.title) or sighting.kind,
         vendor=_plain(sighting.vendor),
-        first_seen_at=sighting.seen_from or now,
-        last_seen_at=sighting.seen_to or now,
+        first_seen_at=_past(sighting.seen_from, now),
+        last_seen_at=_past(sighting.seen_to, now),
         found_at=now,
     )
+
+
+def _told_of(held: Held, sighting: Sighting) -> dict[str, object]:
+    """Say that the key is sealed here, and whether its vendor counts more than gateways made."""
+    told: dict[str, object] = {"held": held.secret, "held_for": held.vendor}
+    if sighting.has_requests and sighting.seen_from is not None and sighting.seen_to is not None:
+        ours = brokered_calls(held.vendor, sighting.seen_from.date(), sighting.seen_to.date())
+        told["brokered"] = ours
+        told["elsewhere"] = sighting.calls > MORE_TIMES * ours + MORE_BY
+    return told
 
 
 def _evidence(sighting: Sighting, finding: Finding, source: str, batch: str) -> Evidence:
@@ -137,8 +154,8 @@ def _evidence(sighting: Sighting, finding: Finding, source: str, batch: str) -> 
             {"who": _plain(hint.who), "why": hint.why, "confidence": hint.confidence}
             for hint in sighting.hints
         ],
-        first_seen_at=sighting.seen_from or now,
-        last_seen_at=sighting.seen_to or now,
+        first_seen_at=_past(sighting.seen_from, now),
+        last_seen_at=_past(sighting.seen_to, now),
         recorded_at=now,
     )
 
@@ -199,6 +216,11 @@ def _absorb(finding: Finding, *, into: Finding) -> None:
     MergeKey.objects.filter(finding=finding).update(finding=into)
     NamedModel.objects.filter(finding=finding).update(finding=into)
     finding.delete()
+
+
+def _past(moment: datetime | None, now: datetime) -> datetime:
+    # A clock that is ahead would keep a thing "seen" for years, and open it again for ever.
+    return min(moment or now, now)
 
 
 def _plain(text: str) -> str:

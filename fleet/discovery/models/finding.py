@@ -13,6 +13,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import Q
 
+from kernel import clock
 from kernel.refs import Ref
 
 OPEN: Final = ("new", "assigned")
@@ -122,6 +123,11 @@ class Finding(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state in OPEN
+
+    @property
+    def is_broken(self) -> bool:
+        """Whether the day on which its model ends is past."""
+        return self.retires_on is not None and self.retires_on < clock.now().date()
 
 
 class MergeKey(models.Model):

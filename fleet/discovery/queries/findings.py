@@ -1,13 +1,14 @@
 """Who may see which findings, and how long it takes until one has an owner.
 
-Those who govern see all; everybody else sees what is assigned to them, and what they claimed.
+Those who govern see all; everybody else sees what is assigned to them, what they claimed, and
+what belongs to an agent they answer for.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from fleet.discovery.errors import FindingNotFound, NotYourFinding
 from fleet.discovery.models import Evidence, Finding, NamedModel
@@ -25,7 +26,8 @@ def findings_for(actor: Actor) -> QuerySet[Finding]:
         return rows
     if actor.person is None or not actor.has(Role.EMPLOYEE):
         return rows.none()
-    return rows.filter(owner=actor.person)
+    mine = Agent.objects.filter(Q(owner=actor.person) | Q(backup_owner=actor.person))
+    return rows.filter(Q(owner=actor.person) | Q(agent__in=mine))
 
 
 def finding_for(actor: Actor, public_id: str) -> Finding:
@@ -62,6 +64,6 @@ def require_deciding(actor: Actor, finding: Finding) -> None:
         )
 
 
-def findings_of(agent: Agent) -> QuerySet[Finding]:
-    """Return what was found to belong to an agent."""
-    return Finding.objects.filter(agent=agent).order_by("-risk", "-public_id")
+def findings_of(actor: Actor, agent: Agent) -> QuerySet[Finding]:
+    """Return what was found to belong to an agent, as far as this viewer may see it."""
+    return findings_for(actor).filter(agent=agent).order_by("-risk", "-public_id")

@@ -12,6 +12,7 @@ MOST: Final = 100
 _POINTS: Final = {
     Flag.HARD_CODED: (40, "a key stands in code"),
     Flag.ORPHANED: (30, "whoever owned it has no access any more"),
+    Flag.ELSEWHERE: (30, "is held here, and its vendor counts far more calls than gateways made"),
     Flag.DIRECT: (15, "calls a vendor past the gateway"),
     Flag.SHADOW: (10, "runs on another platform, registered nowhere here"),
     Flag.SHARED: (5, "belongs to a service account, and so to nobody"),

@@ -56,7 +56,7 @@ def _take_key(row: dict[str, Any], ring: Keyring, tally: Tally, created: dict[st
     tally.understood += 1
     key.is_inventoried = True
     key.name = moments.text(row.get("name"), 120)
-    key.tail = moments.text(row.get("partial_key_hint"), 300)[-2:].strip("*. …")
+    ring.show(key, moments.text(row.get("partial_key_hint"), 300))
     key.status = moments.text(row.get("status"), 20)
     key.project = moments.text(row.get("workspace_id"), 100)
     key.created = moments.iso(row.get("created_at"))

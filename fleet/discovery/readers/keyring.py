@@ -6,6 +6,8 @@ of. All of one key is one sighting.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +18,7 @@ from kernel import clock
 
 STALE = timedelta(days=90)
 _MODELS_KEPT = 30
+_SHOWN = re.compile(r"[A-Za-z0-9_-]{2,8}$")  # what stands after the mask
 
 
 @dataclass(slots=True)
@@ -24,7 +27,8 @@ class Key:
 
     ident: str
     name: str = ""
-    tail: str = ""
+    tail: str = ""  # two characters, never more: they are kept
+    ending: str = field(default="", repr=False)  # all that is shown: compared, and forgotten
     project: str = ""
     created: datetime | None = None
     used: datetime | None = None
@@ -58,6 +62,12 @@ class Keyring:
             found = self._keys[ident] = Key(ident)
         return found
 
+    def show(self, key: Key, shown: str) -> None:
+        """Take what is shown of a key: masked, but for how it begins and ends."""
+        found = _SHOWN.search(shown)
+        key.ending = found.group() if found and len(found.group()) < len(shown) else ""
+        key.tail = shown[-2:].strip("*. …")
+
     def use(self, key: Key, begins: datetime | None, ends: datetime | None, model: str) -> None:
         """Note when a key was used, and with which model."""
         if begins is not None:
@@ -70,10 +80,11 @@ class Keyring:
 
     def sightings(self) -> Iterator[Sighting]:
         """Yield one sighting a key."""
+        alike = Counter(key.ending for key in self._keys.values())
         for key in self._keys.values():
-            yield self._sighting(key)
+            yield self._sighting(key, ending=key.ending if alike[key.ending] == 1 else "")
 
-    def _sighting(self, key: Key) -> Sighting:
+    def _sighting(self, key: Key, ending: str) -> Sighting:
         flags = set(key.flags)
         if key.expires is None and key.is_inventoried:
             flags.add(Flag.NEVER_EXPIRES)
@@ -99,6 +110,8 @@ class Keyring:
             facts=_facts(key),
             names=(key.name, key.project),
             tail=f"{self._name}:{key.tail[-2:]}" if len(key.tail) >= 2 else "",
+            ending=f"{self._name}:{ending}" if ending else "",
+            has_requests=self._name == "openai",
         )
 
 

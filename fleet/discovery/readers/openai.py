@@ -49,8 +49,7 @@ def _take_key(row: dict[str, Any], ring: Keyring, tally: Tally) -> None:
     tally.understood += 1
     key.is_inventoried = True
     key.name = moments.text(row.get("name"), 120)
-    # What is shown of a key ends with characters of it; never more than two are kept.
-    key.tail = moments.text(row.get("redacted_value"), 300)[-2:].strip("*. …")
+    ring.show(key, moments.text(row.get("redacted_value"), 300))
     key.created = moments.unix(row.get("created_at"))
     key.used = moments.unix(row.get("last_used_at")) or key.used
     key.expires = moments.unix(row.get("expires_at"))

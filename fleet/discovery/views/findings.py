@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from fleet.discovery.actions import deciding
 from fleet.discovery.forms.findings import AssignForm, ClaimForm, MergeForm
-from fleet.discovery.models import Finding
+from fleet.discovery.models import Evidence, Finding
 from fleet.discovery.queries.figures import figures_for
 from fleet.discovery.queries.findings import (
     DECIDING,
@@ -23,6 +23,7 @@ from fleet.discovery.queries.findings import (
     places_of,
 )
 from fleet.discovery.queries.lists import RISKS, SOURCES, filtered
+from fleet.discovery.queries.told import facts_of
 from fleet.discovery.signs import FORMATS
 from kernel.errors import Conflict, Denied, Invalid, NotFound
 from kernel.pages import asked, chosen, cut, found, wanted_order
@@ -176,7 +177,7 @@ def _context(shown: Finding, actor: Actor, form: ClaimForm) -> dict[str, Any]:
     asks = {"owner": shown.likely.email if shown.likely else "", "due_on": None}
     return {
         "finding": shown,
-        "evidence": list(evidence_of(shown)[:50]),
+        "evidence": [_said(row) for row in evidence_of(shown)[:50]],
         "places": list(places_of(shown)[:100]),
         "form": form,
         "assign_form": AssignForm(initial=asks),
@@ -185,6 +186,16 @@ def _context(shown: Finding, actor: Actor, form: ClaimForm) -> dict[str, Any]:
         "may_settle": actor.has(*DECIDING),
         "is_theirs": actor.is_person(shown.owner),
         "formats": FORMATS,
+    }
+
+
+def _said(row: Evidence) -> dict[str, Any]:
+    return {
+        "source": row.source,
+        "summary": row.summary,
+        "confidence": row.confidence,
+        "last_seen_at": row.last_seen_at,
+        "told": facts_of(row),
     }
 
 

@@ -206,7 +206,8 @@ def test_what_is_blocked_and_still_runs_comes_back(cast: Cast) -> None:
     assert Finding.objects.get().state == "blocked"
 
     later = clock.now() + timedelta(days=2)
-    note_sightings([sighting(seen_to=later)], source="openai", batch="d")
+    with clock.held_at(later):
+        note_sightings([sighting(seen_to=later)], source="openai", batch="d")
 
     assert Finding.objects.get().state == "new"
 
