@@ -240,11 +240,16 @@ def end_campaign(campaign: Campaign, state: str, *, why: str, actor: Actor) -> N
 
 
 def end_settled(*, actor: Actor) -> int:
-    """End the campaigns of which every move is over; return how many. Records: campaign.ended."""
+    """End the campaigns of which every move is over; return how many. Records: campaign.ended.
+
+    That of a retirement stays open until its model is off: whoever ended it before would leave
+    a model that still answers, and nobody to switch it off.
+    """
+    is_off = ~Q(kind=Campaign.Kind.RETIREMENT) | Q(fell_due_at__isnull=False)
     left = Move.objects.filter(campaign=OuterRef("pk"), ended_at__isnull=True)
     some = Move.objects.filter(campaign=OuterRef("pk"), state__in=("done", "paused"))
     rows = Campaign.objects.filter(
-        ~Exists(left), Exists(some), state=State.OPEN, due_on__lte=clock.now().date()
+        ~Exists(left), Exists(some), is_off, state=State.OPEN, due_on__lte=clock.now().date()
     )
     return sum(_end_settled(pk, actor) for pk in list(rows.values_list("pk", flat=True)))
 

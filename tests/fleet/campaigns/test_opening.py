@@ -6,6 +6,7 @@ from datetime import date, timedelta
 
 import pytest
 
+from fleet.campaigns.actions.falling_due import carry_out_rules
 from fleet.campaigns.actions.joining import look_at
 from fleet.campaigns.actions.opening import (
     change_campaign,
@@ -192,6 +193,11 @@ def test_a_campaign_ends_when_every_agent_has_moved_and_the_day_has_come(cast: C
     assert end_settled(actor=SWEEP) == 0
     now = clock.now()
     Move.objects.update(state="paused", cut_over_at=now, ended_at=now, ended_why="By its rule.")
+    # Whichever sweep comes first: it is not over before the model is off.
+    assert end_settled(actor=SWEEP) == 0
+    carry_out_rules(actor=SWEEP)
+    model.refresh_from_db()
+    assert model.disabled_at
     assert end_settled(actor=SWEEP) == 1
     campaign.refresh_from_db()
     assert campaign.state == "done"
