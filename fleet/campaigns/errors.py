@@ -2,7 +2,7 @@
 
 NotFound  404   CampaignNotFound · MoveNotFound
 Denied    403   NotYourMove
-Conflict  409   CampaignOpen · CampaignOver · MoveOver · MoveUnderWay · NotContested
+Conflict  409   CampaignOpen · CampaignOver · MoveOver · MoveUnderWay · NotContested · NotPaused
 Invalid   422   MoveImpossible · FallbackUnusable · ReasonMissing · CampaignUnusable
 """
 
@@ -65,6 +65,13 @@ class NotContested(Conflict):
 
     code = "fleet.not_contested"
     title = "Nobody contests this move"
+
+
+class NotPaused(Conflict):
+    """Raised when an agent is to go on that is not paused."""
+
+    code = "fleet.not_paused"
+    title = "This agent is not paused"
 
 
 class MoveImpossible(Invalid):

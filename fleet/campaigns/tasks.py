@@ -8,6 +8,7 @@ from fleet.campaigns.actions import (
     advancing,
     describing,
     falling_due,
+    following,
     joining,
     opening,
     reminding,
@@ -20,7 +21,7 @@ CAMPAIGNS = Actor.system("campaigns")
 @shared_task(name="campaigns.follow", ignore_result=True)  # type: ignore[untyped-decorator]
 def follow() -> None:
     """Open campaigns for models that end, and bring those there are in step."""
-    opening.follow_changes(actor=CAMPAIGNS)
+    following.follow_changes(actor=CAMPAIGNS)
     opening.open_due(actor=CAMPAIGNS)
     opening.end_settled(actor=CAMPAIGNS)
 

@@ -1,4 +1,4 @@
-"""What owners decide about a move: where to, what happens at the deadline, and that it is wrong.
+"""What owners decide about a move: where to, and that it is wrong.
 
 The owner, the backup owner and the platform decide. A choice begins an evaluation where there is
 something to evaluate; what has passed before need not pass again.
@@ -6,22 +6,16 @@ something to evaluate; what has passed before need not pass again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.db import transaction
 
 from fleet.campaigns.actions.recording import must_turn, note_move
-from fleet.campaigns.errors import (
-    CampaignOver,
-    FallbackUnusable,
-    MoveImpossible,
-    MoveOver,
-    NotContested,
-    ReasonMissing,
-)
-from fleet.campaigns.models import PAUSE, Move
+from fleet.campaigns.actions.ruling import require_open, wanted_model
+from fleet.campaigns.errors import MoveImpossible, NotContested, ReasonMissing
+from fleet.campaigns.models import Move
 from fleet.campaigns.queries.campaigns import require_say
 from fleet.campaigns.queries.candidates import candidate_of
 from fleet.evaluations.actions.beginning import begin_evaluation
@@ -29,12 +23,11 @@ from fleet.evaluations.errors import EvaluationRunning, NothingToEvaluate
 from fleet.evaluations.models import Evaluation
 from fleet.evaluations.queries.reports import is_good, latest_for
 from kernel import clock
-from kernel.errors import DomainError, NotFound
+from kernel.errors import DomainError
 from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Role
 from routing.models import Model
-from routing.queries.vendors import model_for
 
 State = Move.State
 LONGEST: Final = 2000
@@ -56,8 +49,8 @@ def choose_candidate(move: Move, model: str, *, actor: Actor, sample: int | None
     MoveOver, MoveUnderWay, and what `begin_evaluation` raises.
     """
     require_say(actor, move)
-    _require_open(move)
-    wanted = _model(actor, model)
+    require_open(move)
+    wanted = wanted_model(actor, model)
     found = candidate_of(move, wanted)
     if found.is_refused:
         raise MoveImpossible(f"{move.agent.name} cannot move to {wanted}: {found.why_not}.")
@@ -103,7 +96,7 @@ def evaluate_again(move: Move, *, actor: Actor, sample: int | None = None) -> Mo
     if move.candidate is None:
         raise MoveImpossible("Choose a model first.")
     require_say(actor, move)
-    _require_open(move)
+    require_open(move)
     chosen = move.candidate
     evaluation = begin_evaluation(
         agent=move.agent, baseline=move.campaign.model, candidates=[chosen], sample=sample,
@@ -119,44 +112,6 @@ def evaluate_again(move: Move, *, actor: Actor, sample: int | None = None) -> Mo
 
 
 @transaction.atomic
-def set_fallback(move: Move, rule: Mapping[str, Any] | None, *, actor: Actor) -> Move:
-    """Say what happens at the deadline: pause, or move to a model; None: as the campaign says.
-
-    Records: move.ruled. Raises: NotYourMove, CampaignOver, FallbackUnusable, MoveOver.
-    """
-    require_say(actor, move)
-    _require_open(move)
-    kept = None if rule is None else checked_rule(rule, move, actor)
-    rows = Move.objects.filter(pk=move.pk, ended_at__isnull=True)
-    if not rows.update(fallback=kept):
-        raise MoveOver(move.ended_why)
-    move.refresh_from_db()
-    said = "as the campaign says" if kept is None else str(kept["rule"])
-    facts = {"rule": said, "to": str((kept or {}).get("to", ""))}
-    note_move(move, Verb.MOVE_RULED, actor=actor, facts={**facts})
-    return move
-
-
-def checked_rule(rule: Mapping[str, Any], move: Move | None, actor: Actor) -> dict[str, Any]:
-    """Return a rule for the deadline as it is kept. Raises: FallbackUnusable."""
-    if dict(rule) == PAUSE:
-        return dict(PAUSE)
-    if set(rule) != {"rule", "to"} or rule["rule"] != "move" or not isinstance(rule["to"], str):
-        raise FallbackUnusable(
-            'Say {"rule": "pause"}, or {"rule": "move", "to": "mod_…"}.', field="fallback"
-        )
-    try:
-        model = _model(actor, rule["to"])
-    except MoveImpossible as error:
-        raise FallbackUnusable(error.detail, field="fallback") from None
-    if move is not None and (found := candidate_of(move, model)).is_refused:
-        raise FallbackUnusable(
-            f"{move.agent.name} cannot move to {model}: {found.why_not}.", field="fallback"
-        )
-    return {"rule": "move", "to": model.public_id}
-
-
-@transaction.atomic
 def contest_move(move: Move, why: str, *, actor: Actor) -> Move:
     """Say that a move is wrong: the agent does not use the model, or needs another one.
 
@@ -164,7 +119,7 @@ def contest_move(move: Move, why: str, *, actor: Actor) -> Move:
     MoveUnderWay.
     """
     require_say(actor, move)
-    _require_open(move)
+    require_open(move)
     reason = _said(why)
     must_turn(
         move, State.CONTESTED, State.OPEN, State.READY, State.EVALUATING,
@@ -216,22 +171,8 @@ def _evaluated(
     return begun, ""
 
 
-def _model(actor: Actor, public_id: str) -> Model:
-    try:
-        return model_for(actor, public_id)
-    except NotFound:
-        raise MoveImpossible(f"There is no model {public_id[:80]!r}.", field="model") from None
-
-
 def _said(text: str) -> str:
     said = text.strip()
     if not said or len(said) > LONGEST or "\x00" in said:
         raise ReasonMissing(f"Say why, in at most {LONGEST} characters.", field="reason")
     return said
-
-
-def _require_open(move: Move) -> None:
-    if not move.campaign.is_open:
-        raise CampaignOver(move.campaign.ended_why, state=move.campaign.state)
-    if move.is_over:
-        raise MoveOver(f"{move.agent.name}: {move.ended_why}", state=move.state)

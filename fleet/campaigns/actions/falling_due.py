@@ -28,8 +28,8 @@ from routing.models import Model
 
 State = Move.State
 _WAITING: Final = (State.OPEN, State.CONTESTED, State.EVALUATING, State.READY, State.SIGNING)
-_PAUSED: Final = "Paused at the deadline, by its rule."
-_MOVED: Final = "Moved at the deadline, by its rule."
+PAUSED: Final = "Paused at the deadline, by its rule."
+MOVED: Final = "Moved at the deadline, by its rule."
 _REASON: Final = "The deadline of the campaign {campaign}."
 
 
@@ -80,8 +80,8 @@ def _carry_out(move_key: int, actor: Actor) -> bool:
     if target is None:
         set_shift([move.agent], move.campaign.model, None, percent=100, reason=why, actor=actor,
                   subject=move.ref)  # fmt: skip
-        return _end(move, State.PAUSED, _PAUSED, actor)
-    return _end(move, State.DONE, _MOVED, actor, target)
+        return _end(move, State.PAUSED, PAUSED, actor)
+    return _end(move, State.DONE, MOVED, actor, target)
 
 
 def _end(move: Move, to: State, why: str, actor: Actor, target: Model | None = None) -> bool:

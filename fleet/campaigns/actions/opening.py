@@ -1,7 +1,6 @@
-"""Opening campaigns, keeping them in step with what is known of their models, ending them.
+"""Opening campaigns, by hand and for what ends; changing and ending them.
 
-What holds for a model's end is compared with what its campaign says, so a change is followed
-whoever made it, also when the worker was down: nothing has to be heard of in order.
+One is open for a model. Whether one is needed is asked of what holds now, never of what was heard.
 """
 
 from __future__ import annotations
@@ -12,12 +11,19 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
 from fleet.campaigns.actions.joining import add_moves
 from fleet.campaigns.actions.recording import note_campaign, note_move, turn
-from fleet.campaigns.errors import CampaignOpen, CampaignOver, CampaignUnusable
+from fleet.campaigns.actions.ruling import checked_rule
+from fleet.campaigns.errors import (
+    CampaignOpen,
+    CampaignOver,
+    CampaignUnusable,
+    FallbackUnusable,
+)
 from fleet.campaigns.models import OVER, PAUSE, Campaign, Move
+from fleet.campaigns.queries.deadlines import due_day
 from fleet.campaigns.queries.impact import exposure_of
 from kernel import clock
 from kernel.canonical import canonical, digest
@@ -28,7 +34,7 @@ from ledger.entries import Fact
 from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Role
-from routing.models import Model
+from routing.models import Model, ModelUse
 from routing.queries.fate import fate_of
 
 State = Campaign.State
@@ -55,7 +61,12 @@ def open_campaign(
         raise CampaignUnusable("The day lies behind us: name today or later.", field="due_on")
     if len(note) > _LONGEST or "\x00" in note:
         raise CampaignUnusable(f"A note has at most {_LONGEST} characters.", field="note")
-    is_dated = kind == Campaign.Kind.RETIREMENT and fate.retires_on == due_on
+    is_dated = (
+        kind == Campaign.Kind.RETIREMENT
+        and fate.retires_on is not None
+        and due_day(fate.retires_on) == due_on
+    )
+    rule = checked_rule(fallback or PAUSE, None, actor)
     taken = CampaignOpen(f"A campaign is open for {model} already: change that one.")
     with refused_as({"campaigns_campaign_one_open_per_model": taken}):
         campaign = Campaign.objects.create(
@@ -68,7 +79,7 @@ def open_campaign(
             source=fate.source if is_dated else "",
             as_of=fate.as_of if is_dated else "",
             note=note.strip(),
-            fallback=dict(fallback or PAUSE),
+            fallback=rule,
             opened_by=str(actor.ref),
             opened_at=now,
             looked_at=now,
@@ -87,92 +98,63 @@ def open_campaign(
 def open_due(*, actor: Actor) -> int:
     """Open a campaign for each model in use that ends within the horizon and has none.
 
+    One whose day has passed has one as soon as an agent calls it after that day.
     Records: campaign.opened, for each. One that somebody else opens meanwhile is theirs.
     """
-    today = clock.now().date()
-    until = today + timedelta(days=settings.CAMPAIGN_HORIZON_DAYS)
-    known = Campaign.objects.filter(model=OuterRef("pk"), kind=Campaign.Kind.RETIREMENT).filter(
-        Q(state=State.OPEN) | Q(due_on=OuterRef("retires_on"))
-    )
-    anything = Campaign.objects.filter(model=OuterRef("pk"), state=State.OPEN)
-    ending = list(
-        Model.objects.filter(~Exists(known), ~Exists(anything), disabled_at__isnull=True)
-        .filter(retires_on__range=(today, until))
-        .select_related("vendor")
-        .order_by("retires_on", "pk")
-    )
-    exposed, opened = exposure_of(ending), 0
+    ending, opened = [*_ending(), *_overdue()], 0
+    exposed = exposure_of(ending)
     for model in ending:
         if not exposed[model.public_id].agents or model.retires_on is None:
             continue
         try:
-            open_campaign(model, due_on=model.retires_on, actor=actor)
+            open_campaign(model, due_on=due_day(model.retires_on), actor=actor)
         except Conflict:
             continue
         opened += 1
     return opened
 
 
-def follow_changes(*, actor: Actor) -> int:
-    """Bring open campaigns in step with what holds for their models; return how many changed.
-
-    Records: campaign.changed, campaign.ended, move.reopened, move.ended, as it applies.
-    """
-    rows = Campaign.objects.filter(state=State.OPEN, kind=Campaign.Kind.RETIREMENT)
-    return sum(_follow(pk, actor) for pk in list(rows.values_list("pk", flat=True)))
-
-
-@transaction.atomic
-def _follow(campaign_key: int, actor: Actor) -> bool:
-    rows = Campaign.objects.select_for_update(skip_locked=True, of=("self",))
-    campaign = (
-        rows.filter(pk=campaign_key, state=State.OPEN).select_related("model__vendor").first()
+def _ending() -> list[Model]:
+    today = clock.now().date()
+    until = today + timedelta(days=settings.CAMPAIGN_HORIZON_DAYS)
+    known = Campaign.objects.filter(
+        model=OuterRef("pk"), kind=Campaign.Kind.RETIREMENT, due_on=OuterRef("retires_on")
     )
-    # Opened by hand for a day that no source gives, it is nobody's but theirs to move.
-    if campaign is None or not campaign.source:
-        return False
-    fate = fate_of(campaign.model)
-    if fate.retires_on is None:
-        why = "The vendor has taken its end back: no source names a day any more."
-        end_campaign(campaign, State.UNNEEDED, why=why, actor=actor)
-        return True
-    replacement = ", ".join(fate.replacements)
-    before = {"due_on": campaign.due_on.isoformat(), "replacement": campaign.replacement}
-    after = {"due_on": fate.retires_on.isoformat(), "replacement": replacement}
-    if before == after:
-        return False
-    moved = campaign.due_on != fate.retires_on
-    replaced = campaign.replacement != replacement
-    campaign.due_on, campaign.replacement = fate.retires_on, replacement
-    campaign.source, campaign.as_of = fate.source, fate.as_of
-    campaign.date_precision = fate.date_precision
-    campaign.save(update_fields=["due_on", "replacement", "source", "as_of", "date_precision"])
-    facts: dict[str, Fact] = {f"{name}_before": value for name, value in before.items()}
-    facts |= {**after, "source": fate.source}
-    note_campaign(campaign, Verb.CAMPAIGN_CHANGED, actor=actor, facts=facts)
-    if moved:
-        _reschedule(campaign, actor)
-    if replaced:
-        _choose_again(campaign, before["replacement"], actor)
-    return True
+    return list(_without(known).filter(retires_on__range=(today, until)))
 
 
-def _reschedule(campaign: Campaign, actor: Actor) -> None:
-    """Say the reminders of the new day anew; what they were sent for is another day."""
+def _overdue() -> list[Model]:
+    """Return models whose day has passed and that were called since, also since their campaign."""
+    # Who ended one after the day knew what they did.
+    refused = Campaign.objects.filter(
+        model=OuterRef("pk"), state=State.UNNEEDED, ended_at__date__gte=OuterRef("retires_on")
+    )
+    called = ModelUse.objects.filter(
+        vendor=OuterRef("vendor__name"), model=OuterRef("name"),
+        last_called_at__date__gt=OuterRef("retires_on"),
+    )  # fmt: skip
+    last = Campaign.objects.filter(model=OuterRef("pk")).order_by("-ended_at")
+    rows = _without(refused).filter(Exists(called), retires_on__lt=clock.now().date())
+    return list(
+        rows.annotate(ended=Subquery(last.values("ended_at")[:1])).filter(
+            Q(ended__isnull=True)
+            | Exists(called.filter(last_called_at__gt=OuterRef("ended")))
+        )
+    )  # fmt: skip
+
+
+def _without(known: QuerySet[Campaign]) -> QuerySet[Model]:
+    anything = Campaign.objects.filter(model=OuterRef("pk"), state=State.OPEN)
+    rows = Model.objects.filter(~Exists(known), ~Exists(anything), disabled_at__isnull=True)
+    return rows.select_related("vendor").order_by("retires_on", "pk")
+
+
+def say_reminders_again(campaign: Campaign) -> None:
+    """Say the reminders of a new day anew; what they were sent for is another day.
+
+    Records: nothing; that the day has moved is on record.
+    """
     Move.objects.filter(campaign=campaign, ended_at__isnull=True).update(reminded_days=None)
-
-
-def _choose_again(campaign: Campaign, before: str, actor: Actor) -> None:
-    """Ask again whoever chose what the vendor named and names no longer, and has not moved yet."""
-    named = {name.strip() for name in before.split(",") if name.strip()}
-    named -= {name.strip() for name in campaign.replacement.split(",")}
-    chosen = Move.objects.filter(campaign=campaign, candidate__name__in=named)
-    for move in chosen.select_related("agent", "campaign", "candidate"):
-        was = move.candidate.name if move.candidate else ""
-        waiting = (Move.State.OPEN, Move.State.EVALUATING, Move.State.READY)
-        if turn(move, Move.State.OPEN, *waiting, candidate=None, evaluation_id=""):
-            facts: dict[str, Fact] = {"why": "replacement_changed", "was": was}
-            note_move(move, Verb.MOVE_REOPENED, actor=actor, facts=facts)
 
 
 @transaction.atomic
@@ -185,7 +167,8 @@ def change_campaign(
 ) -> Campaign:
     """Change the day of a campaign that no source dates, or the rule for moves without one.
 
-    Records: campaign.changed. Raises: RoleMissing, CampaignOver, CampaignUnusable.
+    Records: campaign.changed. Raises: RoleMissing, CampaignOver, CampaignUnusable,
+    FallbackUnusable.
     """
     actor.require(Role.PLATFORM)
     row = _open(campaign)
@@ -200,10 +183,13 @@ def change_campaign(
             raise CampaignUnusable("The day lies behind us: name today or later.", field="due_on")
         facts |= {"due_on_before": row.due_on.isoformat(), "due_on": due_on.isoformat()}
         row.due_on = due_on
-        _reschedule(row, actor)
+        say_reminders_again(row)
     if fallback is not None and dict(fallback) != row.fallback:
-        facts |= {"rule_before": _rule(row.fallback), "rule": _rule(fallback)}
-        row.fallback = dict(fallback)
+        rule = checked_rule(fallback, None, actor)
+        if rule.get("to") == row.model.public_id:
+            raise FallbackUnusable("It is the model that ends.", field="fallback")
+        facts |= {"rule_before": _rule(row.fallback), "rule": _rule(rule)}
+        row.fallback = rule
     if facts:
         row.save(update_fields=["due_on", "fallback"])
         note_campaign(row, Verb.CAMPAIGN_CHANGED, actor=actor, facts=facts)

@@ -14,6 +14,7 @@ from fleet.campaigns.actions.recording import note_move
 from fleet.campaigns.models import Campaign, Move
 from fleet.campaigns.queries.campaigns import days_left
 from fleet.telling.actions.telling import tell
+from kernel import clock
 from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Person, Role, Team
@@ -85,7 +86,8 @@ def _tell(move: Move, stage: int, actor: Actor, *, again: bool = False) -> None:
     when = f"in {left} days" if left > 0 else "today" if left == 0 else "overdue"
     rule = move.rule
     what = "is paused" if rule["rule"] == "pause" else "moves by its rule"
-    day = f":again:{actor.ref}" if again else ""
+    # Whoever reminds twice on one day is heard once.
+    day = f":again:{actor.ref}:{clock.now():%Y-%m-%d}" if again else ""
     tell(
         key=f"{move.public_id}:{campaign.due_on}:{stage}{day}",
         kind="move.due",

@@ -12,7 +12,8 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from fleet.campaigns.actions.choosing import choose_candidate, contest_move, set_fallback
+from fleet.campaigns.actions.choosing import choose_candidate, contest_move
+from fleet.campaigns.actions.ruling import set_fallback
 from fleet.campaigns.errors import MoveNotFound
 from fleet.campaigns.models import Campaign, Move
 from fleet.campaigns.queries.campaigns import (

@@ -16,8 +16,8 @@ from fleet.campaigns.actions.choosing import (
     choose_for,
     contest_move,
     evaluate_again,
-    set_fallback,
 )
+from fleet.campaigns.actions.ruling import set_fallback
 from fleet.campaigns.errors import MoveNotFound
 from fleet.campaigns.models import PAUSE, Campaign, Move
 from fleet.campaigns.queries.campaigns import (

@@ -9,10 +9,12 @@ from datetime import timedelta
 import pytest
 from django.db import connection
 
-from fleet.campaigns.actions.choosing import choose_candidate, set_fallback
+from fleet.campaigns.actions.choosing import choose_candidate
 from fleet.campaigns.actions.falling_due import carry_out_rules
+from fleet.campaigns.actions.following import follow_changes
 from fleet.campaigns.actions.joining import add_moves
-from fleet.campaigns.actions.opening import follow_changes, open_due
+from fleet.campaigns.actions.opening import open_due
+from fleet.campaigns.actions.ruling import set_fallback
 from fleet.campaigns.errors import MoveOver
 from fleet.campaigns.models import Campaign, Move
 from fleet.campaigns.queries.campaigns import falls_due_at

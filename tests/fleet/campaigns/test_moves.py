@@ -13,10 +13,10 @@ from fleet.campaigns.actions.choosing import (
     choose_candidate,
     choose_for,
     contest_move,
-    set_fallback,
 )
 from fleet.campaigns.actions.describing import describe_moves
 from fleet.campaigns.actions.reminding import remind_owners, stage_at
+from fleet.campaigns.actions.ruling import set_fallback
 from fleet.campaigns.errors import (
     FallbackUnusable,
     MoveImpossible,

@@ -7,12 +7,12 @@ from datetime import date, timedelta
 import pytest
 
 from fleet.campaigns.actions.falling_due import carry_out_rules
+from fleet.campaigns.actions.following import follow_changes
 from fleet.campaigns.actions.joining import look_at
 from fleet.campaigns.actions.opening import (
     change_campaign,
     close_campaign,
     end_settled,
-    follow_changes,
     open_campaign,
     open_due,
 )
