@@ -1,13 +1,15 @@
 """What must never be, refused by the database: a changed manifest, a stage that is skipped.
 
 A manifest that was handed in is evidence of what people approved; the application's own
-code is no more trusted with it than a person at a psql prompt.
+code is no more trusted with it than a person at a psql prompt. An agent may go back from live
+to soft launch (demoted by rule, promoted anew by people), be kept before its announced end,
+and be restored within 30 days after it. Each piece may be run again over itself.
 """
 
 from django.db import migrations
 
-FORWARD = """
-CREATE FUNCTION registry_agentversion_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
+VERSIONS = """
+CREATE OR REPLACE FUNCTION registry_agentversion_immutable() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF TG_OP = 'DELETE' THEN
     IF OLD.state = 'accepted'
@@ -35,11 +37,13 @@ BEGIN
   RETURN NEW;
 END $$;
 
-CREATE TRIGGER registry_agentversion_immutable
+CREATE OR REPLACE TRIGGER registry_agentversion_immutable
   BEFORE UPDATE OR DELETE ON registry_agentversion
   FOR EACH ROW EXECUTE FUNCTION registry_agentversion_immutable();
+"""
 
-CREATE FUNCTION registry_agent_moves() RETURNS trigger LANGUAGE plpgsql AS $$
+STAGES = """
+CREATE OR REPLACE FUNCTION registry_agent_moves() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
   IF (NEW.public_id, NEW.name) IS DISTINCT FROM (OLD.public_id, OLD.name) THEN
     RAISE EXCEPTION 'an agent keeps its name and id'
@@ -55,32 +59,36 @@ BEGIN
       ('draft', 'in_review'),
       ('in_review', 'draft'), ('in_review', 'soft_launch'),
       ('soft_launch', 'live'), ('soft_launch', 'deprecated'), ('soft_launch', 'retired'),
-      ('live', 'deprecated'), ('live', 'retired'),
+      ('live', 'soft_launch'), ('live', 'deprecated'), ('live', 'retired'),
+      ('deprecated', 'soft_launch'), ('deprecated', 'live'), ('retired', 'soft_launch'),
       ('deprecated', 'retired')) THEN
     RAISE EXCEPTION 'no agent goes from % to %', OLD.stage, NEW.stage
       USING ERRCODE = 'integrity_constraint_violation',
             CONSTRAINT = 'registry_agent_stage_follows';
   END IF;
+  IF OLD.stage = 'retired' AND NEW.stage <> 'retired'
+     AND OLD.retired_at < now() - interval '30 days' THEN
+    RAISE EXCEPTION 'a retired agent comes back within 30 days'
+      USING ERRCODE = 'integrity_constraint_violation',
+            CONSTRAINT = 'registry_agent_restored_in_time';
+  END IF;
   RETURN NEW;
 END $$;
 
-CREATE TRIGGER registry_agent_moves
+CREATE OR REPLACE TRIGGER registry_agent_moves
   BEFORE UPDATE ON registry_agent
   FOR EACH ROW EXECUTE FUNCTION registry_agent_moves();
 """
 
-BACKWARD = """
-DROP TRIGGER registry_agent_moves ON registry_agent;
-DROP FUNCTION registry_agent_moves();
-DROP TRIGGER registry_agentversion_immutable ON registry_agentversion;
-DROP FUNCTION registry_agentversion_immutable();
+# Triggers go with their functions.
+REVERSE = """
+DROP FUNCTION registry_agent_moves() CASCADE;
+DROP FUNCTION registry_agentversion_immutable() CASCADE;
 """
 
 
 class Migration(migrations.Migration):
 
-    dependencies = [
-        ('registry', '0003_agent_guards'),
-    ]
+    dependencies = [("registry", "0001_initial")]
 
-    operations = [migrations.RunSQL(FORWARD, BACKWARD)]
+    operations = [migrations.RunSQL(VERSIONS + STAGES, REVERSE)]
