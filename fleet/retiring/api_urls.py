@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fleet.retiring.api import retirements
+from fleet.retiring.api import batches, retirements
 
-urlpatterns = [*retirements.urlpatterns]
+urlpatterns = [*retirements.urlpatterns, *batches.urlpatterns]

@@ -66,3 +66,10 @@ class BatchUnusable(Invalid):
 
     code = "fleet.batch_unusable"
     title = "This cannot be done to these agents"
+
+
+class BatchChanged(Conflict):
+    """Raised when a batch is begun for another number of agents than it would be done to."""
+
+    code = "fleet.batch_changed"
+    title = "It would be done to another number of agents"

@@ -18,3 +18,4 @@ def carry_on() -> None:
 def carry_out_batches() -> None:
     """Go on with batches that were begun."""
     batches.carry_out_running()
+    batches.drop_forgotten(actor=Actor.system("retirement"))

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from django.urls import URLPattern
+from fleet.worth.api import groups, lists
 
-urlpatterns: list[URLPattern] = []
+urlpatterns = [*lists.urlpatterns, *groups.urlpatterns]

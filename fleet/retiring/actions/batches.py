@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
@@ -18,6 +19,8 @@ from django.db import connection, transaction
 from fleet.retiring.actions.bulk_steps import STEPS, BulkStep, check_asked
 from fleet.retiring.errors import BatchBegun, BatchUnusable
 from fleet.retiring.models import Batch, BatchItem
+from fleet.retiring.queries.batches import batch_for
+from fleet.retiring.queries.foreseen import Foreseen, foresee_each, rule_of
 from kernel import clock
 from kernel.db import ring
 from kernel.errors import DomainError
@@ -32,6 +35,7 @@ SWEEP: Final = "retiring.carry_out_batches"
 MOST: Final = 10_000
 AT_ONCE: Final = 50  # so many are done while one waits; more, by the worker
 NAMED: Final = 50
+FORGOTTEN: Final = timedelta(days=7)
 State, Item = Batch.State, BatchItem.State
 
 
@@ -44,6 +48,7 @@ class Preview:
     refused_count: int = 0
     refused: list[tuple[str, int, list[str]]] = field(default_factory=list)
     effects: list[tuple[str, int]] = field(default_factory=list)
+    each: list[Foreseen] = field(default_factory=list)  # of steps that end; the first by name
 
     @property
     def others(self) -> int:
@@ -87,6 +92,7 @@ def preview_of(batch: Batch, asked: Mapping[str, Any]) -> Preview:
         refused_count=sum(len(names) for names in refused.values()),
         refused=[(why, len(names), names[:NAMED]) for why, names in sorted(refused.items())],
         effects=step.foresee(taken, asked),
+        each=foresee_each(taken[:NAMED], data=rule_of(asked)) if step.ends else [],
     )
 
 
@@ -121,6 +127,29 @@ def begin_batch(public_id: str, *, actor: Actor, reason: str, asked: Mapping[str
     if batch.total > AT_ONCE:
         ring(SWEEP)
     return batch
+
+
+@transaction.atomic
+def drop_batch(public_id: str, *, actor: Actor) -> Batch:
+    """Let a batch be that was not begun. Records: nothing; it has done nothing.
+
+    Raises: RoleMissing, BatchNotFound, BatchBegun.
+    """
+    actor.require(Role.PLATFORM)
+    batch = batch_for(actor, public_id)
+    moved = Batch.objects.filter(pk=batch.pk, state=State.PREVIEW).update(
+        state=State.DROPPED, ended_at=clock.now()
+    )
+    if not moved:
+        raise BatchBegun(f"This batch is {batch.state} already.", batch=batch.public_id)
+    return batch_for(actor, public_id)
+
+
+def drop_forgotten(*, actor: Actor) -> int:
+    """Let be what nobody began for a week. Records: nothing; it has done nothing."""
+    actor.require(Role.PLATFORM)
+    old = Batch.objects.filter(state=State.PREVIEW, made_at__lt=clock.now() - FORGOTTEN)
+    return old.update(state=State.DROPPED, ended_at=clock.now())
 
 
 def carry_out(batch: Batch) -> Batch:

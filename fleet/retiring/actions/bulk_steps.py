@@ -45,6 +45,7 @@ class BulkStep:
     foresee: Callable[[Sequence[Agent], Asked], Effects] = lambda agents, asked: []
     fields: tuple[str, ...] = ()
     is_dangerous: bool = False
+    ends: bool = False  # whom it takes is shown with all that its end touches
 
 
 def check_asked(step: BulkStep, asked: Asked) -> None:
@@ -203,20 +204,20 @@ STEPS: Final = {
             "deprecate", "Deprecate",
             "They go on working. Every answer to them says that their end comes; those who depend"
             " on them are warned.",
-            _in(*_RUNNING), _deprecate, _warned, ("successor",),
+            _in(*_RUNNING), _deprecate, _warned, ("successor",), ends=True,
         ),
         BulkStep(
             "plan", "Plan retirement",
             "Their end is announced now. From the day they begin no new run; after the drain keys"
             " and leases are revoked, and it is proven that they are dead.",
-            _in(*_ENDABLE), _plan, _lost_by_end, _END_FIELDS,
+            _in(*_ENDABLE), _plan, _lost_by_end, _END_FIELDS, ends=True,
         ),
         BulkStep(
             "retire", "Retire now",
             "Every key is revoked and every call refused at once, what runs is cut. Two people may"
             " bring each back within 30 days, without keys.",
             _in(*_ENDABLE), _retire, _lost_by_end, ("successor", "data", "shred_after_days"),
-            is_dangerous=True,
+            is_dangerous=True, ends=True,
         ),
         BulkStep(
             "restore", "Ask to restore",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
@@ -15,6 +15,7 @@ from fleet.retiring.actions.batches import (
     Preview,
     begin_batch,
     carry_out,
+    drop_batch,
     preview_of,
 )
 from fleet.retiring.actions.bulk_steps import STEPS
@@ -26,7 +27,12 @@ from fleet.retiring.queries.batches import batch_for, items_of
 from kernel.admin import GovernedAdmin
 from kernel.errors import DomainError
 from registry.authentication import actor_of
-from registry.portal import sentence
+from registry.portal import sentence, told
+
+_COLUMNS: Final = (
+    "Agent", "Calls in 90 days", "Keys used in 90 days", "Keys that work", "Leases",
+    "Open actions", "Depend on it", "Data",
+)  # fmt: skip
 
 offer_steps()
 
@@ -65,6 +71,11 @@ class BatchAdmin(GovernedAdmin):
         return self._preview(request, batch)
 
     def _preview(self, request: HttpRequest, batch: Batch) -> HttpResponse:
+        if "drop" in request.POST:
+            with told(request):
+                drop_batch(batch.public_id, actor=actor_of(request))
+                messages.info(request, "Nothing was done.")
+            return redirect("admin:registry_agent_changelist")
         step = STEPS[batch.step]
         form = BatchForm(step, request.POST if request.method == "POST" else None)
         asked, refusal, seen = form.asked(), "", Preview()
@@ -88,6 +99,7 @@ class BatchAdmin(GovernedAdmin):
             "step": step,
             "form": form,
             "seen": seen,
+            "columns": _COLUMNS,
             "typed": typed if step.is_dangerous else "",
             "reason": request.POST.get("reason", ""),
             "refusal": refusal,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db.models import Count, Q, QuerySet
 
-from fleet.retiring.errors import BatchNotFound
+from fleet.retiring.errors import BatchNotFound, BatchUnusable
 from fleet.retiring.models import Batch, BatchItem
 from registry.actors import Actor
+from registry.models import Agent
 from registry.queries import GOVERNING
 
 
@@ -27,6 +30,20 @@ def batch_for(actor: Actor, public_id: str) -> Batch:
     found = batches_for(actor).filter(public_id=wanted).first()
     if found is None:
         raise BatchNotFound(f"There is no batch {public_id[:80]!r}.")
+    return found
+
+
+def agents_named(names: Sequence[str]) -> list[Agent]:
+    """Return the agents of these names, each once. Raises: BatchUnusable, naming who is not."""
+    wanted = dict.fromkeys(names)
+    found = list(Agent.objects.filter(name__in=wanted).order_by("name"))
+    if missing := sorted(set(wanted) - {agent.name for agent in found}):
+        raise BatchUnusable(
+            f"There is no agent {missing[0][:80]!r}, and {len(missing) - 1} others are none."
+            if len(missing) > 1
+            else f"There is no agent {missing[0][:80]!r}.",
+            field="agents",
+        )
     return found
 
 

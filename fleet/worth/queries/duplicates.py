@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, QuerySet
 
 from fleet.worth.errors import GroupNotFound
 from fleet.worth.models import (
@@ -19,6 +21,8 @@ from registry.actors import Actor
 from registry.models import Agent
 from routing.models import Delegation
 from routing.queries.calls import seen_agents
+
+_MOST: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +55,26 @@ def group_for(actor: Actor, public_id: str) -> DuplicateGroup:
 
 def sides_of(group: DuplicateGroup) -> list[Side]:
     """Return the agents of a group side by side, the most used first."""
-    members = list(
-        group.members.select_related("agent", "agent__owner", "agent__backup_owner", "agent__team")
+    return sides_in([group])[group.pk]
+
+
+def sides_in(groups: Iterable[DuplicateGroup]) -> dict[int, list[Side]]:
+    """Return the agents of each of some groups, in as many statements as for one."""
+    pks = [group.pk for group in groups]
+    rows = DuplicateMember.objects.filter(group__in=pks).select_related(
+        "agent__owner", "agent__backup_owner", "agent__team"
     )
-    ids = [member.agent_id for member in members]
-    standings = Standing.objects.in_bulk(ids)
-    sides = [
-        Side(member, member.agent, standings.get(member.agent_id), dependants_of(member.agent))
-        for member in members
-    ]
-    return sorted(sides, key=lambda side: (-calls_of(side.standing), side.agent.name))
+    members = list(rows.defer("agent__searchable"))
+    standings = Standing.objects.in_bulk([member.agent_id for member in members])
+    depend = _dependants([member.agent.public_id for member in members])
+    sides: dict[int, list[Side]] = {pk: [] for pk in pks}
+    for member in members:
+        found = depend.get(member.agent.public_id, [])
+        standing = standings.get(member.agent_id)
+        sides[member.group_id].append(Side(member, member.agent, standing, found))
+    for each in sides.values():
+        each.sort(key=lambda side: (-calls_of(side.standing), side.agent.name))
+    return sides
 
 
 def calls_of(standing: Standing | None) -> int:
@@ -70,10 +84,19 @@ def calls_of(standing: Standing | None) -> int:
 
 def dependants_of(agent: Agent) -> list[Agent]:
     """Return the agents that let this one act for them and may still do so."""
-    now = clock.now()
-    parents = Delegation.objects.filter(Q(to_agent=agent.public_id), expires_at__gt=now)
-    found = Agent.objects.filter(public_id__in=parents.values("from_agent"))
-    return list(found.select_related("owner").order_by("name")[:50])
+    return _dependants([agent.public_id]).get(agent.public_id, [])
+
+
+def _dependants(ids: list[str]) -> dict[str, list[Agent]]:
+    given = Delegation.objects.filter(to_agent__in=ids, expires_at__gt=clock.now())
+    pairs = set(given.values_list("to_agent", "from_agent"))
+    rows = Agent.objects.filter(public_id__in={one for _, one in pairs}).select_related("owner")
+    known = {agent.public_id: agent for agent in rows.order_by("name")}
+    found: dict[str, list[Agent]] = {}
+    for to_agent, from_agent in sorted(pairs):
+        if from_agent in known and len(found.setdefault(to_agent, [])) < _MOST:
+            found[to_agent].append(known[from_agent])
+    return {key: sorted(each, key=lambda agent: agent.name) for key, each in found.items()}
 
 
 def pairs_in(group: DuplicateGroup) -> QuerySet[LikePair]:

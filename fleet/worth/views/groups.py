@@ -9,7 +9,14 @@ from django.views.decorators.http import require_GET, require_POST
 
 from fleet.worth.actions.merging import confirm_group, reopen_group, separate_group
 from fleet.worth.models import DuplicateGroup
-from fleet.worth.queries.duplicates import group_for, groups_for, last_look, pairs_in, sides_of
+from fleet.worth.queries.duplicates import (
+    group_for,
+    groups_for,
+    last_look,
+    pairs_in,
+    sides_in,
+    sides_of,
+)
 from kernel.pages import asked, chosen, cut, found
 from registry.actors import Actor
 from registry.models import Role
@@ -27,10 +34,11 @@ def groups(request: HttpRequest, actor: Actor) -> HttpResponse:
     if words:
         rows = found(rows, words, "members__agent__title", "members__agent__name").distinct()
     page = cut(request, rows, ordering="-score_permille")
+    sides = sides_in(page)
     options = [(each.value, each.label) for each in DuplicateGroup.State]
     context = {
         "page": page,
-        "rows": [(group, sides_of(group)) for group in page],
+        "rows": [(group, sides[group.pk]) for group in page],
         "selects": [{"name": "state", "label": "Open", "value": state, "options": options}],
         "look": last_look(),
         "is_narrowed": bool(words) or state != "open",

@@ -19,33 +19,12 @@ from ledger.models import DataKey
 from ledger.retention.shredding import shred
 from registry.actors import Actor
 from registry.models import Agent
-from tests.factories import Cast, make_agent, make_cast, make_exchange, make_run
+from tests.factories import Cast, make_agent, make_exchange, make_run
 from tests.fleet.worth.test_likeness import read_pairs
 
 pytestmark = pytest.mark.django_db
 SYSTEM = Actor.system("test")
-GERMAN = "Ordnet Eingangsrechnungen einer Kostenstelle zu."
 PROMPT = " ".join(f"Rule {n}: an invoice over {n} euros goes to desk {n}." for n in range(30))
-
-
-@pytest.fixture
-def cast() -> Cast:
-    return make_cast()
-
-
-@pytest.fixture
-def alike(cast: Cast) -> list[Agent]:
-    return [
-        make_agent(
-            name, owner=owner, stage="live", title=title, description=text,
-            tools=["erp-read"], backup_owner=cast.sue,
-        )
-        for name, owner, title, text in (
-            ("bill-sorter", cast.alice, "Invoice sorter", "Sorts invoices by cost centre."),
-            ("rechnungen", cast.bob, "Rechnungssortierer", GERMAN),
-            ("shift-bot", cast.mallory, "Shift planner", "Plans shifts for the warehouse staff."),
-        )
-    ]  # fmt: skip
 
 
 def look() -> list[DuplicateGroup]:
