@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from registry.actors import Actor
@@ -17,6 +18,13 @@ def hold(agent: Agent) -> Agent:
     related = ("owner", "backup_owner", "team", "current_version")
     held = Agent.objects.select_for_update(of=("self",)).select_related(*related)
     return held.get(pk=agent.pk)
+
+
+def hold_all(agents: Iterable[Agent]) -> list[Agent]:
+    """Lock the rows of agents, always in one order, and return them as they are now."""
+    related = ("owner", "backup_owner", "team", "current_version")
+    held = Agent.objects.select_for_update(of=("self",)).select_related(*related)
+    return list(held.filter(pk__in={agent.pk for agent in agents}).order_by("pk"))
 
 
 def require_answering(actor: Actor, agent: Agent) -> None:

@@ -19,14 +19,13 @@ from fleet.cutovers.errors import CutoverUnderWay, NotEvaluated
 from fleet.cutovers.models import Cutover, CutoverAgent
 from fleet.cutovers.plan import checked_limits, checked_steps
 from fleet.cutovers.queries.cutovers import bound_digest, signs_as, under_way
-from fleet.evaluations.models import Evaluation
-from fleet.evaluations.queries.reports import is_good, latest_for
+from fleet.evaluations.queries.many import Report, reports_of
 from fleet.telling.actions.telling import tell
 from kernel import clock
 from kernel.canonical import digest
 from kernel.refs import Ref, new_id
 from ledger.verbs import Verb
-from registry.actions.guards import hold
+from registry.actions.guards import hold_all
 from registry.actors import Actor
 from registry.models import Agent, Person, Role
 from routing.errors import ShiftRefused
@@ -56,14 +55,13 @@ def begin_cutover(  # noqa: PLR0913  the seam, named
     Records: cutover.begun (and review.opened). Raises: RoleMissing, PlanInvalid, ShiftRefused,
     CutoverUnderWay, NotEvaluated.
     """
-    whom = sorted({agent.pk: agent for agent in agents}.values(), key=lambda one: one.pk)
+    whom = hold_all(agents)
     if not all(signs_as(actor, agent) for agent in whom) or override_reason.strip():
         actor.require(Role.PLATFORM)
     planned, held_to = checked_steps(steps), checked_limits(limits)
-    for agent in whom:
-        hold(agent)
     _check(whom, source, target)
-    rows = [_row(agent, source, target, evaluations.get(agent.public_id, "")) for agent in whom]
+    reports = reports_of(whom, source, target, evaluations)
+    rows = [_row(agent, reports.get(agent.pk)) for agent in whom]
     why = override_reason.strip()[:2000]
     if not why and (lacking := [row.agent.name for row in rows if not row.has_passed]):
         raise NotEvaluated(
@@ -89,7 +87,7 @@ def begin_cutover(  # noqa: PLR0913  the seam, named
     for row in rows:
         row.cutover, row.changed_at = cutover, now
     CutoverAgent.objects.bulk_create(rows)
-    bound = bound_digest(cutover)
+    bound = bound_digest(cutover)  # of the rows as they are read later
     note(
         Verb.CUTOVER_BEGUN,
         cutover,
@@ -122,19 +120,15 @@ def _check(agents: list[Agent], source: Model, target: Model) -> None:
         raise ShiftRefused(f"{'; '.join(found[:5])}.", field="target", obstacles=len(found))
 
 
-def _row(agent: Agent, source: Model, target: Model, named: str) -> CutoverAgent:
-    chosen = (
-        Evaluation.objects.filter(public_id=named, agent=agent, baseline=source).first()
-        if named
-        else latest_for(agent, source, target)
-    )
-    if chosen is None:
+def _row(agent: Agent, report: Report | None) -> CutoverAgent:
+    if report is None:
         return CutoverAgent(agent=agent)
+    chosen = report.evaluation
     return CutoverAgent(
         agent=agent,
         evaluation=chosen.public_id,
         evaluation_digest=chosen.digest,
-        has_passed=bool(chosen.digest) and is_good(chosen, target),
+        has_passed=bool(chosen.digest) and report.is_good,
     )
 
 

@@ -6,16 +6,18 @@ the next call of each agent is served by the source again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import Final
 
 from django.db import transaction
 
-from fleet.cutovers.actions.noting import MOVER, hold_cutover, note
+from fleet.cutovers.actions.noting import MOVER, hold_cutover, named, note
 from fleet.cutovers.errors import CutoverMoved
 from fleet.cutovers.models import BACK_DAYS, Cutover, CutoverAgent
 from fleet.cutovers.queries.cutovers import cutover_for, rows_of
 from fleet.health.actions.incidents import open_incident
+from fleet.telling.actions.telling import tell
 from kernel import clock
 from ledger.verbs import Verb
 from registry.actors import Actor
@@ -25,6 +27,7 @@ from routing.models import Shift
 
 State = Cutover.State
 _MOVED = (CutoverAgent.State.SHIFTING, CutoverAgent.State.DONE)
+TOGETHER: Final = 5  # so many agents that come back at once are one incident
 
 
 @transaction.atomic
@@ -54,10 +57,19 @@ def roll_back(
     return cutover
 
 
-def bring_back(cutover: Cutover, rows: list[CutoverAgent], *, actor: Actor, why: str) -> None:
+def bring_back(
+    cutover: Cutover,
+    rows: list[CutoverAgent],
+    *,
+    actor: Actor,
+    why: str,
+    whys: Mapping[int, str] | None = None,
+) -> None:
     """Serve rows of a held cutover by the source again; with the last of them it is over.
 
-    Records: cutover.rolled_back for each agent; shift.ended or, after it was settled, shift.set.
+    ``whys`` says it of single rows, by their key, where it is known.
+    Records: cutover.rolled_back, once for all of them; shift.ended, or shift.set after it was
+    settled.
     """
     if not rows:
         raise CutoverMoved("None of these agents is on its way.", state=cutover.state)
@@ -70,32 +82,65 @@ def bring_back(cutover: Cutover, rows: list[CutoverAgent], *, actor: Actor, why:
         )
         end_shifts(shifts, reason=why, actor=MOVER, subject=cutover.ref)
     for row in rows:
-        row.state, row.why, row.changed_at = CutoverAgent.State.ROLLED_BACK, why, now
+        row.state, row.changed_at = CutoverAgent.State.ROLLED_BACK, now
+        row.why = (whys or {}).get(row.pk) or why
     CutoverAgent.objects.bulk_update(rows, ["state", "why", "changed_at"], batch_size=2000)
     if not rows_of(cutover).filter(state__in=_MOVED).exists():
         cutover.state, cutover.ended_at, cutover.ended_reason = State.ROLLED_BACK, now, why
         cutover.save(update_fields=["state", "ended_at", "ended_reason"])
     whole = cutover.state == State.ROLLED_BACK
-    names = ", ".join(row.agent.name for row in rows[:10])
+    names = [row.agent.name for row in rows]
     note(
         Verb.CUTOVER_ROLLED_BACK,
         cutover,
-        f"{names}{' and others' if len(rows) > 10 else ''}: {why}",
+        f"{named(names)}: {why}",
         actor=actor,
         agent=rows[0].agent if len(rows) == 1 else None,
         facts={"agents": len(rows), "all": whole},
+        whole=f"{', '.join(names)}: {why}",
     )
 
 
-def report_breach(cutover: Cutover, row: CutoverAgent, why: str) -> None:
-    """Open an incident for an agent that was rolled back; its owner is told by it."""
+def report_breaches(cutover: Cutover, rows: list[CutoverAgent], whys: Mapping[int, str]) -> None:
+    """Open incidents for agents that were rolled back: one for each, or one for many.
+
+    Owners are told by them; of many, each owner is told once.
+    """
+    if len(rows) < TOGETHER:
+        for row in rows:
+            _report(cutover, row, whys[row.pk])
+        return
+    title = f"{len(rows)} agents are back on {cutover.source.name}"
+    why = whys[rows[0].pk]
+    open_incident(
+        key=f"cutover:{cutover.public_id}",
+        kind="cutover",
+        subject=cutover.ref,
+        agent=None,
+        title=title,
+        facts={"cutover": cutover.public_id, "target": cutover.target.name, "reason": why[:300]},
+        owner=cutover.begun_by,
+    )
+    tell(
+        key=f"cutover:{cutover.public_id}:back",
+        kind="cutover",
+        subject=cutover.ref,
+        title=title,
+        lines=[why, *(row.agent.name for row in rows[:20])],
+        path=f"/cutovers/{cutover.public_id}/",
+        people={row.agent.owner_id: row.agent.owner for row in rows}.values(),
+        urgent=True,
+    )
+
+
+def _report(cutover: Cutover, row: CutoverAgent, why: str) -> None:
     open_incident(
         key=f"cutover:{cutover.public_id}:{row.agent.public_id}",
         kind="cutover",
         subject=cutover.ref,
         agent=row.agent,
         title=f"{row.agent.name} is back on {cutover.source.name}",
-        facts={"cutover": cutover.public_id, "target": cutover.target.name, "why": why[:300]},
+        facts={"cutover": cutover.public_id, "target": cutover.target.name, "reason": why[:300]},
     )
 
 

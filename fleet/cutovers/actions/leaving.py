@@ -6,6 +6,7 @@ stays: if the agent comes back, it comes back to the model that took the old one
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Final
 
 from django.db import transaction
@@ -13,6 +14,7 @@ from django.db import transaction
 from fleet.cutovers.actions.moving import end_unstarted
 from fleet.cutovers.actions.noting import MOVER, hold_cutover, note
 from fleet.cutovers.actions.signing import start_if_agreed
+from fleet.cutovers.errors import SignatureVoid
 from fleet.cutovers.models import Cutover, CutoverAgent
 from fleet.cutovers.queries.cutovers import rows_of
 from kernel import clock
@@ -60,5 +62,6 @@ def leave_cutover(public_id: str, agent: Agent, *, actor: Actor) -> bool:
     if not rows_of(cutover).filter(state__in=_IN_IT).exists():
         end_unstarted(cutover, actor=actor, reason="Every agent that was left in it is retired.")
     elif cutover.state == State.SIGNING:
-        start_if_agreed(cutover, actor=actor)
+        with suppress(SignatureVoid):  # then it waits for others to sign anew, not for this one
+            start_if_agreed(cutover, actor=actor)
     return True

@@ -15,10 +15,11 @@ from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Agent
 
+_NAMED: Final = 10
 MOVER: Final = Actor.system("cutover")
 
 
-def note(
+def note(  # noqa: PLR0913  one fact, named
     verb: Verb,
     cutover: Cutover,
     text: str,
@@ -26,8 +27,11 @@ def note(
     actor: Actor,
     agent: Agent | None = None,
     facts: dict[str, Fact] | None = None,
+    whole: str = "",
 ) -> None:
     """Put a fact about a cutover on record; what people wrote goes into the payload.
+
+    ``whole`` is what the record says where its page says less.
 
     Records: the verb it is given.
     """
@@ -43,7 +47,7 @@ def note(
         },
         agent_id=agent.public_id if agent is not None else "",
         stream=str(cutover.ref),
-        payload=text.encode(),
+        payload=(whole or text).encode(),
     )
     CutoverEvent.objects.create(
         cutover=cutover,
@@ -53,6 +57,11 @@ def note(
         text=text[:2000],
         at=clock.now(),
     )
+
+
+def named(names: list[str]) -> str:
+    """Return some names for people to read, and that there are others."""
+    return ", ".join(names[:_NAMED]) + (" and others" if len(names) > _NAMED else "")
 
 
 def hold_cutover(public_id: str, *states: str) -> Cutover:

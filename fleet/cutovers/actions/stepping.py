@@ -13,7 +13,7 @@ from datetime import timedelta
 from django.db import transaction
 from django.db.models import F
 
-from fleet.cutovers.actions.going_back import bring_back, report_breach
+from fleet.cutovers.actions.going_back import bring_back, report_breaches
 from fleet.cutovers.actions.moving import advance
 from fleet.cutovers.actions.noting import MOVER
 from fleet.cutovers.models import BACK_DAYS, Cutover, CutoverAgent
@@ -69,20 +69,20 @@ def _look_at(pk: int) -> int:
 
 def _brought_back(cutover: Cutover, rows: list[CutoverAgent], figures: Figures) -> bool:
     """Bring back whom a limit was passed for; say whether all were."""
-    why = {row.pk: [str(each) for each in figures.agents.get(row.pk, ())] for row in rows}
-    passed = [row for row in rows if why[row.pk]]
+    whys = {pk: f"By itself: {'; '.join(map(str, found))}." for pk, found in figures.agents.items()
+            if found}  # fmt: skip
+    passed = [row for row in rows if row.pk in whys]
     share = cutover.limits["agents_share"]
     before = rows_of(cutover).filter(state=CutoverAgent.State.ROLLED_BACK).count()
     many = len(passed) + before > max(1, share * (len(rows) + before))
-    if figures.whole or (passed and many):
-        said = "; ".join(map(str, figures.whole)) or f"{len(passed) + before} agents passed a limit"
-        bring_back(cutover, rows, actor=MOVER, why=f"By itself: {said}.")
-        for row in passed or rows[:1]:
-            report_breach(cutover, row, "; ".join(why[row.pk]) or said)
-        return True
-    for row in passed:
-        bring_back(cutover, [row], actor=MOVER, why=f"By itself: {'; '.join(why[row.pk])}.")
-        report_breach(cutover, row, "; ".join(why[row.pk]))
+    back = rows if figures.whole or (passed and many) else passed
+    if not back:
+        return False
+    said = "; ".join(map(str, figures.whole)) or f"{len(passed) + before} agents passed a limit"
+    whole = f"By itself: {said}."
+    why = whys[passed[0].pk] if len(back) == 1 and passed else whole
+    bring_back(cutover, back, actor=MOVER, why=why, whys=whys)
+    report_breaches(cutover, passed or rows[:1], {row.pk: whole for row in rows} | whys)
     return cutover.state == Cutover.State.ROLLED_BACK
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
+from django.db.models import Q
 from django.urls import path
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -21,13 +23,21 @@ from fleet.cutovers.actions.moving import (
 )
 from fleet.cutovers.actions.settling import settle_cutover
 from fleet.cutovers.actions.signing import sign_off, start_without_others
-from fleet.cutovers.models import Cutover
-from fleet.cutovers.queries.cutovers import bound_digest, cutover_for, cutovers_seen, rows_of
+from fleet.cutovers.models import Cutover, CutoverAgent
+from fleet.cutovers.queries.cutovers import (
+    bound_digest,
+    cutover_for,
+    cutovers_seen,
+    listed_rows,
+    rows_of,
+    shifted_rows,
+)
 from fleet.cutovers.queries.figures import ARMS, Sides, figures_of
 from kernel.api import Input, Listing, ListQuery, Text, page_of
 from registry.actors import Actor
 from registry.authentication import actor_of
-from registry.queries import agent_for
+from registry.models import Agent
+from registry.queries import agent_for, agents_for
 from routing.arm_sums import Sums
 from routing.latencies import percentile
 from routing.queries.vendors import model_for
@@ -123,7 +133,8 @@ class OneCutoverOutput(CutoverOutput):
     security_review = serializers.CharField()
     security_agreed_at = serializers.DateTimeField(allow_null=True)
     override_reason = serializers.CharField()
-    agents = CutoverAgentOutput(many=True)
+    agents_count = serializers.IntegerField()
+    agents = CutoverAgentOutput(many=True, help_text="The first hundred; all are at …/agents.")
     lately = serializers.DictField(child=ArmOutput())
     since_step = serializers.DictField(child=ArmOutput())
     passed_limits = serializers.ListField(child=serializers.CharField())
@@ -160,7 +171,7 @@ class Cutovers(APIView):
     def post(self, request: Request) -> Response:
         actor, said = actor_of(request), _said(CutoverInput, request)
         cutover = begin_cutover(
-            agents=[agent_for(actor, name) for name in said["agents"]],
+            agents=_agents(actor, said["agents"]),
             source=model_for(actor, said["model"]),
             target=model_for(actor, said["to"]),
             evaluations={},
@@ -184,6 +195,33 @@ class OneCutover(APIView):
     def get(self, request: Request, cutover: str) -> Response:
         actor = actor_of(request)
         return Response(_shown(cutover_for(actor, cutover), actor))
+
+
+class CutoverAgentQuery(ListQuery):
+    """Which of its agents to list."""
+
+    state = serializers.ChoiceField(choices=CutoverAgent.State.choices, required=False)
+
+
+_AGENTS: Final = Listing(CutoverAgentQuery, search=("agent__name",), ordering=("name",))
+
+
+class CutoverAgents(APIView):
+    """The agents of a cutover that the viewer may see."""
+
+    @extend_schema(
+        operation_id="cutovers_agents",
+        parameters=[CutoverAgentQuery],
+        responses=page_of(CutoverAgentOutput),
+    )
+    def get(self, request: Request, cutover: str) -> Response:
+        actor, asked = actor_of(request), _AGENTS.read(request)
+        rows = listed_rows(cutover_for(actor, cutover), actor)
+        if "state" in asked:
+            rows = rows.filter(state=asked["state"])
+        return _AGENTS.answer(
+            request, rows, lambda page: CutoverAgentOutput(page, many=True).data, asked
+        )
 
 
 class SignCutover(APIView):
@@ -281,8 +319,9 @@ class SettleCutover(APIView):
 
 
 def _shown(cutover: Cutover, actor: Actor) -> dict[str, Any]:
-    rows = list(rows_of(cutover, actor))
-    figures = figures_of(cutover, rows)
+    listed = rows_of(cutover, actor)
+    rows = list(listed[:_SHOWN])
+    figures = figures_of(cutover, shifted_rows(cutover, actor), of={row.pk for row in rows})
     passed = [
         f"{row.agent.name}: {each}" for row in rows for each in figures.agents.get(row.pk, ())
     ]
@@ -294,6 +333,7 @@ def _shown(cutover: Cutover, actor: Actor) -> dict[str, Any]:
         "security_review": cutover.security_review,
         "security_agreed_at": cutover.security_agreed_at,
         "override_reason": cutover.override_reason,
+        "agents_count": len(rows) if len(rows) < _SHOWN else listed.count(),
         "agents": CutoverAgentOutput(rows, many=True).data,
         "lately": _arms(figures.lately),
         "since_step": _arms(figures.step),
@@ -302,8 +342,21 @@ def _shown(cutover: Cutover, actor: Actor) -> dict[str, Any]:
     return {**shown, **more}
 
 
+_SHOWN: Final = 100
+
+
 def _arms(sides: Sides) -> dict[str, Any]:
     return {name: ArmOutput(getattr(sides, name)).data for name in ARMS}
+
+
+def _agents(actor: Actor, names: Sequence[str]) -> list[Agent]:
+    """Return agents by name or public id, in one statement. Raises: AgentNotFound."""
+    wanted = Q(name__in=set(names)) | Q(public_id__in=set(names))
+    found = list(agents_for(actor).filter(wanted))
+    known = {agent.name for agent in found} | {agent.public_id for agent in found}
+    for lacking in (name for name in names if name not in known):
+        agent_for(actor, lacking)  # says that there is none
+    return found
 
 
 def _said(shape: type[Input], request: Request) -> dict[str, Any]:
@@ -315,6 +368,7 @@ def _said(shape: type[Input], request: Request) -> dict[str, Any]:
 urlpatterns = [
     path("cutovers", Cutovers.as_view(), name="api-cutovers"),
     path("cutovers/<str:cutover>", OneCutover.as_view(), name="api-cutover"),
+    path("cutovers/<str:cutover>/agents", CutoverAgents.as_view(), name="api-cutover-agents"),
     path("cutovers/<str:cutover>/sign", SignCutover.as_view(), name="api-cutover-sign"),
     path("cutovers/<str:cutover>/start", StartCutover.as_view(), name="api-cutover-start"),
     path("cutovers/<str:cutover>/advance", AdvanceCutover.as_view(), name="api-cutover-advance"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 
-from django.db.models import Q, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
 from fleet.cutovers.errors import CutoverNotFound
 from fleet.cutovers.models import Cutover, CutoverAgent
@@ -47,6 +48,29 @@ def rows_of(cutover: Cutover, actor: Actor | None = None) -> QuerySet[CutoverAge
     return rows.select_related(
         "agent__owner", "agent__backup_owner", "agent__current_version", "signed_by"
     ).order_by("agent__name")
+
+
+def listed_rows(cutover: Cutover, actor: Actor) -> QuerySet[CutoverAgent]:
+    """Return the agents that a viewer may see, to be cut into pages by name."""
+    rows = rows_of(cutover, actor)
+    return rows.annotate(name=F("agent__name"), public_id=F("agent__public_id"))
+
+
+def shifted_rows(cutover: Cutover, actor: Actor) -> QuerySet[CutoverAgent]:
+    """Return no more of the rows that a viewer may see than figures are made of."""
+    rows = rows_of(cutover, actor).filter(shift__gt="").select_related(None)
+    return rows.select_related("agent").only("shift", "cutover", "agent__public_id")
+
+
+def counts_of(cutover: Cutover, actor: Actor) -> Counter[str]:
+    """Count the agents that a viewer may see, by where they stand."""
+    rows = rows_of(cutover, actor).order_by("state").values_list("state")
+    return Counter(dict(rows.annotate(agents=Count("pk"))))
+
+
+def mine_of(cutover: Cutover, actor: Actor) -> QuerySet[CutoverAgent]:
+    """Return the rows that somebody signs for."""
+    return rows_of(cutover).filter(_mine(actor))
 
 
 def under_way(agents: Iterable[Agent], source_id: int) -> QuerySet[CutoverAgent]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -48,8 +48,13 @@ class Figures:
     whole: list[Breach]
 
 
-def figures_of(cutover: Cutover, rows: Iterable[CutoverAgent]) -> Figures:
-    """Read what is known of the arms now, and which limits are passed."""
+def figures_of(
+    cutover: Cutover, rows: Iterable[CutoverAgent], *, of: Collection[int] | None = None
+) -> Figures:
+    """Read what is known of the arms now, and which limits are passed.
+
+    By which agents is said of those rows alone that are named, where any are.
+    """
     listed = [row for row in rows if row.shift]
     names = [row.shift for row in listed]
     changed = dict(Shift.objects.filter(public_id__in=names).values_list("public_id", "changed_at"))
@@ -69,7 +74,8 @@ def figures_of(cutover: Cutover, rows: Iterable[CutoverAgent]) -> Figures:
         for side, whole, arms in zip(own, sides, (lately, step, ever), strict=True):
             side.add(arms, row.shift)
             whole.add(arms, row.shift)
-        found[row.pk] = _passed(cutover, own, alerts.get(row.agent.public_id, 0))
+        if of is None or row.pk in of:
+            found[row.pk] = _passed(cutover, own, alerts.get(row.agent.public_id, 0))
     whole_passed = _passed(cutover, sides, 0)
     return Figures(sides[0], sides[1], sides[2], agents=found, whole=whole_passed)
 

@@ -21,14 +21,16 @@ from fleet.cutovers.judging import rise
 from fleet.cutovers.models import Cutover, CutoverAgent
 from fleet.cutovers.queries.cutovers import (
     bound_digest,
+    counts_of,
     cutover_for,
     cutovers_seen,
-    rows_of,
-    signs_as,
+    listed_rows,
+    mine_of,
+    shifted_rows,
 )
 from fleet.cutovers.queries.figures import Sides, figures_of
 from fleet.templatetags.figures import DASH
-from kernel.pages import asked, chosen, cut
+from kernel.pages import asked, chosen, cut, found
 from registry.actors import Actor
 from registry.models import Role
 from registry.portal import signed_in, told
@@ -71,31 +73,44 @@ def cutovers(request: HttpRequest, actor: Actor) -> HttpResponse:
 def cutover(request: HttpRequest, actor: Actor, cutover: str) -> HttpResponse:
     """Show one: it refreshes itself while it moves."""
     shown = cutover_for(actor, cutover)
-    rows = list(rows_of(shown, actor))
-    figures = figures_of(shown, rows)
-    waiting = [row for row in rows if row.state == CutoverAgent.State.WAITING]
-    steering = actor.has(Role.PLATFORM)
+    state = chosen(request, "state", CutoverAgent.State.values)
+    listed = found(listed_rows(shown, actor), asked(request, "search"), "agent__name")
+    page = cut(request, listed.filter(state=state) if state else listed, ordering="name")
+    figures = figures_of(shown, shifted_rows(shown, actor), of={row.pk for row in page})
+    counts = counts_of(shown, actor)
+    steering, mine = actor.has(Role.PLATFORM), mine_of(shown, actor)
+    may_sign = (
+        shown.state == Cutover.State.SIGNING
+        and mine.filter(state=CutoverAgent.State.WAITING).exists()
+    )
     has_moved = shown.state in {*Cutover.MOVING, Cutover.State.DONE, Cutover.State.SETTLED}
-    mine = any(signs_as(actor, row.agent) for row in rows)
     context = {
         "cutover": shown,
         "tone": _TONES[shown.state],
         "is_live": shown.state in {*Cutover.MOVING, Cutover.State.SIGNING, Cutover.State.DONE},
         "track": _track(shown),
-        "rows": [(row, figures.agents.get(row.pk, [])) for row in rows],
-        "waiting": len(waiting),
+        "page": page,
+        "rows": [(row, figures.agents.get(row.pk, [])) for row in page],
+        "state": state,
+        "states": [
+            (value, words, counts[value])
+            for value, words in CutoverAgent.State.choices
+            if counts[value]
+        ],
+        "total": sum(counts.values()),
+        "waiting": counts[CutoverAgent.State.WAITING],
         "sides": [
             ("Last minutes", _compared(figures.lately)),
             ("This step", _compared(figures.step)),
         ],
         "limits": [(words, shown.limits.get(name)) for name, words in _LIMITS.items()],
         "passed": figures.whole,
-        "digest": bound_digest(shown),
+        "digest": bound_digest(shown) if may_sign else "",
         "events": _events(shown),
-        "may_sign": any(signs_as(actor, row.agent) for row in waiting),
+        "may_sign": may_sign,
         "may_start": steering and shown.state == Cutover.State.SIGNING,
         "may_steer": steering,
-        "may_go_back": has_moved and (steering or actor.has(Role.SECURITY) or mine),
+        "may_go_back": has_moved and (steering or actor.has(Role.SECURITY) or mine.exists()),
     }
     return render(request, "cutovers/cutover.html", context)
 
@@ -141,7 +156,7 @@ def _track(cutover: Cutover) -> list[dict[str, str]]:
 def _compared(sides: Sides) -> list[dict[str, Any]]:
     """Return the rows of a table: both arms side by side, and by how much the one exceeds."""
     source, target = sides.source, sides.target
-    found = [{"name": "Calls", "source": source.calls, "target": target.calls, "rise": ""}]
+    lines = [{"name": "Calls", "source": source.calls, "target": target.calls, "rise": ""}]
     for name, ours, of, theirs, whole in (
         ("Errors", target.errors, target.calls, source.errors, source.calls),
         ("Out of form", target.broken, target.checked, source.broken, source.checked),
@@ -149,7 +164,7 @@ def _compared(sides: Sides) -> list[dict[str, Any]]:
     ):
         seen = rise(ours, of, theirs, whole)
         between = f"{100 * seen.low:+.1f} to {100 * seen.high:+.1f} points" if of and whole else ""
-        found.append(
+        lines.append(
             {
                 "name": name,
                 "source": _share(theirs, whole),
@@ -158,11 +173,11 @@ def _compared(sides: Sides) -> list[dict[str, Any]]:
             }
         )
     times = [percentile(each.latencies, 0.95) for each in (source, target)]
-    found.append(
+    lines.append(
         {"name": "95th percentile", "source": _ms(times[0]), "target": _ms(times[1]), "rise": ""}
     )
     fell = f"{sides.behind.calls} fell back to the source"
-    return [*found, {"name": "Fell back", "source": "", "target": fell, "rise": ""}]
+    return [*lines, {"name": "Fell back", "source": "", "target": fell, "rise": ""}]
 
 
 def _share(part: int, whole: int) -> str:

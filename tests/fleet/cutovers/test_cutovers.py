@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
 from approvals.actions.deciding import decide_review
 from approvals.models import Review
-from fleet.cutovers.actions.beginning import begin_cutover
 from fleet.cutovers.actions.going_back import roll_back
 from fleet.cutovers.actions.moving import advance_now, pause_cutover, resume_cutover
 from fleet.cutovers.actions.settling import settle_cutover
@@ -28,8 +26,7 @@ from fleet.cutovers.plan import LIMITS
 from fleet.cutovers.queries.cutovers import bound_digest
 from fleet.health.models import Incident
 from kernel import clock
-from registry.actors import Actor, RoleMissing
-from registry.models import Agent
+from registry.actors import RoleMissing
 from routing.actions.shifting import set_shift
 from routing.arm_sums import Sums
 from routing.errors import ShiftRefused
@@ -38,70 +35,12 @@ from tests.factories import (
     actor,
     browser_of,
     client_of,
-    make_agent,
-    make_call,
-    make_cast,
     make_model,
-    make_route,
     make_vendor,
 )
-from tests.fleet.evaluations.rows import make_arm, make_evaluation
+from tests.fleet.cutovers.world import QUICK, SWEEP
 
 pytestmark = pytest.mark.django_db
-
-QUICK = [
-    {"percent": 10, "hold_seconds": 0, "least_calls": 10},
-    {"percent": 100, "hold_seconds": 0, "least_calls": 10},
-]
-SWEEP = Actor.system("cutover")
-
-
-class World:
-    """Two models, a route on the first, and agents of alice that call it."""
-
-    def __init__(self) -> None:
-        self.cast = make_cast()
-        self.vendor = make_vendor(data_classes=["public", "internal", "confidential"])
-        self.source = make_model(self.vendor, "old-1")
-        self.target = make_model(self.vendor, "new-1")
-        self.route = make_route("classify", self.source)
-        self.pat, self.alice = actor(self.cast.pat), actor(self.cast.alice)
-
-    def agent(self, name: str = "sorter", *, passed: bool = True, **over: Any) -> Agent:
-        given: dict[str, Any] = {"owner": self.cast.alice, "stage": "live", "routes": ["classify"]}
-        agent = make_agent(name, **given | over)
-        if passed:
-            evaluation = make_evaluation(
-                agent, self.source, state="passed", digest="sha256:aa", ended_at=clock.now()
-            )
-            make_arm(evaluation, self.target, verdict="passed")
-        return agent
-
-    def begin(self, *agents: Agent, **over: Any) -> Cutover:
-        given: dict[str, Any] = {
-            "agents": agents,
-            "source": self.source,
-            "target": self.target,
-            "evaluations": {},
-            "subject": None,
-            "actor": self.pat,
-            "steps": QUICK,
-        }
-        return begin_cutover(**given | over)
-
-    def started(self, *agents: Agent, **over: Any) -> Cutover:
-        cutover = self.begin(*agents, **over)
-        return sign_off(cutover.public_id, digest=bound_digest(cutover), actor=self.alice)
-
-    def calls(self, agent: Agent, arm: str, count: int, **over: Any) -> None:
-        shift = Shift.objects.get(agent_id=agent.public_id, ended_at=None)
-        for _ in range(count):
-            make_call(agent, shift=shift.public_id, arm=arm, **over)
-
-
-@pytest.fixture
-def world() -> World:
-    return World()
 
 
 def again(cutover: Cutover) -> Cutover:

@@ -24,7 +24,7 @@ from registry.models import Agent
 from routing.models import Shift
 from tests.factories import Cast, make_agent, make_manifest
 from tests.fleet.campaigns.made import ending, move_of, opened, using
-from tests.fleet.cutovers.test_cutovers import World
+from tests.fleet.cutovers.world import World
 from tests.fleet.evaluations.rows import make_evaluation
 
 SWEEP = Actor.system("retirement")

@@ -117,6 +117,21 @@ def test_a_share_of_runs_is_moved_and_raising_it_keeps_those_that_were_in(make_m
     assert Counter(served_by(agent, range(5)).values()) == {"old-1": 5}
 
 
+def test_a_gateway_that_starts_in_mid_stage_serves_each_run_where_it_was(make_moved, rig):
+    agent = make_moved()
+    agent.move(50)
+    before = served_by(agent, range(30))
+    started = ServedGateway(rig)
+    started.start()
+    try:
+        agent.port = started.port
+        eventually(lambda: agent.chat().status == 200)
+        assert served_by(agent, range(30)) == before
+    finally:
+        started.stop()
+    assert set(before.values()) == {"old-1", "new-1"}
+
+
 def test_which_shift_and_which_side_is_on_record(make_moved, other):
     agent = make_moved()
     agent.move(100)
