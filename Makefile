@@ -54,8 +54,8 @@ soak: venv-dev  ## the slow walls at full size: 500 streams, a sequencer killed 
 	  tests/routing/gateway/test_budget_wall.py tests/ledger/sequencing tests/golden/test_replay.py \
 	  tests/journeys/test_kills.py tests/journeys/test_campaign.py tests/ledger/standalone tests/ledger/transparency tests/rules tests/hostile \
 	  tests/effects/test_deliveries.py tests/effects/test_crashes.py tests/effects/proposals/test_races.py \
-	  tests/fleet/discovery/test_readings.py tests/fleet/retiring/test_batches.py tests/routing/actions/test_listing.py $(ARGS)
-	  UNSPRAWL_SOAK_CUTOVER_RACES=100 UNSPRAWL_SOAK_CUTOVER_AGENTS=1000 \
+	  tests/fleet/discovery/test_readings.py tests/fleet/retiring/test_batches.py tests/routing/actions/test_listing.py \
+	  tests/fleet/cutovers/test_races.py tests/fleet/cutovers/test_many.py $(ARGS)
 
 golden: venv-dev  ## record the golden runs of this release, once: later ones replay them
 	@$(GO) exec $(PY) -m pytest -q tests/golden/record.py $(ARGS)
