@@ -17,9 +17,12 @@ def main() -> None:
     """Run until SIGINT or SIGTERM; probes under way end first."""
     import django
 
-    django.setup()
     from config.durable import require_durable_database
-    from fleet.health.prober import Prober
+    from config.loading import loading
+
+    with loading():
+        django.setup()
+        from fleet.health.prober import Prober
 
     require_durable_database()
     prober = Prober()

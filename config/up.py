@@ -125,12 +125,8 @@ class Supervisor:
             remarks += [f"made {name}" for name in make_keys(self.keys, self.public_url)]
         self.sockets = privilege.sockets_directory()
         self.runtime = replace(self.runtime, sockets_dir=str(self.sockets))
-        if self.own_database:
-            self._start_postgres(self.sockets)
-        if self.own_broker:
-            self._start_valkey(self.sockets)
+        self._start_what_serves_us(self.sockets)
         self._choose_sandbox_port()
-        self._start_witness()
         self._note()
         self._prepare(processes.PREPARE)
         if self.demo:
@@ -171,6 +167,15 @@ class Supervisor:
             shutil.rmtree(left.sockets_dir, ignore_errors=True)
         self.places.forget_runtime()
 
+    def _start_what_serves_us(self, sockets: Path) -> None:
+        has_witness = self._start_witness()
+        if self.own_database:
+            self._start_postgres(sockets)
+        if self.own_broker:
+            self._start_valkey(sockets)
+        if has_witness:
+            self._await_witness()
+
     def _start_postgres(self, sockets: Path) -> None:
         postgres = Postgres(self.places.postgres, sockets)
         with self.step("postgresql") as remarks:
@@ -208,25 +213,29 @@ class Supervisor:
         self.runtime = replace(self.runtime, broker_url=valkey.address)
         self.known["BROKER_URL"] = valkey.address
 
-    def _start_witness(self) -> None:
-        """Start a witness of our own, before anything asks it, unless there is one elsewhere."""
+    def _start_witness(self) -> bool:
+        """Start a witness of our own, unless there is one elsewhere; it loads beside the rest."""
         if self.known.get("UNSPRAWL_WITNESS_URL"):
-            return
+            return False
+        port = free_port(self.places.data / "witness.port")
+        host = urlsplit(self.public_url).hostname or "localhost"
+        known = {
+            "UNSPRAWL_WITNESS_NAME": f"{host}/witness",
+            **self.known,
+            "UNSPRAWL_WITNESS_DIR": str(self.places.witness),
+            "UNSPRAWL_WITNESS_PORT": str(port),
+            "UNSPRAWL_WITNESS_LOG_KEYS": log_key(self.keys),
+        }
+        row, log = processes.WITNESS, self.places.logs / "witness.log"
+        child = Child(row.name, row.command(), row.environment(known), log)
+        child.is_needed = row.is_needed
+        self._add(child)
+        self.known["UNSPRAWL_WITNESS_URL"] = f"http://127.0.0.1:{port}"
+        return True
+
+    def _await_witness(self) -> None:
+        """Go on once it answers: the next step asks it."""
         with self.step("witness") as remarks:
-            port = free_port(self.places.data / "witness.port")
-            host = urlsplit(self.public_url).hostname or "localhost"
-            known = {
-                "UNSPRAWL_WITNESS_NAME": f"{host}/witness",
-                **self.known,
-                "UNSPRAWL_WITNESS_DIR": str(self.places.witness),
-                "UNSPRAWL_WITNESS_PORT": str(port),
-                "UNSPRAWL_WITNESS_LOG_KEYS": log_key(self.keys),
-            }
-            row, log = processes.WITNESS, self.places.logs / "witness.log"
-            child = Child(row.name, row.command(), row.environment(known), log)
-            child.is_needed = row.is_needed
-            self._add(child)
-            self.known["UNSPRAWL_WITNESS_URL"] = f"http://127.0.0.1:{port}"
             until = time.monotonic() + _WITNESS_WITHIN
             while not answers(self.known["UNSPRAWL_WITNESS_URL"]) and time.monotonic() < until:
                 self.pause(0.05)

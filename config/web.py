@@ -6,6 +6,7 @@ import uvicorn
 
 from config.durable import require_durable_database
 from config.env import Env
+from config.loading import loading
 
 
 def main() -> None:
@@ -14,8 +15,15 @@ def main() -> None:
     host, port = env.text("UNSPRAWL_BIND", "127.0.0.1"), env.port("PORT", 8000)
     env.check()
     require_durable_database()
+    with loading():
+        from django.urls import get_resolver
+
+        from config.asgi import application
+
+        # With the addresses, which the first request would have to wait for.
+        get_resolver().url_patterns  # noqa: B018
     uvicorn.run(
-        "config.asgi:application",
+        application,
         host=host,
         port=port,
         loop="uvloop",

@@ -12,12 +12,15 @@ def main() -> None:
     """Run until SIGTERM; tasks in flight end first."""
     import django
 
-    django.setup()
-    from celery.platforms import SecurityWarning
-
-    from config.celery import app
     from config.durable import require_durable_database
     from config.env import Env
+    from config.loading import loading
+
+    with loading():
+        django.setup()
+        from celery.platforms import SecurityWarning
+
+        from config.celery import app
 
     # Only JSON is accepted from the broker, so the warning about root and pickle is moot.
     warnings.simplefilter("ignore", SecurityWarning)
