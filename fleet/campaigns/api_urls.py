@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from django.urls import URLPattern
 
-from fleet.campaigns.api import calendar, campaigns
+from fleet.campaigns.api import calendar, campaigns, impact, moves
 
-urlpatterns: list[URLPattern] = [*calendar.urlpatterns, *campaigns.urlpatterns]
+urlpatterns: list[URLPattern] = [
+    *calendar.urlpatterns,
+    *campaigns.urlpatterns,
+    *moves.urlpatterns,
+    *impact.urlpatterns,
+]

@@ -44,7 +44,7 @@ _CONCERNS: Final = {
     "unwell": ("Down or degraded", "heart-pulse", "error", ""),
     "failing": ("More than one call in ten fails", "triangle-alert", "error", ""),
     "key_expiring": ("A key expires within 14 days", "key-round", "warning", ""),
-    "must_move": ("Must move off a model", "calendar-clock", "warning", ""),
+    "must_move": ("Must move off a model", "calendar-clock", "warning", "/campaigns/"),
     "ending": ("Ends within 14 days", "calendar-clock", "warning", ""),
     "unused": ("No call for 30 days", "clock", "neutral", ""),
     "to_retire": ("Suggested to retire", "scale", "neutral", "/worth/?suggestion=retire"),

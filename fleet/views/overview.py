@@ -12,6 +12,7 @@ from django.views.decorators.http import require_GET
 from approvals.actions.evidence import ALIKE
 from approvals.models import Review
 from effects.queries.proposals import newest_proposals
+from fleet.campaigns.queries.campaigns import days_left, moves_of
 from fleet.discovery.queries.findings import findings_of
 from fleet.health.queries.standing import days_of, health_of
 from fleet.history import events_of, refs_in
@@ -70,6 +71,7 @@ def overview_of(
         context |= _recent(actor, agent, days) | {"chart": _chart(days), "costs": _costs(days)}
         context["proposals"] = newest_proposals(actor, agent)
         context["unregistered"] = list(findings_of(actor, agent)[:FOUND])
+        context["must_move"] = [(each, days_left(each.campaign)) for each in moves_of(agent)]
         context |= {"health": health_of(agent), "health_days": days_of(agent)}
     return agent_page(request, actor, agent, "overview", context | given, status=status)
 

@@ -24,7 +24,7 @@ STAGES: Final = (90, 60, 30, 14, 7, 1)
 TO_BACKUP: Final = 30
 TO_TEAM: Final = 14
 OVERDUE: Final = -1
-_TO_DO: Final = (State.OPEN, State.READY)
+TO_DO: Final = (State.OPEN, State.READY)
 
 
 def stage_at(left: int) -> int | None:
@@ -44,7 +44,7 @@ def remind_owners(*, actor: Actor) -> int:
         stage = stage_at(days_left(campaign))
         if stage is None:
             continue
-        rows = Move.objects.filter(campaign=campaign, state__in=_TO_DO)
+        rows = Move.objects.filter(campaign=campaign, state__in=TO_DO)
         waiting = rows.exclude(reminded_days__lte=stage).order_by("pk")
         told += sum(
             _remind(key, stage, actor) for key in list(waiting.values_list("pk", flat=True))
@@ -60,7 +60,7 @@ def remind_now(campaign: Campaign, moves: list[Move], *, actor: Actor) -> int:
     """
     actor.require(Role.PLATFORM)
     left = days_left(campaign)
-    waiting = [move for move in moves if move.state in _TO_DO]
+    waiting = [move for move in moves if move.state in TO_DO]
     for move in waiting:
         _tell(move, stage_at(left) or STAGES[0], actor, again=True)
     return len(waiting)
@@ -71,7 +71,7 @@ def _remind(move_key: int, stage: int, actor: Actor) -> bool:
     rows = Move.objects.select_for_update(skip_locked=True, of=("self",)).select_related(
         "campaign__model__vendor", "agent__owner", "agent__backup_owner", "agent__team"
     )
-    move = rows.filter(pk=move_key, state__in=_TO_DO).first()
+    move = rows.filter(pk=move_key, state__in=TO_DO).first()
     if move is None or (move.reminded_days is not None and move.reminded_days <= stage):
         return False
     Move.objects.filter(pk=move.pk).update(reminded_days=stage)

@@ -16,8 +16,9 @@ from fleet.evaluations.models import Evaluation
 from kernel import clock
 from ledger.models import Entry
 from registry.actors import Actor
+from registry.models import Agent
 from registry.queries.agents import answers_for
-from routing.models import LifecycleChange
+from routing.models import LifecycleChange, Model
 from routing.queries.calls import seen_agents
 
 State = Move.State
@@ -71,6 +72,11 @@ def campaign_for(actor: Actor, public_id: str) -> Campaign:
     return found
 
 
+def open_campaign_of(actor: Actor, model: Model) -> Campaign | None:
+    """Return the open campaign of a model that a viewer may see."""
+    return campaigns_for(actor).filter(model=model, state=Campaign.State.OPEN).first()
+
+
 def moves_for(actor: Actor, campaign: Campaign | None = None) -> QuerySet[Move]:
     """Return the moves this viewer may see: those of agents they answer for, or all."""
     rows = Move.objects.select_related(
@@ -99,6 +105,15 @@ def my_open_moves(actor: Actor) -> QuerySet[Move]:
         return rows.none()
     mine = Q(agent__owner=actor.person) | Q(agent__backup_owner=actor.person)
     return rows.filter(mine).order_by("campaign__due_on", "agent__name")
+
+
+def moves_of(agent: Agent) -> QuerySet[Move]:
+    """Return the moves of one agent that are not over, and those that paused it, soonest first."""
+    rows = Move.objects.filter(agent=agent, campaign__state=Campaign.State.OPEN)
+    rows = rows.exclude(state__in=(State.DONE, State.UNNEEDED))
+    return rows.select_related("campaign__model__vendor", "candidate__vendor").order_by(
+        "campaign__due_on", "public_id"
+    )
 
 
 def left_to_do(actor: Actor) -> QuerySet[Move]:

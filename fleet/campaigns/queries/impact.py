@@ -74,8 +74,12 @@ FROM wanted LEFT JOIN held ON held.model = wanted.id LEFT JOIN spent ON spent.id
 _NAMED: Final = """
 SELECT agent, public_id, array_agg(DISTINCT way), max(last)
 FROM touching GROUP BY agent, public_id
-ORDER BY sum(calls) DESC, public_id LIMIT %(limit)s
+HAVING %(way)s = '' OR %(way)s = ANY(array_agg(way))
+ORDER BY sum(calls) DESC, public_id LIMIT %(limit)s OFFSET %(start)s
 """
+_FOUND: Final = """(agent.name ILIKE %({word})s OR agent.title ILIKE %({word})s
+    OR agent.owner_id IN (SELECT person.id FROM registry_person AS person
+        WHERE person.email ILIKE %({word})s OR person.name ILIKE %({word})s))"""
 _FIGURES: Final = """
 SELECT agent_id, sum(calls), sum(input_tokens), sum(output_tokens), sum(cost_micros),
        sum(unpriced_calls)
@@ -150,6 +154,17 @@ class Impact:
         return self.exposure.agents - len(self.agents)
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a list of agents is narrowed to."""
+
+    search: str = ""
+    way: str = ""
+
+
+ANYTHING: Final = Asked()
+
+
 def exposure_of(models: Iterable[Model], *, viewer: Actor | None = None) -> dict[str, Exposure]:
     """Return what depends on each of some models, by public id, in one statement.
 
@@ -168,8 +183,21 @@ def exposure_of(models: Iterable[Model], *, viewer: Actor | None = None) -> dict
 
 def impact_of(model: Model, *, viewer: Actor | None = None, limit: int = NAMED) -> Impact:
     """Return whom a change of a model concerns, as far as this viewer sees; None sees all."""
-    touching = touching_of(model, viewer=viewer, limit=limit)
+    agents = touched_agents(model, viewer=viewer, limit=limit)
     exposure = exposure_of([model], viewer=viewer).get(model.public_id, Exposure())
+    return Impact(model.public_id, exposure, agents)
+
+
+def touched_agents(
+    model: Model,
+    *,
+    viewer: Actor | None = None,
+    limit: int | None = None,
+    start: int = 0,
+    asked: Asked = ANYTHING,
+) -> list[TouchedAgent]:
+    """Return the agents that touch a model with their owners and figures, the busiest first."""
+    touching = touching_of(model, viewer=viewer, limit=limit, start=start, asked=asked)
     figures = figures_of(model, [each.agent_id for each in touching])
     with connection.cursor() as cursor:
         cursor.execute(_DESCRIBED, {"agents": [each.agent_key for each in touching]})
@@ -184,14 +212,22 @@ def impact_of(model: Model, *, viewer: Actor | None = None, limit: int = NAMED) 
                 known,
             )  # fmt: skip
             agents.append(shown)
-    return Impact(model.public_id, exposure, agents)
+    return agents
 
 
 def touching_of(
-    model: Model, *, viewer: Actor | None = None, limit: int | None = None
+    model: Model,
+    *,
+    viewer: Actor | None = None,
+    limit: int | None = None,
+    start: int = 0,
+    asked: Asked = ANYTHING,
 ) -> list[Touching]:
     """Return the agents that touch a model, the busiest first; all of them without a limit."""
-    rows = _asked(_NAMED, {model.pk: model.public_id}, viewer, limit=limit)
+    rows = _asked(
+        _NAMED, {model.pk: model.public_id}, viewer, search=asked.search, limit=limit, start=start,
+        way=asked.way,
+    )  # fmt: skip
     return [Touching(row[0], row[1], sorted(row[2]), row[3]) for row in rows]
 
 
@@ -209,9 +245,17 @@ def figures_of(model: Model, agents: Collection[str]) -> dict[str, Figures]:
 
 
 def _asked(
-    tail: str, models: Collection[int], viewer: Actor | None, **values: date | int | None
+    tail: str,
+    models: Collection[int],
+    viewer: Actor | None,
+    *,
+    search: str = "",
+    **values: date | int | str | None,
 ) -> list[tuple[Any, ...]]:
     seen, who = _seen(viewer)
+    for number, word in enumerate(search.split()[:8]):
+        seen += f" AND {_FOUND.replace('{word}', f'word_{number}')}"
+        who[f"word_{number}"] = f"%{word.replace(chr(0), '')}%"
     given = {"models": list(models), "since": clock.now() - timedelta(days=DAYS), **who, **values}
     with connection.cursor() as cursor:
         cursor.execute((_TOUCHING + tail).replace("{seen}", seen), given)

@@ -1,8 +1,8 @@
-"""The page of a move, what its owner decides there, and decisions for many moves at once."""
+"""The page of a move, and what its owner decides there."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -13,39 +13,27 @@ from fleet.campaigns.actions.advancing import begin_moves
 from fleet.campaigns.actions.choosing import (
     answer_contest,
     choose_candidate,
-    choose_for,
     contest_move,
     evaluate_again,
 )
 from fleet.campaigns.actions.ruling import set_fallback
 from fleet.campaigns.errors import MoveNotFound
-from fleet.campaigns.models import PAUSE, Campaign, Move
+from fleet.campaigns.models import PAUSE, Move
 from fleet.campaigns.queries.campaigns import (
-    campaign_for,
     days_left,
     entries_of_move,
     evaluation_of,
     falls_due_at,
     may_decide,
     move_for,
-    moves_for,
 )
-from fleet.campaigns.queries.candidates import candidate_of, candidates_for
+from fleet.campaigns.queries.candidates import candidates_for
 from fleet.campaigns.queries.words import rule_words
 from fleet.history import events_of, refs_in
-from kernel.errors import DomainError
 from registry.actors import Actor
 from registry.models import Role
 from registry.portal import signed_in, told
 from registry.queries.directory import names_of
-from routing.queries.vendors import model_for
-
-MOST: Final = 1000
-GROUP: Final = {
-    "choose": "Choose a model for {n} moves",
-    "evaluate": "Evaluate {n} moves again",
-    "move": "Sign and move {n} agents",
-}
 
 
 @signed_in
@@ -145,68 +133,6 @@ def answer(request: HttpRequest, actor: Actor, campaign: str, move: str) -> Http
         answer_contest(row, request.POST.get("reason", ""), is_right=is_right, actor=actor)
         messages.success(request, "Your answer is on record.")
     return _back(row)
-
-
-@signed_in
-@require_POST
-def group(request: HttpRequest, actor: Actor, campaign: str) -> HttpResponse:
-    """Show what would become of several moves, then do it."""
-    row = campaign_for(actor, campaign)
-    do = request.POST.get("do", "")
-    wanted = [each for each in request.POST.getlist("move")[:MOST] if "\x00" not in each]
-    moves = list(moves_for(actor, row).filter(public_id__in=wanted).order_by("agent__name"))
-    if do not in GROUP or not moves:
-        messages.error(request, "Mark at least one move, and say what to do with it.")
-        return redirect("campaigns:campaign", row.public_id)
-    model = request.POST.get("model", "")
-    if request.POST.get("sure") != "yes":
-        return _preview(request, actor, row, do, moves, model)
-    with told(request):
-        if do == "move":
-            begun = begin_moves([each for each in moves if each.state == "ready"], actor=actor)
-            messages.success(request, f"{len(begun)} cutovers have begun.")
-        else:
-            _each(request, actor, do, moves, model)
-    return redirect("campaigns:campaign", row.public_id)
-
-
-def _each(request: HttpRequest, actor: Actor, do: str, moves: list[Move], model: str) -> None:
-    refused: list[str] = []
-    if do == "choose":
-        outcomes = choose_for(moves, model, actor=actor)
-        refused = [f"{each.move.agent.name}: {each.refused}" for each in outcomes if each.refused]
-    else:
-        for each in moves:
-            try:
-                evaluate_again(each, actor=actor)
-            except DomainError as error:
-                refused.append(f"{each.agent.name}: {error.detail}")
-    messages.success(request, f"Done for {len(moves) - len(refused)} of {len(moves)} moves.")
-    for text in refused[:10]:
-        messages.error(request, text)
-
-
-def _preview(
-    request: HttpRequest, actor: Actor, row: Campaign, do: str, moves: list[Move], model: str
-) -> HttpResponse:
-    lines = []
-    target = model_for(actor, model) if do == "choose" else None
-    for each in moves:
-        if not may_decide(actor, each):
-            why = "its owner decides"
-        elif target is not None:
-            why = candidate_of(each, target).why_not
-        elif do == "move":
-            why = "" if each.state == Move.State.READY else "it is not ready"
-        else:
-            why = "" if each.candidate_id else "nothing is chosen"
-        lines.append((each, why))
-    context = {
-        "campaign": row, "do": do, "lines": lines, "model": target,
-        "title": GROUP[do].format(n=sum(not why for _, why in lines)),
-        "moves": [each for each, why in lines if not why],
-    }  # fmt: skip
-    return render(request, "campaigns/preview.html", context)
 
 
 def _move(actor: Actor, campaign: str, move: str) -> Move:

@@ -1,0 +1,101 @@
+"""What a change of a model would mean here: in money where it is a price, in words otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db.models import Q, Sum
+
+from fleet.campaigns.queries.impact import DAYS
+from registry.actors import Actor
+from registry.queries import GOVERNING
+from routing.models import LifecycleChange, Model, UsageDay
+from routing.queries.usage import first_day
+
+MONTH: Final = 30
+SHOWN: Final = 20
+# What a change of one kind is answered with; the others are part of a retirement.
+KINDS: Final = {
+    LifecycleChange.Kind.PRICE: "price",
+    LifecycleChange.Kind.RATE_LIMIT: "rate_limit",
+    LifecycleChange.Kind.ENDPOINT: "endpoint",
+    LifecycleChange.Kind.API_VERSION: "api_version",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """One change of a model, or of its vendor, and what it comes to."""
+
+    change: LifecycleChange
+    kind: str  # of the campaign that would answer it; empty: its retirement's
+    words: str
+    monthly_micros: int | None = None  # more, or less, for the tokens of the last 90 days
+
+
+def effects_on(actor: Actor, model: Model) -> list[Effect]:
+    """Return what changed of a model and of its vendor, the newest first.
+
+    An address is for those who govern; that it changed is everybody's.
+    """
+    of_vendor = Q(vendor=model.vendor, model__isnull=True)
+    rows = LifecycleChange.objects.filter(Q(model=model) | of_vendor).order_by("-id")[:SHOWN]
+    governs = actor.has(*GOVERNING)
+    return [_effect(model, change, shows=governs or change.kind != "endpoint") for change in rows]
+
+
+def effect_of(actor: Actor, model: Model, public_id: str) -> Effect | None:
+    """Return what one change of a model or its vendor comes to; None where it has none such."""
+    return next(
+        (one for one in effects_on(actor, model) if one.change.public_id == public_id), None
+    )
+
+
+def _effect(model: Model, change: LifecycleChange, *, shows: bool) -> Effect:
+    kind = KINDS.get(LifecycleChange.Kind(change.kind), "")
+    names = sorted(set(change.before) | set(change.after))
+    said = [
+        f"{_name(name)} {_said(change.before, name)} → {_said(change.after, name)}"
+        for name in names
+        if shows and change.before.get(name) != change.after.get(name)
+    ]
+    money = monthly_effect(model, change) if kind == "price" else None
+    return Effect(change, kind, "; ".join(said) or str(change.get_kind_display()).lower(), money)
+
+
+def monthly_effect(model: Model, change: LifecycleChange) -> int | None:
+    """Return what a new price adds in a month at the tokens of the last 90 days.
+
+    None where a price of before or after is unknown, or they are in different currencies.
+    """
+    if change.before.get("currency") != change.after.get("currency"):
+        return None
+    rows = UsageDay.objects.filter(
+        day__gte=first_day(DAYS), vendor=model.vendor.name, model=model.name
+    )
+    used = rows.aggregate(sent=Sum("input_tokens", default=0), came=Sum("output_tokens", default=0))
+    total = 0
+    for name, tokens in (
+        ("input_micros_per_mtok", used["sent"]), ("output_micros_per_mtok", used["came"]),
+    ):  # fmt: skip
+        was, becomes = change.before.get(name), change.after.get(name)
+        if was is None or becomes is None:
+            return None
+        total += tokens * (becomes - was)
+    return total * MONTH // (DAYS * 1_000_000)
+
+
+def _name(name: str) -> str:
+    words = name.removesuffix("_micros_per_mtok").replace("_", " ")
+    return f"{words} price" if name.endswith("_per_mtok") else words
+
+
+def _said(state: Mapping[str, Any], name: str) -> str:
+    value = state.get(name)
+    if value in (None, ""):
+        return "nothing"
+    if name.endswith("_per_mtok") and isinstance(value, int):
+        return f"{value / 1_000_000:g} a million"
+    return str(value)
