@@ -232,6 +232,31 @@ def _duplicates(part: Report) -> Tables:
     head = ("fleet", "seconds", "of them comparing", "pairs", "groups", "copies found")
     limit = f"{part['limit_seconds']:.0f}"
     yield f"Agents that do the same job, found among all (at most {limit} s)", head, rows
+    yield from _labelled_pairs(part)
+
+
+def _owed(row: Report, low: tuple[float, float]) -> str:
+    is_below = row["precision"] < low[0] or row["recall"] < low[1]
+    return " (below what is owed)" if is_below else ""
+
+
+def _labelled_pairs(part: Report) -> Tables:
+    low = (part["least_precision"], part["least_recall"])
+    rows = [
+        [
+            f"{row['part']}, {row['pairs']} pairs"
+            + (
+                " (below what is owed)"
+                if row["precision"] < low[0] or row["recall"] < low[1]
+                else ""
+            ),
+            f"{row['precision']:.2f}",
+            f"{row['recall']:.2f}",
+        ]
+        for row in part["labelled"]
+    ]
+    title = f"What is found, against labels (precision {low[0]:.1f} at recall {low[1]:.1f} owed)"
+    yield title, ("part", "precision", "recall"), rows
 
 
 def _impact(part: Report) -> Tables:

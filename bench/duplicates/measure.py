@@ -2,6 +2,8 @@
 
 The invented company repeats each job in seven places, so its blocks are as large as they get;
 one agent in fifty is a copy in other words, and how many of those are found is told as well.
+What is found is right is another question: it is asked of the 200 pairs labelled by hand, of which
+half were developed on and half are the test that is quoted.
 Reading the rows, which is one statement, is not in it.
 """
 
@@ -14,8 +16,12 @@ from bench.effort import Effort
 from bench.portal.company import Shape
 from fleet.worth.finding import alike_pairs, groups_of
 from fleet.worth.likeness import Job, Rarity, job_of
+from tests.fleet.worth.labelled import measure as rate
+from tests.fleet.worth.labelled import read_pairs
 
 LIMIT_SECONDS: Final = 60.0
+LEAST_PRECISION: Final = 0.8
+LEAST_RECALL: Final = 0.7
 AGENTS: Final = {"full": (1_000, 10_000), "quick": (500, 2_000), "tiny": (100,)}
 _COPIED: Final = 50
 _WORDS: Final = {
@@ -26,7 +32,26 @@ _WORDS: Final = {
 
 def measure(effort: Effort) -> dict[str, Any]:
     """Compare fleets of growing size."""
-    return {"limit_seconds": LIMIT_SECONDS, "rows": [_row(n) for n in AGENTS[effort.name]]}
+    return {
+        "limit_seconds": LIMIT_SECONDS,
+        "rows": [_row(n) for n in AGENTS[effort.name]],
+        "least_precision": LEAST_PRECISION,
+        "least_recall": LEAST_RECALL,
+        "labelled": [_labelled(part) for part in ("development", "test", "all")],
+    }
+
+
+def _labelled(part: str) -> dict[str, Any]:
+    """Hold the score against pairs that people labelled."""
+    chosen = {"development": {False}, "test": {True}, "all": {False, True}}[part]
+    pairs = list(read_pairs())
+    measured = rate([pair for pair in pairs if pair.is_test in chosen])
+    return {
+        "part": part,
+        "pairs": sum(pair.is_test in chosen for pair in pairs),
+        "precision": round(measured.precision, 3),
+        "recall": round(measured.recall, 3),
+    }
 
 
 def _row(agents: int) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What discovery refuses, as facts.
 
 NotFound      FindingNotFound · SourceNotFound · ReadingNotFound
-Conflict      FindingSettled · ReadingOver · SourceIsRead
+Conflict      FindingSettled · ReadingOver · PartElsewhere · SourceIsRead
 Invalid       FindingReasonMissing · SourceNotUsable · UploadNotUsable · ReportNotUsable
 Denied        NotYourFinding
 TooLarge      UploadTooLarge
@@ -52,6 +52,13 @@ class SourceIsRead(Conflict):
 
     code = "fleet.source_is_read"
     title = "This source is being read"
+
+
+class PartElsewhere(Conflict):
+    """Raised when a part of a file does not begin where the file ends."""
+
+    code = "fleet.part_elsewhere"
+    title = "This part does not begin where the file ends"
 
 
 class FindingReasonMissing(Invalid):

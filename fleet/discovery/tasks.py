@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from fleet.discovery.actions import keeping, pulling, readings, sources
+from fleet.discovery.actions import keeping, parts, pulling, readings, sources
 from registry.actors import Actor
 
 
@@ -30,3 +30,4 @@ def follow_schedules() -> None:
 def keep_findings() -> None:
     """Judge findings by today's dates, remind whom they wait for, forget people of settled ones."""
     keeping.keep_findings(actor=Actor.system("discovery"))
+    parts.end_forgotten(actor=Actor.system("discovery"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -39,6 +40,7 @@ def conformance(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
         "flow": flow_of(found),
         "gap_words": summary_words(found),
         "rows": [_row(each, found.runs) for each in found.deviations],
+        "trend": _trend(found),
         "follows": [
             {"edge": edge, "source": name_of(edge.source), "target": name_of(edge.target)}
             for edge in found.edges
@@ -91,6 +93,26 @@ def _row(each: Any, runs: int) -> dict[str, Any]:
         "after": name_of(each.after),
         "share": each.runs / runs if runs else None,
     }
+
+
+def _trend(found: Conformance) -> dict[str, Any] | None:
+    """Runs as declared and runs that deviate, week by week; a single week is no trend."""
+    if not found.declares or len(found.weeks) < 2:
+        return None
+    first, last = found.weeks[0].week, found.weeks[-1].week
+    known = {each.week: each for each in found.weeks}
+    weeks = [first + timedelta(days=7 * n) for n in range((last - first).days // 7 + 1)]
+    counts = [
+        (known[week].runs, known[week].deviating) if week in known else (0, 0) for week in weeks
+    ]
+    return {
+        "times": [int(datetime.combine(week, time(), UTC).timestamp()) for week in weeks],
+        "series": [
+            {"label": "As declared", "values": [runs - off for runs, off in counts],
+             "tone": "success"},
+            {"label": "Deviate", "values": [off for _, off in counts], "tone": "warning"},
+        ],
+    }  # fmt: skip
 
 
 def summary_words(found: Conformance) -> str:

@@ -1,12 +1,15 @@
-"""Cost against accepted outcomes as coordinates, both on scales of powers of ten."""
+"""Cost against outcomes or value as coordinates, both on scales of powers of ten."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any, Final
 
-from fleet.worth.models import Standing
+from django.urls import reverse
+
+from fleet.worth.models import Listed, Standing
 
 WIDTH: Final = 640
 HEIGHT: Final = 300
@@ -19,24 +22,85 @@ _SHAPES: Final = {
 }  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """One agent in the picture: where it stands, and where a click leads."""
+
+    name: str
+    url: str
+    suggestion: str
+    cost: float
+    height: float
+    said: str
+
+
 def scatter_of(standings: Iterable[Standing]) -> dict[str, Any]:
-    """Return points and axes; an agent without cost and outcomes is left out."""
-    shown = [each for each in standings if each.cost_micros or each.accepted_milli]
-    costs = [each.cost_micros / 1e6 for each in shown]
-    accepted = [each.accepted_milli / 1000 for each in shown]
-    across, up = _top(costs), _top(accepted)
+    """Return cost against accepted outcomes; an agent without both is left out."""
+    return _drawn(
+        Dot(
+            name=each.agent.name,
+            url=reverse("registry:agent-worth", args=[each.agent.name]),
+            suggestion=each.suggestion,
+            cost=each.cost_micros / 1e6,
+            height=each.accepted_milli / 1000,
+            said=f"{each.accepted_milli / 1000:,.1f} accepted",
+        )
+        for each in standings
+        if each.cost_micros or each.accepted_milli
+    )
+
+
+def value_of(lines: Iterable[Listed]) -> dict[str, Any]:
+    """Return cost against value of a list's agents; one without a declared value is left out."""
+    listed = list(lines)
+    valued = [each for each in listed if each.figures.get("net_micros") is not None]
+    drawn = _drawn(
+        Dot(
+            name=each.agent_name,
+            url=reverse("worth:listed", args=[each.public_id]),
+            suggestion=each.suggestion,
+            cost=each.cost_micros / 1e6,
+            height=_value(each),
+            said=f"${_value(each):,.2f} value",
+        )
+        for each in valued
+    )
+    return drawn | {"left_out": len(listed) - len(valued), "line": _break_even(drawn)}
+
+
+def _value(listed: Listed) -> float:
+    return max(0.0, (int(listed.figures["net_micros"]) + listed.cost_micros) / 1e6)
+
+
+def _break_even(drawn: dict[str, Any]) -> dict[str, float]:
+    """Where value equals cost: above it an agent earns more than it costs."""
+    most = min(drawn["across_top"], drawn["up_top"])
+    x, y = _place(10.0**most, 10.0**most, drawn["across_top"], drawn["up_top"])
+    x0, y0 = _place(0.0, 0.0, drawn["across_top"], drawn["up_top"])
+    return {"x1": x0, "y1": y0, "x2": x, "y2": y}
+
+
+def _place(cost: float, height: float, across: int, up: int) -> tuple[float, float]:
+    return (
+        round(_LEFT + (WIDTH - _LEFT - _RIGHT) * _part(cost, across), 1),
+        round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * _part(height, up), 1),
+    )
+
+
+def _drawn(dots: Iterable[Dot]) -> dict[str, Any]:
+    shown = list(dots)
+    across, up = _top([dot.cost for dot in shown]), _top([dot.height for dot in shown])
     points = [
         {
-            "x": round(_LEFT + (WIDTH - _LEFT - _RIGHT) * _part(cost, across), 1),
-            "y": round(HEIGHT - _BOTTOM - (HEIGHT - _TOP - _BOTTOM) * _part(number, up), 1),
-            "tone": TONES[each.suggestion], "shape": _SHAPES[each.suggestion],
-            "name": each.agent.name, "title": each.agent.title,
-            "said": f"{each.agent.name}: ${cost:,.2f}, {number:,.1f} accepted,"
-            f" {each.suggestion}",
+            "x": x, "y": y, "tone": TONES[dot.suggestion], "shape": _SHAPES[dot.suggestion],
+            "name": dot.name, "url": dot.url,
+            "said": f"{dot.name}: ${dot.cost:,.2f}, {dot.said}, {dot.suggestion}",
         }
-        for each, cost, number in zip(shown, costs, accepted, strict=True)
+        for dot in shown
+        for x, y in [_place(dot.cost, dot.height, across, up)]
     ]  # fmt: skip
     return {
+        "across_top": across, "up_top": up,
         "points": points, "width": WIDTH, "height": HEIGHT, "left": _LEFT, "right": WIDTH - _RIGHT,
         "top": _TOP, "bottom": HEIGHT - _BOTTOM,
         "across": [_mark(n, across, is_across=True) for n in range(across + 1)],

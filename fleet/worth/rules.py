@@ -19,6 +19,8 @@ GAP_PERCENT: Final = 20
 LEAST_DECIDED: Final = 10
 LEAST_CALLS: Final = 20
 NEW_DAYS: Final = 30
+BROKEN_DAYS: Final = 2
+BROKEN_LONG_DAYS: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,8 @@ class Evidence:
     gap_lower: float | None  # of runs that deviate, the lower bound
     like: str = ""  # a more used agent that does the same job
     is_confirmed: bool = False  # and people said so
+    broken_days: int | None = None  # its health is down for so long, and why
+    broken_because: str = ""
 
 
 def suggest(seen: Evidence) -> tuple[Suggestion, list[str]]:
@@ -63,6 +67,8 @@ def _to_retire(seen: Evidence) -> list[str]:
         reasons.append(f"Nobody answers for it, and no call in {idle} days.")
     if seen.weeks_negative >= NEGATIVE_WEEKS and seen.is_measured:
         reasons.append(f"It cost more than it earned {seen.weeks_negative} weeks in a row.")
+    if (seen.broken_days or 0) >= BROKEN_LONG_DAYS and idle >= QUIET_DAYS:
+        reasons.append(f"Broken for {seen.broken_days} days, and no call in {idle}.")
     return reasons
 
 
@@ -75,6 +81,9 @@ def _to_merge(seen: Evidence) -> list[str]:
 
 def _to_tune(seen: Evidence) -> list[str]:
     reasons = []
+    if (seen.broken_days or 0) >= BROKEN_DAYS:
+        why = seen.broken_because.rstrip(".")
+        reasons.append(f"Broken for {seen.broken_days} days{f': {why}' if why else ''}.")
     if seen.decided >= LEAST_DECIDED and 100 * seen.accepted_upper < ACCEPTED_PERCENT:
         reasons.append(
             f"At most {round(100 * seen.accepted_upper)} % of its outcomes are accepted (95 % sure,"
@@ -98,5 +107,6 @@ def facts() -> dict[str, Any]:
     return {
         "idle_days": IDLE_DAYS, "orphan_idle_days": QUIET_DAYS, "weeks_negative": NEGATIVE_WEEKS,
         "accepted_percent": ACCEPTED_PERCENT, "failed_percent": FAILED_PERCENT,
-        "gap_percent": GAP_PERCENT, "least_decided": LEAST_DECIDED, "new_days": NEW_DAYS,
+        "gap_percent": GAP_PERCENT, "broken_days": BROKEN_DAYS,
+        "broken_long_days": BROKEN_LONG_DAYS, "least_decided": LEAST_DECIDED, "new_days": NEW_DAYS,
     }  # fmt: skip

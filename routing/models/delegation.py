@@ -31,6 +31,7 @@ class Delegation(models.Model):
         ]
         indexes = [
             models.Index(fields=["from_agent", "-created_at"], name="routing_delegation_from_idx"),
+            models.Index(fields=["to_agent", "-created_at"], name="routing_delegation_to_idx"),
             models.Index(fields=["run_id"], name="routing_delegation_run_idx"),
         ]
 
@@ -70,7 +71,10 @@ class RunLink(models.Model):
                 condition=~Q(child_run=F("parent_run")), name="routing_runlink_of_two"
             ),
         ]
-        indexes = [models.Index(fields=["parent_run"], name="routing_runlink_parent_idx")]
+        indexes = [
+            models.Index(fields=["parent_run"], name="routing_runlink_parent_idx"),
+            models.Index(fields=["child_agent", "-linked_at"], name="routing_runlink_child_idx"),
+        ]
 
     def __str__(self) -> str:
         return f"{self.child_run} for {self.parent_run}"

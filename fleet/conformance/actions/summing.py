@@ -5,19 +5,20 @@ Rows are read once a batch, changed here, and written once: whoever uses this ho
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import Model, Q
 
 from fleet.conformance.declared import Process
-from fleet.conformance.models import CheckedRun, DeviationSum, EdgeSum, ProcessSum
+from fleet.conformance.models import CheckedRun, DeviationSum, EdgeSum, ProcessSum, WeekSum
 
 EXAMPLES: Final = 3
 _KEYS: Final[dict[type[Model], list[str]]] = {
     ProcessSum: ["agent_id", "process"],
     EdgeSum: ["agent_id", "process", "source", "target"],
     DeviationSum: ["agent_id", "process", "kind", "step", "after"],
+    WeekSum: ["agent_id", "process", "week"],
 }
 _TOLD: Final[dict[type[Model], list[str]]] = {
     ProcessSum: [
@@ -26,6 +27,7 @@ _TOLD: Final[dict[type[Model], list[str]]] = {
     ],
     EdgeSum: ["times", "runs", "place_permille"],
     DeviationSum: ["runs", "times", "first_at", "last_at", "examples"],
+    WeekSum: ["runs", "deviating"],
 }  # fmt: skip
 
 
@@ -49,6 +51,7 @@ class Sums:
         rows = {kind: _known(kind, agents) for kind in _KEYS}
         for run, process, sign in self._changes:
             _change_process(rows[ProcessSum], run, process, sign)
+            _change_week(rows[WeekSum], run, sign)
             for edge in run.added["edges"]:
                 _change_edge(rows[EdgeSum], run, edge, sign)
             for deviation in run.added["deviations"]:
@@ -81,6 +84,22 @@ def _change_process(
     if process is not None:
         row.version, row.steps = process.version, [dict(step) for step in process.stated]
         _seen(row, run.last_at)
+
+
+def _change_week(rows: dict[tuple[Any, ...], Any], run: CheckedRun, sign: int) -> None:
+    week = monday_of(run.last_at)
+    row = rows.setdefault(
+        (run.agent_id, run.process, week),
+        WeekSum(agent_id=run.agent_id, process=run.process, week=week),
+    )
+    row.runs += sign
+    row.deviating += sign * run.added["deviates"]
+
+
+def monday_of(moment: datetime) -> date:
+    """Return the first day of the week that a moment lies in."""
+    day = moment.astimezone(UTC).date()
+    return day - timedelta(days=day.weekday())
 
 
 def _change_edge(

@@ -48,6 +48,14 @@ class EdgeOutput(serializers.Serializer[Any]):
     runs = serializers.IntegerField()
 
 
+class WeekOutput(serializers.Serializer[Any]):
+    """The runs of one week, and how many of them deviate."""
+
+    week = serializers.DateField(help_text="Its Monday.")
+    runs = serializers.IntegerField()
+    deviating = serializers.IntegerField()
+
+
 class NeverSeenOutput(serializers.Serializer[Any]):
     """A declared step that no run shows."""
 
@@ -68,6 +76,7 @@ class ConformanceOutput(serializers.Serializer[Any]):
     deterministic_steps = ShareOutput(source="deterministic")
     deviations = DeviationOutput(many=True)
     follows = EdgeOutput(many=True, source="edges")
+    weeks = WeekOutput(many=True)
     never_seen = NeverSeenOutput(many=True)
     checked_to = serializers.DateTimeField(allow_null=True)
 

@@ -1,4 +1,4 @@
 from fleet.conformance.models.checked import CheckedRun, ConformanceMark
-from fleet.conformance.models.sums import DeviationSum, EdgeSum, ProcessSum
+from fleet.conformance.models.sums import DeviationSum, EdgeSum, ProcessSum, WeekSum
 
-__all__ = ["CheckedRun", "ConformanceMark", "DeviationSum", "EdgeSum", "ProcessSum"]
+__all__ = ["CheckedRun", "ConformanceMark", "DeviationSum", "EdgeSum", "ProcessSum", "WeekSum"]

@@ -89,3 +89,23 @@ class DeviationSum(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} {self.step}"
+
+
+class WeekSum(models.Model):
+    """The runs of one week under one process: whether the gap grows."""
+
+    agent_id = models.TextField()
+    process = models.TextField(blank=True, default="")
+    week = models.DateField()  # its Monday, in UTC
+    runs = models.BigIntegerField(default=0)
+    deviating = models.BigIntegerField(default=0)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["agent_id", "process", "week"], name="conformance_weeksum_one_per_week"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent_id} {self.week}"

@@ -9,7 +9,7 @@ from typing import Any
 from effects.launch.figures import Share
 from fleet.conformance.aligning import END, START
 from fleet.conformance.declared import Process
-from fleet.conformance.models import ConformanceMark, DeviationSum, EdgeSum, ProcessSum
+from fleet.conformance.models import ConformanceMark, DeviationSum, EdgeSum, ProcessSum, WeekSum
 from fleet.conformance.queries.processes import process_now
 from registry.actors import Actor
 from registry.models import Agent
@@ -27,6 +27,7 @@ class Conformance:
     sums: ProcessSum | None
     deviations: list[DeviationSum]
     edges: list[EdgeSum]
+    weeks: list[WeekSum]  # with runs, the oldest first
     earlier: list[ProcessSum]  # what other versions declared, with runs of their own
     checked_to: datetime | None
 
@@ -104,6 +105,7 @@ def conformance_of(agent: Agent) -> Conformance:
         sums=next((each for each in sums if each.process == process.digest), None),
         deviations=list(DeviationSum.objects.filter(**asked).order_by("-runs", "-last_at")[:MOST]),
         edges=list(EdgeSum.objects.filter(**asked).order_by("-times", "source")[:MOST]),
+        weeks=list(WeekSum.objects.filter(**asked).order_by("week")),
         earlier=[each for each in sums if each.process != process.digest],
         checked_to=mark.checked_to if mark is not None else None,
     )

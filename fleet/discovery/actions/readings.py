@@ -19,7 +19,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import F, Q
 
 from fleet.discovery.actions.noting import Noted, note_sightings
 from fleet.discovery.errors import (
@@ -64,7 +64,7 @@ def take_upload(pieces: Iterable[bytes], *, kind: str, title: str, actor: Actor)
     if kind not in FORMATS:
         raise UploadNotUsable(f"The format is one of: {', '.join(FORMATS)}.")
     public_id = new_id("rdg")
-    path = _place(public_id)
+    path = place_of(public_id)
     try:
         size, digest = _written(path, pieces)
         if not size:
@@ -90,20 +90,40 @@ def _written(path: Path, pieces: Iterable[bytes]) -> tuple[int, str]:
 
 @transaction.atomic
 def _asked(public_id: str, kind: str, title: str, size: int, digest: str, actor: Actor) -> Reading:
+    row = new_reading(public_id, kind, title, size, actor=actor, sha256=digest)
+    waits_for(row, actor=actor)
+    return row
+
+
+def new_reading(  # noqa: PLR0913  the row, named
+    public_id: str,
+    kind: str,
+    title: str,
+    size: int,
+    *,
+    actor: Actor,
+    sha256: str = "",
+    received: int | None = None,
+) -> Reading:
+    """Make the row of a file. Records: nothing."""
     name = "".join(each for each in title if each.isprintable()).strip()[:200]
-    row = Reading.objects.create(
+    return Reading.objects.create(
         public_id=public_id,
         kind=kind,
         title=name.replace("\\", "/").rpartition("/")[2] or FORMATS[kind],
         size=size,
-        sha256=digest,
+        sha256=sha256,
+        received=received,
         asked_by=str(actor.ref),
         asked_at=clock.now(),
     )
-    facts: dict[str, Fact] = {"kind": kind, "size": size, "sha256": digest}
+
+
+def waits_for(row: Reading, *, actor: Actor) -> None:
+    """Have a file that is here be read. Records: reading.asked."""
+    facts: dict[str, Fact] = {"kind": row.kind, "size": row.size, "sha256": row.sha256}
     record(Verb.READING_ASKED, row.ref, actor=actor.ref, facts=facts, stream="discovery:readings")
     ring("discovery.carry_out_readings")
-    return row
 
 
 @transaction.atomic
@@ -119,7 +139,7 @@ def cancel_reading(reading: Reading, *, actor: Actor) -> Reading:
     if not moved:
         raise ReadingOver
     record(Verb.READING_CANCELLED, reading.ref, actor=actor.ref, stream="discovery:readings")
-    _place(reading.public_id).unlink(missing_ok=True)
+    place_of(reading.public_id).unlink(missing_ok=True)
     reading.refresh_from_db()
     return reading
 
@@ -135,7 +155,7 @@ def carry_out_readings(*, actor: Actor, most: int = 5) -> int:
         try:
             _read(reading, actor)
         except Lost:
-            _place(reading.public_id).unlink(missing_ok=True)
+            place_of(reading.public_id).unlink(missing_ok=True)
         except (NotReadable, TooLargeUnpacked, DomainError, OSError) as error:
             end_reading(reading, why=_words(error), actor=actor)
     return done
@@ -145,8 +165,9 @@ def carry_out_readings(*, actor: Actor, most: int = 5) -> int:
 def _claim() -> Reading | None:
     now = clock.now()
     free = Q(leased_until__isnull=True) | Q(leased_until__lt=now)
+    whole = Q(received__isnull=True) | Q(received=F("size"), sha256__gt="")
     rows = Reading.objects.select_for_update(skip_locked=True).filter(
-        free, state__in=UNDER_WAY, source__isnull=True
+        free, whole, state__in=UNDER_WAY, source__isnull=True
     )
     found = rows.order_by("asked_at", "pk").first()
     if found is not None:
@@ -170,12 +191,12 @@ def _read(reading: Reading, actor: Actor) -> None:
         )
         noted = note_sightings(lease.watched(sightings), source=reading.kind, batch=reading.sha256)
     conclude(reading, tally, noted, actor=actor)
-    _place(reading.public_id).unlink(missing_ok=True)
+    place_of(reading.public_id).unlink(missing_ok=True)
 
 
 def _opened(reading: Reading) -> Any:
     try:
-        return _place(reading.public_id).open("rb")
+        return place_of(reading.public_id).open("rb")
     except FileNotFoundError:
         raise NotReadable(
             "The file is not on this machine. Give web and worker one UNSPRAWL_EXPORT_DIR."
@@ -258,7 +279,7 @@ def end_reading(reading: Reading, *, why: str, actor: Actor) -> None:
         facts: dict[str, Fact] = {"kind": reading.kind, "why": why}
         record(Verb.READING_FAILED, reading.ref, actor=actor.ref, facts=facts,
                stream="discovery:readings")  # fmt: skip
-    _place(reading.public_id).unlink(missing_ok=True)
+    place_of(reading.public_id).unlink(missing_ok=True)
 
 
 def _counts(tally: Tally) -> dict[str, Any]:
@@ -280,7 +301,8 @@ def _words(error: Exception) -> str:
     return str(error) if isinstance(error, NotReadable) else f"The disk: {type(error).__name__}."
 
 
-def _place(public_id: str) -> Path:
+def place_of(public_id: str) -> Path:
+    """Return where a file lies until it was read."""
     folder: Path = settings.EXPORT_DIR / "readings"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder / public_id

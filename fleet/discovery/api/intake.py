@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from fleet.discovery.actions.parts import open_upload, take_part
 from fleet.discovery.actions.readings import PIECE, cancel_reading, take_upload
 from fleet.discovery.actions.reports import take_report
 from fleet.discovery.actions.sources import (
@@ -75,6 +76,16 @@ class UploadQuery(Input):
 
     kind = serializers.ChoiceField(choices=tuple(FORMATS))
     name = Text(max_length=200, required=False, allow_blank=True, default="")
+    size = serializers.IntegerField(
+        required=False, min_value=1,
+        help_text="Of a file that comes in parts: the body is empty, and the parts follow.",
+    )  # fmt: skip
+
+
+class PartQuery(Input):
+    """Where a part begins."""
+
+    offset = serializers.IntegerField(min_value=0)
 
 
 class ReadingOutput(serializers.Serializer[Any]):
@@ -88,6 +99,7 @@ class ReadingOutput(serializers.Serializer[Any]):
     state = serializers.CharField()
     title = serializers.CharField()
     size = serializers.IntegerField()
+    received = serializers.IntegerField(allow_null=True, help_text="Of a file that comes in parts.")
     percent = serializers.IntegerField()
     lines = serializers.IntegerField()
     understood = serializers.IntegerField()
@@ -219,9 +231,12 @@ class Readings(APIView):
         asked = UploadQuery(data=request.query_params.dict())
         asked.is_valid(raise_exception=True)
         given = asked.validated_data
-        row = take_upload(
-            _pieces(request.data), kind=given["kind"], title=given["name"], actor=actor
-        )
+        what: dict[str, Any] = {"kind": given["kind"], "title": given["name"], "actor": actor}
+        size = given.get("size")
+        if size is None:
+            row = take_upload(_pieces(request.data), **what)
+        else:
+            row = open_upload(size=size, **what)
         location = {"Location": f"/api/v1/discovery/readings/{row.public_id}"}
         return Response(ReadingOutput(row).data, status=202, headers=location)
 
@@ -237,6 +252,28 @@ class OneReading(APIView):
     def delete(self, request: Request, reading: str) -> Response:
         actor = actor_of(request)
         done = cancel_reading(reading_for(actor, reading), actor=actor)
+        return Response(ReadingOutput(done).data)
+
+
+class ReadingParts(APIView):
+    """The next part of a file that comes in parts; a break is gone on from where it was."""
+
+    parser_classes = (RawParser,)
+
+    @extend_schema(
+        operation_id="discovery_readings_part",
+        parameters=[PartQuery],
+        request={"application/octet-stream": bytes},
+        responses=ReadingOutput,
+    )
+    def put(self, request: Request, reading: str) -> Response:
+        actor = actor_of(request)
+        actor.require(*DECIDING)
+        asked = PartQuery(data=request.query_params.dict())
+        asked.is_valid(raise_exception=True)
+        row = reading_for(actor, reading)
+        offset = asked.validated_data["offset"]
+        done = take_part(row, _pieces(request.data), offset=offset, actor=actor)
         return Response(ReadingOutput(done).data)
 
 
@@ -304,6 +341,7 @@ urlpatterns = [
     path("discovery/sources/<str:source>/read", ReadSource.as_view(), name="discovery-source-read"),
     path("discovery/readings", Readings.as_view(), name="discovery-readings"),
     path("discovery/readings/<str:reading>", OneReading.as_view(), name="discovery-reading"),
+    path("discovery/readings/<str:reading>/parts", ReadingParts.as_view(), name="reading-parts"),
     path("discovery/scanner", Scanner.as_view(), name="discovery-scanner"),
     path("discovery/scanner/file", ScannerFile.as_view(), name="discovery-scanner-file"),
     path("discovery/repositories", Repositories.as_view(), name="discovery-repositories"),

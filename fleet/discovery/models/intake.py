@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from kernel.refs import Ref
 
@@ -74,6 +74,8 @@ class Reading(models.Model):
     title = models.TextField()
     size = models.BigIntegerField(default=0)
     sha256 = models.TextField(blank=True, default="")
+    # Of a file that comes in parts, how much of it is here; null: it came whole.
+    received = models.BigIntegerField(null=True, blank=True)
     reached = models.BigIntegerField(default=0)  # bytes
     lines = models.BigIntegerField(default=0)
     understood = models.BigIntegerField(default=0)
@@ -97,6 +99,10 @@ class Reading(models.Model):
                 condition=Q(state__in=UNDER_WAY, finished_at__isnull=True)
                 | (~Q(state__in=UNDER_WAY) & Q(finished_at__isnull=False)),
                 name="discovery_reading_finished_iff_stamped",
+            ),
+            models.CheckConstraint(
+                condition=Q(received__isnull=True) | Q(received__gte=0, received__lte=F("size")),
+                name="discovery_reading_received_within_size",
             ),
             models.UniqueConstraint(
                 fields=["source"],
@@ -125,8 +131,15 @@ class Reading(models.Model):
         return self.state in UNDER_WAY
 
     @property
+    def is_coming(self) -> bool:
+        """Whether a part of its file has not come yet."""
+        return self.is_under_way and self.received is not None and self.received < self.size
+
+    @property
     def percent(self) -> int:
-        return min(99, self.reached * 100 // self.size) if self.size else 0
+        """How much of it is read; while it comes, how much is here."""
+        there = (self.received or 0) if self.is_coming else self.reached
+        return min(99, there * 100 // self.size) if self.size else 0
 
     @property
     def ratio(self) -> float:

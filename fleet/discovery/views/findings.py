@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from django.contrib import messages
@@ -133,26 +134,6 @@ def merge(request: HttpRequest, actor: Actor, finding: str) -> HttpResponse:
 
 @signed_in
 @require_POST
-def block(request: HttpRequest, actor: Actor, finding: str) -> HttpResponse:
-    """Say that it was stopped, and how."""
-    with told(request):
-        deciding.block_finding(finding_for(actor, finding), actor=actor, reason=_reason(request))
-        messages.success(request, "Blocked. Seen again a day from now, it comes back.")
-    return redirect("discovery:finding", finding)
-
-
-@signed_in
-@require_POST
-def dismiss(request: HttpRequest, actor: Actor, finding: str) -> HttpResponse:
-    """Say that it is nothing."""
-    with told(request):
-        deciding.dismiss_finding(finding_for(actor, finding), actor=actor, reason=_reason(request))
-        messages.success(request, "Dismissed. Other evidence brings it back.")
-    return redirect("discovery:finding", finding)
-
-
-@signed_in
-@require_POST
 def hand_back(request: HttpRequest, actor: Actor, finding: str) -> HttpResponse:
     """Say that it is somebody else's."""
     with told(request):
@@ -163,14 +144,23 @@ def hand_back(request: HttpRequest, actor: Actor, finding: str) -> HttpResponse:
     return redirect("discovery:findings")
 
 
-@signed_in
-@require_POST
-def reopen(request: HttpRequest, actor: Actor, finding: str) -> HttpResponse:
-    """Take a decision back."""
-    with told(request):
-        deciding.reopen_finding(finding_for(actor, finding), actor=actor, reason=_reason(request))
-        messages.success(request, "It is open again.")
-    return redirect("discovery:finding", finding)
+def _saying_why(step: Callable[..., Finding], done: str) -> Callable[..., HttpResponseBase]:
+    """Return the page of a step that takes nothing but a reason."""
+
+    @signed_in
+    @require_POST
+    def page(request: HttpRequest, actor: Actor, finding: str) -> HttpResponse:
+        with told(request):
+            step(finding_for(actor, finding), actor=actor, reason=_reason(request))
+            messages.success(request, done)
+        return redirect("discovery:finding", finding)
+
+    return page
+
+
+block = _saying_why(deciding.block_finding, "Blocked. Seen again a day from now, it comes back.")
+dismiss = _saying_why(deciding.dismiss_finding, "Dismissed. Other evidence brings it back.")
+reopen = _saying_why(deciding.reopen_finding, "It is open again.")
 
 
 def _context(shown: Finding, actor: Actor, form: ClaimForm) -> dict[str, Any]:

@@ -81,6 +81,8 @@ def standing_of(
             gap_lower=facts["gap_lower"],
             like=name,
             is_confirmed=is_confirmed,
+            broken_days=facts["broken_days"],
+            broken_because=facts["broken_because"],
         )
     )
     net = facts["net_lower_micros"]

@@ -16,6 +16,7 @@ from django.db import connection
 from django.db.models import Count, Max, Q
 
 from fleet.conformance.models import ProcessSum
+from fleet.health.models import AgentHealth, Status
 from fleet.worth.earning import Costs, Earned, Outcomes, bounds, earned, weeks_negative
 from fleet.worth.models import DeclaredValue
 from registry.models import Agent, AgentKey
@@ -71,6 +72,8 @@ class Figures:
     last_call_at: datetime | None = None
     callers: int = 0
     gap_lower: float | None = None
+    broken_since: datetime | None = None  # its health is down
+    broken_because: str = ""
 
     def outcomes(self, weeks: Collection[int] | None = None) -> list[Outcomes]:
         """Return what became of its actions, of each kind."""
@@ -148,6 +151,8 @@ class Figures:
             "weeks": nets, "weeks_negative": weeks_negative(nets),
             "idle_days": None if self.last_call_at is None else (now - self.last_call_at).days,
             "gap_lower": None if self.gap_lower is None else round(self.gap_lower, 4),
+            "broken_days": None if self.broken_since is None else (now - self.broken_since).days,
+            "broken_because": self.broken_because,
         }  # fmt: skip
 
 
@@ -186,6 +191,9 @@ def _add_rest(of: Any, since: date, ids: list[str] | None) -> None:
     keys = AgentKey.objects.filter(some, last_used_at__gte=began)
     for agent_id, number in keys.values_list("agent__public_id").order_by().annotate(n=Count("id")):
         of(agent_id).callers = number
+    down = AgentHealth.objects.filter(some, status=Status.DOWN, is_watched=True)
+    for agent_id, at, why in down.values_list("agent__public_id", "since", "reason"):
+        of(agent_id).broken_since, of(agent_id).broken_because = at, why[:200]
     gaps = ProcessSum.objects.filter(named).exclude(process="").order_by("last_at")
     for agent_id, deviating, runs in gaps.values_list("agent_id", "deviating", "runs"):
         of(agent_id).gap_lower = bounds(deviating, runs)[0]

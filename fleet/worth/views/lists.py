@@ -16,7 +16,7 @@ from fleet.worth.actions.answering import answer_suggestion, decide_suggestion
 from fleet.worth.actions.listing import list_quarter_now
 from fleet.worth.models import Answer, Listed
 from fleet.worth.models.standing import Suggestion
-from fleet.worth.picture import scatter_of
+from fleet.worth.picture import scatter_of, value_of
 from fleet.worth.queries.duplicates import groups_for
 from fleet.worth.queries.lists import (
     DRAWN,
@@ -96,6 +96,7 @@ def quarter(request: HttpRequest, actor: Actor, quarter: str) -> HttpResponse:
         "quarter": shown,
         "page": page,
         "rows": [{"listed": row, **answers_of(row)} for row in page],
+        "value": value_of(listed_in(actor, shown).order_by("-cost_micros", "-public_id")[:DRAWN]),
         "selects": [_select(what)],
         "is_narrowed": bool(what or asked(request, "search")),
     }

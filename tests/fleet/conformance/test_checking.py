@@ -8,15 +8,16 @@ from typing import Any
 import pytest
 
 from fleet.conformance.actions.checking import check_runs
-from fleet.conformance.models import CheckedRun, DeviationSum, EdgeSum, ProcessSum
+from fleet.conformance.models import CheckedRun, DeviationSum, EdgeSum, ProcessSum, WeekSum
+from fleet.conformance.queries.conformity import conformance_of
 from kernel import clock
 from kernel.refs import new_id
 from ledger.entries import Fields
 from ledger.record import append
 from registry.actors import Actor
-from registry.models import Agent
+from registry.models import Agent, AgentVersion
 from routing.models import Reevaluation, Run, RunSummary
-from tests.factories import make_agent, make_cast, make_manifest, make_run
+from tests.factories import make_agent, make_cast, make_manifest, make_run, make_version
 
 pytestmark = pytest.mark.django_db
 STEPS: list[dict[str, Any]] = [
@@ -76,6 +77,17 @@ def summarise(run: Run, at: datetime, tools: int) -> None:
             "call_count": 1, "tool_count": tools,
         },
     )  # fmt: skip
+
+
+def put_in_force(agent: Agent, manifest: dict[str, Any]) -> None:
+    """Accept another version, an hour ago; the one before was in force since yesterday."""
+    now = clock.now()
+    agent.versions.update(settled_at=now - timedelta(days=1))
+    version = make_version(agent, manifest)
+    AgentVersion.objects.filter(pk=version.pk).update(
+        state="accepted", settled_at=now - timedelta(hours=1)
+    )
+    Agent.objects.filter(pk=agent.pk).update(current_version=version)
 
 
 def sums(agent: Agent) -> ProcessSum:
@@ -157,3 +169,55 @@ def test_a_summary_that_comes_late_is_found_within_a_day(agent: Agent) -> None:
     assert sweep() == 0
     with clock.held_at(clock.now() + timedelta(days=1, hours=1)):
         assert sweep() == 1
+
+
+def test_weeks_are_counted_apart_and_go_with_their_runs(agent: Agent) -> None:
+    ran(agent, "model", ago=timedelta(days=88))
+    ran(agent, "crm", "model")
+    again = ran(agent, "model")
+    sweep()
+    assert list(WeekSum.objects.order_by("week").values_list("runs", "deviating")) == [
+        (1, 1), (2, 1),
+    ]  # fmt: skip
+    step(agent, again, "crm")
+    summarise(again, clock.now() - timedelta(minutes=30), 1)
+    with clock.held_at(clock.now() + timedelta(days=3)):
+        sweep()
+    weeks = list(WeekSum.objects.values_list("runs", "deviating"))
+    assert sum(runs for runs, _ in weeks) == ProcessSum.objects.get().runs == 2
+    assert sum(off for _, off in weeks) == ProcessSum.objects.get().deviating
+
+
+def test_a_version_with_other_steps_begins_the_comparison_anew(agent: Agent) -> None:
+    ran(agent, "crm", "model")
+    ran(agent, "model")
+    sweep()
+    before = conformance_of(agent)
+    assert (before.runs, before.gap.part, before.earlier) == (2, 1, [])
+
+    fewer = make_manifest("sorter", steps=STEPS[1:], tools=[{"name": "crm"}])
+    fewer["spec"]["version"] = "2.0.0"
+    put_in_force(agent, fewer)
+    agent.refresh_from_db()
+    began = conformance_of(agent)
+    assert (began.runs, began.gap.value, began.weeks) == (0, None, [])
+    ran(agent, "model", ago=timedelta(minutes=30))
+    sweep()
+    after = conformance_of(agent)
+    assert (after.process.version, after.runs, after.gap.part) == ("2.0.0", 1, 0)
+    # What ran under the version before is held against that version, for ever.
+    (earlier,) = after.earlier
+    assert (earlier.version, earlier.runs, earlier.deviating) == ("1.0.0", 2, 1)
+
+
+def test_a_version_with_the_same_steps_goes_on_with_the_same_sums(agent: Agent) -> None:
+    ran(agent, "crm", "model")
+    sweep()
+    same = make_manifest("sorter", steps=STEPS, tools=[{"name": "crm"}])
+    same["spec"]["version"] = "1.1.0"
+    put_in_force(agent, same)
+    ran(agent, "crm", "model", ago=timedelta(minutes=30))
+    sweep()
+    agent.refresh_from_db()
+    found = conformance_of(agent)
+    assert (found.runs, found.earlier) == (2, [])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from fleet.conformance.models import DeviationSum, EdgeSum, ProcessSum
+from fleet.conformance.models import DeviationSum, EdgeSum, ProcessSum, WeekSum
 from fleet.worth.models import (
     Answer,
     DeclaredValue,
@@ -22,6 +22,7 @@ from registry.models import Agent
 
 BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("conformance_processsum_one_per_process", "conformance_processsum", {}),
+    ("conformance_weeksum_one_per_week", "conformance_weeksum", {}),
     ("conformance_edgesum_one_per_pair", "conformance_edgesum", {}),
     ("conformance_deviationsum_one_per_way", "conformance_deviationsum", {}),
     ("worth_outcomeday_one_per_action", "worth_outcomeday", {}),
@@ -56,6 +57,7 @@ def make_rows(agent: Agent, other: Agent) -> None:
     now, today = clock.now(), clock.now().date()
     sums = {"agent_id": agent.public_id, "process": "sha256:x"}
     ProcessSum.objects.create(**sums, first_at=now, last_at=now)
+    WeekSum.objects.create(**sums, week=today)
     EdgeSum.objects.create(**sums, source="a", target="b")
     DeviationSum.objects.create(**sums, kind="order", step="a", first_at=now, last_at=now)
     OutcomeDay.objects.create(agent_id=agent.public_id, day=today, action="a.b")

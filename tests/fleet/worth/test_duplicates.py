@@ -20,7 +20,7 @@ from ledger.retention.shredding import shred
 from registry.actors import Actor
 from registry.models import Agent
 from tests.factories import Cast, make_agent, make_exchange, make_run
-from tests.fleet.worth.test_likeness import read_pairs
+from tests.fleet.worth.labelled import read_pairs
 
 pytestmark = pytest.mark.django_db
 SYSTEM = Actor.system("test")

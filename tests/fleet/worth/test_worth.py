@@ -14,6 +14,7 @@ from django.db import IntegrityError, connection, transaction
 from django.test import Client
 
 from effects.models import Correction, Proposal
+from fleet.health.models import AgentHealth
 from fleet.worth.actions.answering import answer_suggestion
 from fleet.worth.actions.counting import count_days
 from fleet.worth.actions.declaring import declare_value
@@ -26,7 +27,7 @@ from kernel import clock
 from kernel.errors import Conflict
 from registry.actors import Actor
 from registry.models import Agent
-from routing.models import RunSummary, UsageDay
+from routing.models import ModelUse, RunSummary, UsageDay
 from tests.effects.acts import make_approved, make_operation
 from tests.factories import Cast, actor, make_agent, make_cast
 
@@ -209,12 +210,34 @@ def test_the_list_of_a_quarter_that_is_over_is_made_once(agent: Agent) -> None:
         ({"accepted_upper": 0.6, "decided": 9}, "keep"),
         ({"error_percent": 12}, "tune"),
         ({"gap_lower": 0.3}, "tune"),
+        ({"broken_days": 2}, "tune"),
+        ({"broken_days": 1}, "keep"),
+        ({"broken_days": 40, "idle_days": 35}, "retire"),
+        ({"broken_days": 40}, "tune"),
     ],
 )
 def test_the_rules_suggest_what_they_say(change: dict[str, Any], what: str) -> None:
     found, reasons = suggest(replace(QUIET, **change))
     assert found == what
     assert reasons
+
+
+def test_what_is_broken_is_told_with_why(cast: Cast, agent: Agent, client: Client) -> None:
+    work(agent)
+    AgentHealth.objects.create(
+        agent=agent, status="down", rank=3, is_watched=True, reason="No heartbeat came.",
+        since=clock.now() - timedelta(days=5),
+    )  # fmt: skip
+    ModelUse.objects.create(
+        agent_id=agent.public_id, route="r", vendor="v", model="m", calls=1,
+        first_called_at=clock.now(), last_called_at=clock.now(),
+    )  # fmt: skip
+    count()
+    standing = Standing.objects.get()
+    assert standing.suggestion == "tune"
+    assert standing.reasons[0] == "Broken for 5 days: No heartbeat came."
+    client.force_login(cast.alice)
+    assert "Broken for 5 days" in client.get("/worth/").content.decode()
 
 
 @pytest.mark.django_db(transaction=True)
