@@ -37,6 +37,7 @@ class Child:
     # PostgreSQL and the broker know themselves how they are started.
     spawner: Callable[[Path], subprocess.Popen[bytes]] | None = None
     stop_signal: int = signal.SIGTERM
+    orphan_signal: int = signal.SIGTERM
     is_needed: bool = True
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     started_at: float = field(default=0.0, init=False)
@@ -60,7 +61,7 @@ class Child:
                 stderr=log,
                 # Ctrl-C reaches the supervisor alone; it stops the others in order.
                 process_group=0,
-                preexec_fn=privilege.dies_with_parent(),  # noqa: PLW1509  one thread
+                preexec_fn=privilege.dies_with_parent(self.orphan_signal),  # noqa: PLW1509  one thread
             )
 
     @property

@@ -6,6 +6,7 @@ A process inherits nothing of the operator's environment but what is named here.
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -72,6 +73,8 @@ class Process:
     is_needed: bool = True
     # Told nothing of the rest: neither its keys nor where it is.
     is_apart: bool = False
+    # What it gets when its supervisor was killed.
+    orphan_signal: int = signal.SIGTERM
 
     def command(self) -> list[str]:
         # -X utf8: the log is UTF-8 whatever the locale; -u: a killed process loses no line.
@@ -134,6 +137,8 @@ WORKER: Final = Process(
     ("-m", "config.worker"),
     (*_DJANGO, *_JUDGED_BY, "DATABASE_URL", "BROKER_URL"),
     opens="tool,payload",
+    # Its broker goes in the same moment, and asked to end in order it would wait for that one.
+    orphan_signal=signal.SIGKILL,
 )
 SEQUENCER: Final = Process(
     "sequencer",

@@ -283,7 +283,7 @@ class Supervisor:
             for row in processes.SERVING:
                 log = self.places.logs / f"{row.name}.log"
                 child = Child(row.name, row.command(), row.environment(self.known), log)
-                child.is_needed = row.is_needed
+                child.is_needed, child.orphan_signal = row.is_needed, row.orphan_signal
                 self._add(child)
             waited = {"web": self.port, "gateway": self.gateway_port}
             deadline = time.monotonic() + _READY_WITHIN

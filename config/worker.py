@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import warnings
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -13,12 +14,14 @@ def main() -> None:
     import django
 
     from config.durable import require_durable_database
+    from config.embedded.privilege import dies_with_parent
     from config.env import Env
     from config.loading import loading
 
     with loading():
         django.setup()
         from celery.platforms import SecurityWarning
+        from celery.signals import beat_embedded_init
 
         from config.celery import app
 
@@ -28,6 +31,9 @@ def main() -> None:
     concurrency = env.integer("UNSPRAWL_WORKER_CONCURRENCY", 2, minimum=1, maximum=256)
     env.check()
     require_durable_database()
+    # A worker that was killed tells its beat nothing, which would ring for ever beside the next.
+    ask = dies_with_parent(signal.SIGKILL)
+    beat_embedded_init.connect(lambda **_: ask(), weak=False)
     app.worker_main(
         ["--quiet", "worker", "--beat", f"--concurrency={concurrency}", "--without-gossip",
          "--without-mingle", "--hostname=unsprawl@%h"]

@@ -87,6 +87,15 @@ def _until_gone(pids: dict[str, int], seconds: float = 20) -> None:
         time.sleep(0.05)
 
 
+def _below(parent: int) -> dict[str, int]:
+    """Give the processes that the worker began: its beat, and who carries tasks out."""
+    deadline = time.monotonic() + 60
+    while len(found := Path(f"/proc/{parent}/task/{parent}/children").read_text().split()) < 3:
+        assert time.monotonic() < deadline, found
+        time.sleep(0.1)
+    return {f"worker's {pid}": int(pid) for pid in found}
+
+
 def _status(port: int) -> int:
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
         return int(answer.status)
@@ -187,7 +196,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_one_starts(service: Ser
     first = service.start()
     service.ready(first)
     running = service.pids()
-
+    running |= _below(running["worker"])
     first.kill()
     first.wait()
     _until_gone(running)
