@@ -34,7 +34,7 @@ _NOT_MODIFIED: Final = 304
 
 
 @transaction.atomic
-def add_feed(url: str, *, actor: Actor, title: str = "", every_hours: int = 24) -> CatalogueFeed:
+def add_feed(url: str, *, actor: Actor, title: str = "", every_hours: int = 1) -> CatalogueFeed:
     """Follow a catalogue document from now on.
 
     Records: catalogue.feed_added. Raises: RoleMissing, FeedInvalid, FeedExists.

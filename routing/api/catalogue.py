@@ -72,7 +72,7 @@ class CatalogueFeedInput(Input):
 
     url = Text(max_length=1000)
     title = Text(required=False, allow_blank=True, max_length=200, default="")
-    every_hours = serializers.IntegerField(default=24, min_value=1, max_value=720)
+    every_hours = serializers.IntegerField(default=1, min_value=1, max_value=720)
 
 
 class CatalogueFeedOutput(serializers.Serializer[Any]):

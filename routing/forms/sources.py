@@ -11,7 +11,7 @@ class FeedForm(forms.Form):
     url = forms.CharField(label="Address", max_length=1000, help_text="https, without a query")
     title = forms.CharField(label="Title", max_length=200, required=False)
     every_hours = forms.IntegerField(
-        label="Look every so many hours", min_value=1, max_value=720, initial=24
+        label="Look every so many hours", min_value=1, max_value=720, initial=1
     )
 
 

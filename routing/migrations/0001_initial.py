@@ -156,7 +156,7 @@ class Migration(migrations.Migration):
                         ('public_id', models.TextField(unique=True)),
                         ('title', models.TextField(blank=True, default='')),
                         ('url', models.TextField()),
-                        ('every_hours', models.PositiveIntegerField(default=24)),
+                        ('every_hours', models.PositiveIntegerField(default=1)),
                         ('etag', models.TextField(blank=True, default='')),
                         ('code', models.TextField(blank=True, default='')),
                         ('detail', models.TextField(blank=True, default='')),

@@ -178,7 +178,7 @@ class CatalogueFeed(models.Model):
     public_id = models.TextField(unique=True)  # ctf_…
     title = models.TextField(blank=True, default="")
     url = models.TextField()
-    every_hours = models.PositiveIntegerField(default=24)
+    every_hours = models.PositiveIntegerField(default=1)
     etag = models.TextField(blank=True, default="")
     code = models.TextField(blank=True, default="")  # why the last look failed; empty: it did not
     detail = models.TextField(blank=True, default="")
