@@ -62,7 +62,7 @@ def test_a_feed_is_followed_and_asked_only_for_what_is_new(httpserver):
     feed.refresh_from_db()
     assert (feed.code, feed.rows) == ("", 1)
     assert feed.checked_at is not None
-    assert feed.next_at == feed.checked_at + timedelta(hours=24)
+    assert feed.next_at == feed.checked_at + timedelta(hours=1)
 
 
 def test_what_cannot_be_fetched_or_read_is_said_and_nothing_is_lost(httpserver):
