@@ -19,6 +19,7 @@ from effects.showing import draw_action
 from effects.told import arguments_of
 from fleet.campaigns.actions.leaving import EndedMoves
 from fleet.cutovers.actions.leaving import LeftCutovers
+from fleet.cutovers.drawing import draw_cutover
 from fleet.cutovers.matters import lock_cutover
 from fleet.cutovers.ports import bind_drift
 from fleet.drift.queries.watches import WatchedDrift
@@ -104,6 +105,7 @@ def bind() -> None:
     bind_matter(Review.Kind.POLICY.value, lock_activation)
     bind_matter(Review.Kind.GRANT.value, lock_grant)
     bind_matter(Review.Kind.CUTOVER.value, lock_cutover)
+    bind_drawing(Review.Kind.CUTOVER.value, draw_cutover)
     bind_drift(WatchedDrift())
     bind_matter(Review.Kind.RESTORE.value, lock_restore)
     # Moves before cutovers: a cutover that ends for lack of agents finds no move to hand back.

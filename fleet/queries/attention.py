@@ -10,6 +10,7 @@ from typing import Any, Final
 from django.db.models import Count, Exists, F, Min, OuterRef, QuerySet, Sum, Window
 
 from fleet.campaigns.queries.campaigns import left_to_do
+from fleet.cutovers.queries.cutovers import to_sign
 from kernel import clock
 from registry.actors import Actor
 from registry.models import Agent, AgentKey
@@ -54,6 +55,7 @@ def concerns_for(actor: Actor) -> list[Concern]:
         _failing(agents, seen),
         _ending(agents),
         _must_move(actor),
+        _to_sign(actor),
         _unused(agents),
         _to_retire(agents),
     )
@@ -74,6 +76,23 @@ def _must_move(actor: Actor) -> Concern:
         "must_move",
         listed,
         lambda row: f"from {row['campaign__model__name']} by {row['campaign__due_on']:%Y-%m-%d}",
+    )
+
+
+def _to_sign(actor: Actor) -> Concern:
+    rows = (
+        to_sign(actor)
+        .values("agent__name", "agent__title", "cutover__source__name", "cutover__target__name")
+        .annotate(count=Window(Count("*")))
+        .order_by("agent__name")
+    )
+    listed = [
+        row | {"name": row["agent__name"], "title": row["agent__title"]} for row in rows[:SHOWN]
+    ]
+    return _concern(
+        "to_sign",
+        listed,
+        lambda row: f"from {row['cutover__source__name']} to {row['cutover__target__name']}",
     )
 
 

@@ -45,6 +45,7 @@ _CONCERNS: Final = {
     "failing": ("More than one call in ten fails", "triangle-alert", "error", ""),
     "key_expiring": ("A key expires within 14 days", "key-round", "warning", ""),
     "must_move": ("Must move off a model", "calendar-clock", "warning", "/campaigns/"),
+    "to_sign": ("A cutover asks you to agree", "check", "warning", "/cutovers/?state=signing"),
     "ending": ("Ends within 14 days", "calendar-clock", "warning", ""),
     "unused": ("No call for 30 days", "clock", "neutral", ""),
     "to_retire": ("Suggested to retire", "scale", "neutral", "/worth/?suggestion=retire"),

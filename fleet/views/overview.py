@@ -13,6 +13,7 @@ from approvals.actions.evidence import ALIKE
 from approvals.models import Review
 from effects.queries.proposals import newest_proposals
 from fleet.campaigns.queries.campaigns import days_left, moves_of
+from fleet.cutovers.queries.cutovers import on_the_way
 from fleet.discovery.queries.findings import findings_of
 from fleet.health.queries.standing import days_of, health_of
 from fleet.history import events_of, refs_in
@@ -72,6 +73,7 @@ def overview_of(
         context["proposals"] = newest_proposals(actor, agent)
         context["unregistered"] = list(findings_of(actor, agent)[:FOUND])
         context["must_move"] = [(each, days_left(each.campaign)) for each in moves_of(agent)]
+        context["moving"] = list(on_the_way(agent))
         context |= {"health": health_of(agent), "health_days": days_of(agent)}
     return agent_page(request, actor, agent, "overview", context | given, status=status)
 

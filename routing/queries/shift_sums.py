@@ -15,6 +15,7 @@ from django.db.models import Q
 
 from routing.arm_sums import CALLS, COUNTED, NAMES, Sums
 from routing.models import ShiftMinute, ShiftStep, UsageMark
+from routing.models.shift import ARM_SUMS
 
 Arms = dict[tuple[str, str], Sums]  # by shift and arm
 _MARK: Final = "shift_calls"
@@ -23,6 +24,16 @@ _TAIL: Final = f"""
         {CALLS} AND (xid, id) > (%(xid)s::text::xid8, %(call_id)s) AND shift = ANY(%(shifts)s)
     ) AS tail WHERE started_at >= %(since)s GROUP BY 1, 2
 """  # noqa: S608  names are code
+
+_STEPS: Final = f"""
+    SELECT began_at, arm, {", ".join(f"sum({name})::bigint" for name in ARM_SUMS)}
+    FROM routing_shiftstep WHERE shift_id = ANY(%(shifts)s) GROUP BY 1, 2
+"""  # noqa: S608  names are code
+_STEP_TIMES: Final = """
+    SELECT began_at, arm, place, sum(u.took)::bigint
+    FROM routing_shiftstep, unnest(latencies) WITH ORDINALITY AS u(took, place)
+    WHERE shift_id = ANY(%(shifts)s) GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+"""
 
 
 def sums_lately(shifts: Collection[str], since: datetime) -> Arms:
@@ -48,6 +59,23 @@ def sums_ever(shifts: Collection[str]) -> Arms:
     """Return all that was counted of shifts."""
     rows = ShiftStep.objects.filter(shift_id__in=list(shifts))
     return _whole(shifts, rows.values_list("shift_id", "arm", *NAMES), None)
+
+
+def sums_by_step(shifts: Collection[str]) -> dict[datetime, dict[str, Sums]]:
+    """Return what is counted of shifts together, by when their share was changed and by arm.
+
+    Two statements and a few rows, however many shifts there are.
+    """
+    found: dict[datetime, dict[str, Sums]] = {}
+    names = list(shifts)
+    with connection.cursor() as cursor:
+        cursor.execute(_STEPS, {"shifts": names})
+        for began, arm, *values in cursor.fetchall():
+            found.setdefault(began, {})[arm] = Sums(**dict(zip(ARM_SUMS, values, strict=True)))
+        cursor.execute(_STEP_TIMES, {"shifts": names})
+        for began, arm, _, count in cursor.fetchall():
+            found[began][arm].latencies.append(int(count))
+    return dict(sorted(found.items()))
 
 
 def _whole(shifts: Collection[str], rows: Any, since: datetime | None) -> Arms:

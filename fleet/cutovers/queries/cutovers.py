@@ -14,6 +14,8 @@ from kernel.refs import Ref
 from registry.actors import Actor
 from registry.models import Agent, Role
 
+_OPEN = (*Cutover.MOVING, Cutover.State.SIGNING, Cutover.State.DONE)
+_OUT = (CutoverAgent.State.ROLLED_BACK, CutoverAgent.State.LEFT_OUT)
 SEES_ALL = (Role.SECURITY, Role.PLATFORM, Role.AUDITOR)
 
 
@@ -75,10 +77,23 @@ def mine_of(cutover: Cutover, actor: Actor) -> QuerySet[CutoverAgent]:
 
 def under_way(agents: Iterable[Agent], source_id: int) -> QuerySet[CutoverAgent]:
     """Return which of the agents are being moved away from a model already."""
-    busy = Q(cutover__state__in=[*Cutover.MOVING, Cutover.State.SIGNING, Cutover.State.DONE])
-    gone = [CutoverAgent.State.ROLLED_BACK, CutoverAgent.State.LEFT_OUT]
-    rows = CutoverAgent.objects.filter(busy, agent__in=list(agents), cutover__source_id=source_id)
-    return rows.exclude(state__in=gone).select_related("agent", "cutover")
+    rows = CutoverAgent.objects.filter(
+        cutover__state__in=_OPEN, agent__in=list(agents), cutover__source_id=source_id
+    )
+    return rows.exclude(state__in=_OUT).select_related("agent", "cutover")
+
+
+def on_the_way(agent: Agent) -> QuerySet[CutoverAgent]:
+    """Return the cutovers that an agent is in now, the newest first."""
+    rows = CutoverAgent.objects.filter(agent=agent, cutover__state__in=_OPEN)
+    found = rows.exclude(state__in=_OUT).order_by("-id")
+    return found.select_related("cutover__source", "cutover__target")
+
+
+def to_sign(actor: Actor) -> QuerySet[CutoverAgent]:
+    """Return the agents for which somebody is asked to agree."""
+    rows = CutoverAgent.objects.filter(_mine(actor), state=CutoverAgent.State.WAITING)
+    return rows.filter(cutover__state=Cutover.State.SIGNING)
 
 
 def bound_digest(cutover: Cutover, rows: Iterable[CutoverAgent] | None = None) -> str:

@@ -46,6 +46,8 @@ class Figures:
     ever: Sides
     agents: dict[int, list[Breach]]  # which limits an agent passes, by its row
     whole: list[Breach]
+    shifts: list[str]
+    alerts: int  # of drift
 
 
 def figures_of(
@@ -77,7 +79,9 @@ def figures_of(
         if of is None or row.pk in of:
             found[row.pk] = _passed(cutover, own, alerts.get(row.agent.public_id, 0))
     whole_passed = _passed(cutover, sides, 0)
-    return Figures(sides[0], sides[1], sides[2], agents=found, whole=whole_passed)
+    return Figures(
+        sides[0], sides[1], sides[2], found, whole_passed, shifts=names, alerts=sum(alerts.values())
+    )
 
 
 def _passed(cutover: Cutover, sides: list[Sides], alerts: int) -> list[Breach]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
@@ -17,6 +18,7 @@ from fleet.cutovers.actions.moving import (
 )
 from fleet.cutovers.actions.settling import settle_cutover
 from fleet.cutovers.actions.signing import sign_off, start_without_others
+from fleet.cutovers.drawing import track_of
 from fleet.cutovers.judging import rise
 from fleet.cutovers.models import Cutover, CutoverAgent
 from fleet.cutovers.queries.cutovers import (
@@ -29,12 +31,14 @@ from fleet.cutovers.queries.cutovers import (
     shifted_rows,
 )
 from fleet.cutovers.queries.figures import Sides, figures_of
+from fleet.cutovers.views.chart import charts_of, stages_of
 from fleet.templatetags.figures import DASH
 from kernel.pages import asked, chosen, cut, found
 from registry.actors import Actor
 from registry.models import Role
 from registry.portal import signed_in, told
 from routing.latencies import percentile
+from routing.queries.shift_sums import sums_by_step
 
 _TONES: Final = {
     "signing": "warning", "running": "info", "paused": "warning", "done": "success",
@@ -77,6 +81,8 @@ def cutover(request: HttpRequest, actor: Actor, cutover: str) -> HttpResponse:
     listed = found(listed_rows(shown, actor), asked(request, "search"), "agent__name")
     page = cut(request, listed.filter(state=state) if state else listed, ordering="name")
     figures = figures_of(shown, shifted_rows(shown, actor), of={row.pk for row in page})
+    names = figures.shifts
+    stages = stages_of(shown.steps, sums_by_step(names)) if names else []
     counts = counts_of(shown, actor)
     steering, mine = actor.has(Role.PLATFORM), mine_of(shown, actor)
     may_sign = (
@@ -88,7 +94,7 @@ def cutover(request: HttpRequest, actor: Actor, cutover: str) -> HttpResponse:
         "cutover": shown,
         "tone": _TONES[shown.state],
         "is_live": shown.state in {*Cutover.MOVING, Cutover.State.SIGNING, Cutover.State.DONE},
-        "track": _track(shown),
+        "track": track_of(shown),
         "page": page,
         "rows": [(row, figures.agents.get(row.pk, [])) for row in page],
         "state": state,
@@ -103,6 +109,11 @@ def cutover(request: HttpRequest, actor: Actor, cutover: str) -> HttpResponse:
             ("Last minutes", _compared(figures.lately)),
             ("This step", _compared(figures.step)),
         ],
+        "stages": stages,
+        "charts": charts_of(stages, shown.limits, shown.target.currency),
+        "alerts": figures.alerts,
+        "advance_text": _advance_text(shown),
+        "back_text": _back_text(shown, counts),
         "limits": [(words, shown.limits.get(name)) for name, words in _LIMITS.items()],
         "passed": figures.whole,
         "digest": bound_digest(shown) if may_sign else "",
@@ -142,15 +153,26 @@ def act(request: HttpRequest, actor: Actor, cutover: str, deed: str) -> HttpResp
     return redirect("cutovers:cutover", cutover)
 
 
-def _track(cutover: Cutover) -> list[dict[str, str]]:
-    is_over = cutover.state in {Cutover.State.DONE, Cutover.State.SETTLED}
-    moves = cutover.state in Cutover.MOVING
-    track = [{"label": "Agreed", "state": "done" if cutover.started_at else "now"}]
-    for number, step in enumerate(cutover.steps):
-        now = "now" if moves and number == cutover.step else ""
-        passed = is_over or (cutover.started_at and number < cutover.step)
-        track.append({"label": f"{step['percent']} %", "state": "done" if passed else now})
-    return [*track, {"label": "Done", "state": "done" if is_over else ""}]
+def _advance_text(cutover: Cutover) -> str:
+    """Say what the next step will do."""
+    following = cutover.step + 1
+    if following >= len(cutover.steps):
+        return (
+            f"All runs have moved: it is done, and {cutover.source.name} stays behind for 14 days."
+        )
+    share = cutover.steps[following]["percent"]
+    waits = f" It waits for {cutover.held_because}." if cutover.held_because else ""
+    return f"From {cutover.percent} to {share} % of runs go to {cutover.target.name}.{waits}"
+
+
+def _back_text(cutover: Cutover, counts: Mapping[str, int]) -> str:
+    """Say whom the way back touches, and what it leaves."""
+    moved = counts[CutoverAgent.State.SHIFTING] + counts[CutoverAgent.State.DONE]
+    return (
+        f"{moved} agent{'' if moved == 1 else 's'} with {cutover.percent} % of their runs go back"
+        f" to {cutover.source.name}: the next call of each is served by it. Calls in flight end as"
+        " they began."
+    )
 
 
 def _compared(sides: Sides) -> list[dict[str, Any]]:
