@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection, transaction
 
@@ -18,6 +18,7 @@ from fleet.discovery.actions.judging import judge_again
 from fleet.discovery.models import Evidence, Finding, MergeKey, NamedModel
 from fleet.discovery.queries.held import Held, brokered_calls, held_keys
 from fleet.discovery.queries.names import name_digest
+from fleet.discovery.scanning.scan_repository import redacted
 from fleet.discovery.signs import Sighting
 from kernel import clock
 from kernel.refs import new_id
@@ -136,7 +137,9 @@ def _told_of(held: Held, sighting: Sighting) -> dict[str, object]:
 
 def _evidence(sighting: Sighting, finding: Finding, source: str, batch: str) -> Evidence:
     now = clock.now()
-    facts = dict(sighting.facts) | {"names": [name for name in sighting.names if name]}
+    facts = dict(
+        _clean(sighting.facts) | {"names": [_plain(each) for each in sighting.names if each]}
+    )
     if sighting.tail:
         facts["tail"] = sighting.tail
     return Evidence(
@@ -146,7 +149,7 @@ def _evidence(sighting: Sighting, finding: Finding, source: str, batch: str) -> 
         summary=_plain(sighting.summary),
         facts=facts,
         flags=sorted(sighting.flags),
-        model_ids=list(sighting.models),
+        model_ids=[_plain(each) for each in sighting.models],
         confidence=sighting.confidence,
         calls=sighting.calls,
         cost_micros=sighting.cost_micros,
@@ -169,7 +172,7 @@ def _keep_places(sighting: Sighting, finding: Finding) -> None:
                 finding=finding,
                 path=_plain(place.path),
                 line=place.line,
-                model_id=place.model_id,
+                model_id=_plain(place.model_id),
                 is_weak=place.is_weak,
             )
             for place in sighting.places
@@ -224,4 +227,17 @@ def _past(moment: datetime | None, now: datetime) -> datetime:
 
 
 def _plain(text: str) -> str:
-    return "".join(each for each in text[:_LONGEST] if each.isprintable()).strip()
+    # People name keys after themselves, and machines write them where a name belongs.
+    told = redacted(text[: 2 * _LONGEST])[:_LONGEST]
+    return "".join(each for each in told if each.isprintable()).strip()
+
+
+def _clean(value: Any) -> Any:
+    """Return what a source says of a thing without any key that stands in it."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, list | tuple):
+        return [_clean(each) for each in value]
+    if isinstance(value, dict):
+        return {_clean(name): _clean(each) for name, each in value.items()}
+    return value

@@ -33,6 +33,7 @@ from fleet.discovery.queries.findings import DECIDING
 from fleet.discovery.readers.formats import READERS
 from fleet.discovery.readers.tally import NotReadable, Tally, TooLargeUnpacked
 from fleet.discovery.scanning.repositories import read_archive
+from fleet.discovery.scanning.scan_repository import redacted
 from fleet.discovery.signs import FORMATS
 from kernel import clock
 from kernel.db import ring
@@ -106,7 +107,7 @@ def new_reading(  # noqa: PLR0913  the row, named
     received: int | None = None,
 ) -> Reading:
     """Make the row of a file. Records: nothing."""
-    name = "".join(each for each in title if each.isprintable()).strip()[:200]
+    name = redacted("".join(each for each in title if each.isprintable()).strip()[:200])
     return Reading.objects.create(
         public_id=public_id,
         kind=kind,

@@ -81,24 +81,32 @@ class Account:
 
     def after_last(self, path: str, cursor: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Yield pages that end with ``has_more`` and are continued after ``last_id``."""
-        after = ""
+        after, seen = "", set[str]()
         while True:
             page = _object(self.get(path, **query, **{cursor: after}))
             yield page
             after = text(page.get("last_id"), 300)
             if page.get("has_more") is not True or not after:
                 return
+            _check_new(after, seen)
 
     def by_token(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
         """Yield pages that name the next one by a token."""
-        token = ""
+        token, seen = "", set[str]()
         while True:
             page = _object(self.get(path, **query, page=token))
             yield page
-            following = text(page.get("next_page"), 2000)
-            if page.get("has_more") is not True or not following or following == token:
+            token = text(page.get("next_page"), 2000)
+            if page.get("has_more") is not True or not token:
                 return
-            token = following
+            _check_new(token, seen)
+
+
+def _check_new(place: str, seen: set[str]) -> None:
+    # A list that leads back into itself has no end, and what it holds is not known.
+    if place in seen:
+        raise PullFailed("Its pages lead in a circle; the list has no end.")
+    seen.add(place)
 
 
 def _document(answer: Answer) -> dict[str, Any] | list[Any]:

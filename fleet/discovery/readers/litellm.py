@@ -6,6 +6,7 @@ Summed up by the proxy's key and team. The names of end users and their addresse
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -25,6 +26,7 @@ from fleet.discovery.readers.tally import (
 from fleet.discovery.signs import Flag, Hint, Sighting
 
 _KEPT: Final = 30
+_HASH: Final = 32
 _LONGEST_CSV: Final = 256 * 1024
 
 
@@ -102,7 +104,7 @@ def _lines(file: Bytes, tally: Tally) -> Iterator[dict[str, Any]]:
             tally.miss("not JSON")
             continue
         if isinstance(row, dict):
-            yield row
+            yield from documents.rows_of([row], tally)  # a page of them is its rows
         else:
             tally.miss("not an object")
 
@@ -167,8 +169,14 @@ def _metadata(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _short(ident: str) -> str:
+    # A proxy logs a hash of the key; one that is set up badly logs the key.
+    is_hash = len(ident) >= _HASH and all(each in "0123456789abcdef" for each in ident)
+    return (ident if is_hash else hashlib.sha256(ident.encode()).hexdigest())[:8]
+
+
 def _sighting(group: _Group) -> Sighting:
-    name = group.agent or group.alias or f"key {group.ident[:8]}"
+    name = group.agent or group.alias or f"key {_short(group.ident)}"
     hints = [Hint(who, "is the user of the proxy's key", 0.7) for who in sorted(group.users)[:3]]
     if group.team:
         hints.append(Hint(group.team, "is the team of the proxy's key", 0.5))

@@ -7,10 +7,11 @@ hold what people did.
 
 from __future__ import annotations
 
+import codecs
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 MAX_LINE = 256 * 1024
 MAX_SAMPLES = 20
@@ -56,6 +57,29 @@ class Tally:
             self.samples.append({"line": self.lines, "why": why[:120]})
 
 
+_MARKS: Final = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le",
+                 codecs.BOM_UTF16_BE: "utf-16-be"}  # fmt: skip
+
+
+def texts(file: Bytes, tally: Tally) -> Iterator[bytes]:
+    """Yield the file in pieces of UTF-8: what a shell or an editor marked otherwise is put so.
+
+    Raises: TooLargeUnpacked, NotReadable.
+    """
+    rest = pieces(file, tally)
+    first = next(rest, b"")
+    mark = next((mark for mark in _MARKS if first.startswith(mark)), b"")
+    if not mark or _MARKS[mark] == "utf-8":
+        if first := first[len(mark) :]:
+            yield first
+        yield from rest
+        return
+    decoder = codecs.getincrementaldecoder(_MARKS[mark])("replace")
+    yield decoder.decode(first[len(mark) :]).encode("utf-8", "replace")
+    for piece in rest:
+        yield decoder.decode(piece).encode("utf-8", "replace")
+
+
 def pieces(file: Bytes, tally: Tally) -> Iterator[bytes]:
     """Yield the file in pieces, unpacked where it is gzip.
 
@@ -94,7 +118,7 @@ def _unpacked(packed: bytes, file: Bytes, tally: Tally) -> Iterator[bytes]:
 def lines(file: Bytes, tally: Tally) -> Iterator[bytes]:
     """Yield each line without its end; one beyond the bound is counted and left out."""
     rest, is_skipping = b"", False
-    for piece in pieces(file, tally):
+    for piece in texts(file, tally):
         parts = (rest + piece).split(b"\n")
         rest = parts.pop()
         for part in parts:
@@ -117,7 +141,7 @@ def lines(file: Bytes, tally: Tally) -> Iterator[bytes]:
 def whole(file: Bytes, tally: Tally, limit: int) -> bytes:
     """Return a document that is read as one. Raises: NotReadable, TooLargeUnpacked."""
     held = bytearray()
-    for piece in pieces(file, tally):
+    for piece in texts(file, tally):
         held += piece
         if len(held) > limit:
             raise NotReadable(f"The document has more than {limit // 2**20} MiB.")

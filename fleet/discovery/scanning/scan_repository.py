@@ -51,6 +51,8 @@ KEYS = (
     ("unsprawl", "usp_[A-Za-z0-9]{8}_[A-Za-z0-9_-]{40,60}"),
 )
 _KEY = re.compile(r"(?<![A-Za-z0-9_-])(?:" + "|".join(f"({pattern})" for _, pattern in KEYS) + ")")
+# What is shown or sent is looked at more strictly: a key stays one behind a letter or a dash.
+_ANYWHERE = re.compile("|".join(pattern for _, pattern in KEYS))
 _QUICK_KEY = re.compile("sk-|AIza|gsk_|xai-|r8_|hf_|usp_")
 _DISTINCT = 8  # of the last characters of a key: fewer is a placeholder
 DEPENDENCIES = {
@@ -131,7 +133,7 @@ def _is_telling(word: str) -> bool:
 
 def redacted(text: str) -> str:
     """Return a text in which no key of a known form stands."""
-    return _KEY.sub("[key]", text) if _QUICK_KEY.search(text) else text
+    return _ANYWHERE.sub("[key]", text) if _QUICK_KEY.search(text) else text
 
 
 class Scan:
@@ -164,10 +166,13 @@ class Scan:
         if len(raw) > MAX_FILE_BYTES:
             self.skipped["cut at 2 MiB"] += 1
             raw = raw[:MAX_FILE_BYTES]
-        if b"\0" in raw[:8192]:
+        if raw[:2] in (b"\xff\xfe", b"\xfe\xff"):
+            text = raw.decode("utf-16", "replace")  # as some editors and shells save a text
+        elif b"\0" in raw[:8192]:
             self.skipped["binary"] += 1
             return
-        text = raw.decode("utf-8", "replace")
+        else:
+            text = raw.decode("utf-8", "replace")
         path = redacted(file.path)[:300]
         self._signs(path, text)
         self._keys(path, text)
