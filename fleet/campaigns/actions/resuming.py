@@ -29,7 +29,7 @@ from routing.models import Shift
 State = Move.State
 LONGEST: Final = 2000
 _BY_HAND: Final = "Paused by the platform team."
-_PAUSABLE: Final = (State.OPEN, State.CONTESTED, State.EVALUATING, State.READY)
+PAUSABLE: Final = (State.OPEN, State.CONTESTED, State.EVALUATING, State.READY)
 # The deadline disables a model in the transaction in which it says so.
 _TOGETHER: Final = timedelta(minutes=1)
 
@@ -44,7 +44,7 @@ def pause_move(move: Move, why: str, *, actor: Actor) -> Move:
     actor.require(Role.PLATFORM)
     require_open(move)
     reason = _said(why)
-    must_turn(move, State.PAUSED, *_PAUSABLE, why=_BY_HAND, cut_over_at=clock.now())
+    must_turn(move, State.PAUSED, *PAUSABLE, why=_BY_HAND, cut_over_at=clock.now())
     set_shift(
         [move.agent], move.campaign.model, None, percent=100, reason=reason, actor=actor,
         subject=move.ref,

@@ -26,7 +26,8 @@ from registry.portal import sentence, signed_in, told
 from routing.models import Model
 from routing.queries.vendors import model_for
 
-MOST: Final = 200
+MOST: Final = 1000
+MEASURED: Final = 200  # where each is measured against a model before anything is done
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,33 +42,33 @@ class Together:
 
 TOGETHER: Final[Mapping[str, Together]] = {
     "remind": Together(
-        "Remind the owners of {n} moves",
+        "Remind the owners of {moves}",
         "Whoever answers for the agent is told now what there is to do, and by when.",
         "its owner is reminded",
     ),
     "choose": Together(
-        "Choose a model for {n} moves",
+        "Choose a model for {moves}",
         "An evaluation begins for each, unless it has passed one: its calls count against the"
         " agents' budgets.",
         "it is chosen", names_model=True,
     ),
     "evaluate": Together(
-        "Evaluate {n} moves again",
+        "Evaluate {moves} again",
         "What was chosen is compared once more: the calls count against the agents' budgets.",
         "it is evaluated again",
     ),
     "move": Together(
-        "Sign and move {n} agents",
+        "Sign and move {agents}",
         "A cutover begins for each model they go to. Nothing shifts before it is signed.",
         "its cutover begins",
     ),
     "rule_move": Together(
-        "Move {n} agents at the deadline",
+        "Move {agents} at the deadline",
         "What is not finished by then is moved to the model without a test.",
         "it is moved at the deadline", names_model=True,
     ),
     "rule_pause": Together(
-        "Pause {n} agents at the deadline",
+        "Pause {agents} at the deadline",
         "What is not finished by then is refused from the deadline on.",
         "it is paused at the deadline",
     ),
@@ -111,12 +112,12 @@ def _carry_out(
 ) -> None:  # fmt: skip
     if do == "remind":
         reminded = remind_now(row, moves, actor=actor)
-        messages.success(request, f"Reminded the owners of {reminded} moves.")
+        messages.success(request, f"Reminded the owners of {_counted(reminded, 'move')}.")
         return
     if do == "move":
         ready = [each for each in moves if each.state == Move.State.READY]
         begun = begin_moves(ready, actor=actor)
-        messages.success(request, f"{len(begun)} cutovers have begun.")
+        messages.success(request, f"Begun: {_counted(len(begun), 'cutover')}.")
         return
     refused: list[str] = []
     act = _act(do, target, actor)
@@ -149,10 +150,19 @@ def _preview(
     taken = [each for each, why in lines if not why]
     context = {
         "campaign": row, "do": do, "lines": lines, "model": target, "what": TOGETHER[do],
-        "title": TOGETHER[do].title.format(n=len(taken)), "count": len(taken),
+        "title": _titled(do, len(taken)), "count": len(taken),
         "moves": ",".join(each.public_id for each in taken),
     }  # fmt: skip
     return render(request, "campaigns/preview.html", context)
+
+
+def _titled(do: str, number: int) -> str:
+    named = {"moves": _counted(number, "move"), "agents": _counted(number, "agent")}
+    return TOGETHER[do].title.format(**named)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def _why_not(actor: Actor, do: str, move: Move, target: Model | None) -> str:

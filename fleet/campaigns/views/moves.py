@@ -16,6 +16,7 @@ from fleet.campaigns.actions.choosing import (
     contest_move,
     evaluate_again,
 )
+from fleet.campaigns.actions.resuming import pause_move, resume_move
 from fleet.campaigns.actions.ruling import set_fallback
 from fleet.campaigns.errors import MoveNotFound
 from fleet.campaigns.models import PAUSE, Move
@@ -60,6 +61,12 @@ def move(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpRe
         "may_choose": decides and row.state in ("open", "contested", "evaluating", "ready"),
         "may_move": decides and row.state == Move.State.READY,
         "may_answer": actor.has(Role.PLATFORM) and row.state == Move.State.CONTESTED,
+        "may_pause": decides
+        and actor.has(Role.PLATFORM)
+        and row.state in ("open", "contested", "evaluating", "ready"),
+        "may_resume": actor.has(Role.PLATFORM)
+        and row.campaign.is_open
+        and row.state == Move.State.PAUSED,
         "contested_by": names_of({row.contested_by}).get(row.contested_by, row.contested_by),
     }
     return render(request, "campaigns/move.html", context)
@@ -132,6 +139,28 @@ def answer(request: HttpRequest, actor: Actor, campaign: str, move: str) -> Http
         is_right = request.POST.get("verdict") == "right"
         answer_contest(row, request.POST.get("reason", ""), is_right=is_right, actor=actor)
         messages.success(request, "Your answer is on record.")
+    return _back(row)
+
+
+@signed_in
+@require_POST
+def pause(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpResponse:
+    """Pause an agent's calls to the model now."""
+    row = _move(actor, campaign, move)
+    with told(request):
+        pause_move(row, request.POST.get("reason", ""), actor=actor)
+        messages.success(request, "It is paused.")
+    return _back(row)
+
+
+@signed_in
+@require_POST
+def resume(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpResponse:
+    """Let a paused agent call the model again."""
+    row = _move(actor, campaign, move)
+    with told(request):
+        resume_move(row, request.POST.get("reason", ""), actor=actor)
+        messages.success(request, "It may call the model again.")
     return _back(row)
 
 

@@ -56,8 +56,12 @@ class Preview:
 
 
 @transaction.atomic
-def open_batch(step: str, agents: Sequence[Agent], *, actor: Actor) -> Batch:
+def open_batch(
+    step: str, agents: Sequence[Agent], *, actor: Actor, asked: Mapping[str, Any] | None = None
+) -> Batch:
     """Lay out a step for some agents, for a look at what it would do; nothing is done yet.
+
+    ``asked`` is what the selection settles already; a form may add to it.
 
     Records: nothing. Raises: RoleMissing, BatchUnusable.
     """
@@ -68,6 +72,7 @@ def open_batch(step: str, agents: Sequence[Agent], *, actor: Actor) -> Batch:
         public_id=new_id("bat"),
         step=step,
         made_by=actor.person,
+        asked=dict(asked or {}),
         total=len(agents),
         made_at=clock.now(),
     )
@@ -83,7 +88,7 @@ def open_batch(step: str, agents: Sequence[Agent], *, actor: Actor) -> Batch:
 
 def preview_of(batch: Batch, asked: Mapping[str, Any]) -> Preview:
     """Return what a batch would do now. Raises: BatchUnusable."""
-    step = STEPS[batch.step]
+    step, asked = STEPS[batch.step], {**asked, **batch.asked}
     check_asked(step, asked)
     taken, refused = _sorted(batch, step, asked)
     return Preview(
@@ -107,6 +112,7 @@ def begin_batch(public_id: str, *, actor: Actor, reason: str, asked: Mapping[str
     batch = Batch.objects.select_related("made_by").get(public_id=public_id)
     if not actor.is_person(batch.made_by):
         raise BatchUnusable("Who made the selection begins the batch; make one of your own.")
+    asked = {**asked, **batch.asked}
     check_asked(STEPS[batch.step], asked)
     moved = Batch.objects.filter(pk=batch.pk, state=State.PREVIEW).update(
         state=State.RUNNING,

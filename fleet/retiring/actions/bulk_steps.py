@@ -29,6 +29,7 @@ from registry.models import Agent, AgentKey, Person
 Asked = Mapping[str, Any]
 Effects = list[tuple[str, int]]
 Stage = Agent.Stage
+AGENTS: Final = "registry.agent"
 _RUNNING: Final = (Stage.SOFT_LAUNCH, Stage.LIVE)
 _ENDABLE: Final = (*_RUNNING, Stage.DEPRECATED)
 
@@ -46,6 +47,8 @@ class BulkStep:
     fields: tuple[str, ...] = ()
     is_dangerous: bool = False
     ends: bool = False  # whom it takes is shown with all that its end touches
+    check: Callable[[Asked], object] = lambda asked: None  # of what was asked, for any agent
+    of: str = AGENTS  # in whose list it is offered; another part's lays its agents out itself
 
 
 def check_asked(step: BulkStep, asked: Asked) -> None:
@@ -55,6 +58,7 @@ def check_asked(step: BulkStep, asked: Asked) -> None:
     if step.name == "reassign":
         _person(asked.get("owner"), "owner")
     plan_of(asked)
+    step.check(asked)
     if asked.get("backup"):
         _person(asked["backup"], "backup")
 
@@ -197,7 +201,7 @@ def _warned(agents: Sequence[Agent], asked: Asked) -> Effects:
 
 
 _END_FIELDS: Final = ("on", "drain_minutes", "successor", "data", "shred_after_days")
-STEPS: Final = {
+STEPS: Final[dict[str, BulkStep]] = {
     step.name: step
     for step in (
         BulkStep(
@@ -248,3 +252,8 @@ STEPS: Final = {
         ),
     )
 }  # fmt: skip
+
+
+def offer(*steps: BulkStep) -> None:
+    """Let another part's steps be laid out, looked at and carried out like those of here."""
+    STEPS.update({step.name: step for step in steps})

@@ -13,7 +13,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
 from fleet.retiring.actions.batches import MOST, open_batch
-from fleet.retiring.actions.bulk_steps import STEPS
+from fleet.retiring.actions.bulk_steps import AGENTS, STEPS
 from kernel.admin import BulkAction, offer_in_bulk
 from kernel.errors import DomainError
 from registry.authentication import actor_of
@@ -23,6 +23,8 @@ from registry.portal import sentence
 def offer_steps() -> None:
     """Offer every step above the list of agents."""
     for name, step in STEPS.items():
+        if step.of != AGENTS:
+            continue
         offer_in_bulk("registry.agent", f"bulk_{name}", f"{step.title} …", _choosing(name))
 
 

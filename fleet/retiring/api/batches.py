@@ -17,13 +17,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from fleet.retiring.actions import batches as act
-from fleet.retiring.actions.bulk_steps import STEPS, check_asked
+from fleet.retiring.actions.bulk_steps import AGENTS, STEPS, check_asked
 from fleet.retiring.errors import BatchChanged
 from fleet.retiring.models import Batch, BatchItem
 from fleet.retiring.queries.batches import agents_named, batch_for, batches_for, items_of
 from kernel.api import Input, Listing, ListQuery, Text, page_of
 from registry.authentication import actor_of
 from registry.models import Role
+
+_OFFERED: Final = tuple(name for name, step in STEPS.items() if step.of == AGENTS)
 
 
 class BatchOptions(Input):
@@ -43,7 +45,7 @@ class BatchOptions(Input):
 class BatchInput(Input):
     """A step, and the agents it is for, by name."""
 
-    step = serializers.ChoiceField(choices=tuple(STEPS))
+    step = serializers.ChoiceField(choices=_OFFERED)
     agents = serializers.ListField(child=Text(max_length=63), min_length=1, max_length=act.MOST)
     options = BatchOptions(required=False, default=dict)
 

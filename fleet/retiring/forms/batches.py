@@ -35,6 +35,11 @@ class BatchForm(forms.Form):
     owner = forms.EmailField(label="New owner", required=False)
     backup = forms.EmailField(label="New backup owner", required=False)
 
+    to = forms.CharField(
+        label="Model", max_length=300, required=False,
+        help_text="Where they move to, as vendor/name. Empty, where a rule is set: they pause.",
+    )  # fmt: skip
+
     def __init__(self, step: BulkStep, said: Mapping[str, Any] | None = None) -> None:
         super().__init__(said)
         for name in list(self.fields):

@@ -76,7 +76,7 @@ def test_owners_are_reminded_together_and_once_a_day(
     pat, there = browser_of(cast.pat), f"/campaigns/{campaign.public_id}/group/"
     wanted = {"do": "remind", "all": "yes", "filter": "search=two"}
     preview = pat.post(there, wanted).content.decode()
-    assert "Remind the owners of 1 moves" in preview
+    assert "Remind the owners of 1 move" in preview
     two = move_of(campaign, agents[1]).public_id
     for _ in range(2):
         pat.post(there, {"do": "remind", "sure": "yes", "moves": two})
