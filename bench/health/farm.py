@@ -29,7 +29,7 @@ async def _behave(kind: str, agent: str, head: str, writer: asyncio.StreamWriter
     if kind in _BEHAVIOURS:
         await _BEHAVIOURS[kind](writer)
     else:
-        await _reply(writer, _proof(agent, head))
+        await _reply(writer, _proof("somebody-else" if kind == IMPOSTOR else agent, head))
 
 
 async def _hang(_: asyncio.StreamWriter) -> None:
@@ -83,7 +83,8 @@ _BEHAVIOURS: Final[dict[str, Callable[[asyncio.StreamWriter], Awaitable[None]]]]
     "parked": _parked,
     "redirect": _redirect,
 }
-HOSTILE: Final = tuple(_BEHAVIOURS)
+IMPOSTOR: Final = "impostor"  # answers well, and as another agent
+HOSTILE: Final = (*_BEHAVIOURS, IMPOSTOR)
 
 
 async def _reply(writer: asyncio.StreamWriter, body: bytes, status: str = "200 OK") -> None:

@@ -17,6 +17,10 @@ _KINDS: Final = [
 ]
 
 
+class _Moment(forms.DateTimeInput):
+    input_type = "datetime-local"
+
+
 class CheckForm(forms.Form):
     """How an agent is watched; the manifest's word stands until this is saved."""
 
@@ -83,3 +87,28 @@ class MuteForm(forms.Form):
         label="For", coerce=int,
         choices=[(1, "1 hour"), (4, "4 hours"), (24, "a day"), (168, "a week")],
     )  # fmt: skip
+
+
+class WindowForm(forms.Form):
+    """A window of quiet for an agent or a team; its times are in the viewer's zone."""
+
+    use_required_attribute = False
+
+    agent = forms.CharField(
+        label="Agent", max_length=80, required=False, widget=forms.TextInput(attrs=_PLAIN),
+        help_text="Its name. Empty: a team.",
+    )  # fmt: skip
+    team = forms.ChoiceField(label="Or a team", required=False)
+    starts_at = forms.DateTimeField(
+        label="From", required=False, widget=_Moment(), help_text="Empty: from now on."
+    )
+    ends_at = forms.DateTimeField(label="Until", widget=_Moment(), help_text="Within 30 days.")
+    reason = forms.CharField(
+        label="Why", max_length=300, help_text="For those who see that it is quiet."
+    )
+
+    def __init__(self, *given: Any, teams: list[tuple[str, str]], **named: Any) -> None:
+        super().__init__(*given, **named)
+        field = self.fields["team"]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101  as declared above
+        field.choices = [("", "No team"), *teams]

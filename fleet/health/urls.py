@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from fleet.health.views import agent, board, incidents
+from fleet.health.views import agent, board, incidents, mutes
 
 app_name = "health"
 _AGENT = "health/agents/<str:name>"
@@ -13,6 +13,8 @@ urlpatterns: list[URLPattern] = [
     path("health/incidents/", incidents.incidents, name="incidents"),
     path("health/incidents/<str:incident>/", incidents.incident, name="incident"),
     path("health/incidents/<str:incident>/<str:step>/", incidents.act, name="incident-act"),
+    path("health/mutes/", mutes.mutes, name="mutes"),
+    path("health/mutes/<str:mute>/end/", mutes.end, name="mute-end"),
     path(f"{_AGENT}/", agent.agent, name="agent"),
     path(f"{_AGENT}/secret/", agent.secret, name="agent-secret"),
     path(f"{_AGENT}/runbook/", agent.runbook, name="agent-runbook"),

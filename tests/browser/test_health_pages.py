@@ -51,7 +51,7 @@ def test_the_pages_are_sound_in_this_look(browser, live_server, theme, width):
     page = opened(browser, live_server, cast.alice, theme=theme, width=width)
     page.set_default_timeout(20_000)
     for path in ("health/", "health/incidents/", f"health/incidents/{incident.public_id}/",
-                 "health/agents/agent-3/", "notices/"):  # fmt: skip
+                 "health/agents/agent-3/", "health/mutes/", "notices/"):  # fmt: skip
         page.goto(f"{live_server.url}/{path}")
         name = path.strip("/").replace("/", "-").replace(incident.public_id, "one")
         looked_at(page, f"health-{name}-{theme}-{width}")

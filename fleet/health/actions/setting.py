@@ -32,6 +32,7 @@ from registry.pepper import pepper_ring
 from registry.queries import answers_for
 
 LONGEST_INTERVAL: Final = 31 * 86400
+LONGEST_REASON: Final = 300
 LONGEST_MUTE: Final = timedelta(days=30)
 _FRESH: Final = ("status", "since", "reason", "cause", "recent", "misses", "origin", *SET_UP)
 
@@ -116,11 +117,13 @@ def set_mute(
     actor: Actor,
     agent: Agent | None = None,
     team: Team | None = None,
+    reason: str = "",
 ) -> Mute:
     """Open no incident and tell nobody for a while; the status goes on being shown.
 
-    A team's is for its people and the platform. Records: mute.set.
-    Raises: NotYourAgent, MuteNotUsable, RoleMissing.
+    Why is for those who see the mute, and lies in the entry's payload. A team's is for its people
+    and the platform.
+    Records: mute.set. Raises: NotYourAgent, MuteNotUsable, RoleMissing.
     """
     if (agent is None) == (team is None):
         raise MuteNotUsable("Name an agent or a team.")
@@ -132,14 +135,15 @@ def set_mute(
         raise MuteNotUsable("A mute ends after it begins, in the future, within 30 days.")
     mute = Mute.objects.create(
         public_id=new_id("mut"), agent=agent, team=team, starts_at=starts_at, ends_at=ends_at,
-        set_by=str(actor.ref), set_at=clock.now(),
+        reason=reason.strip()[:LONGEST_REASON], set_by=str(actor.ref), set_at=clock.now(),
     )  # fmt: skip
     facts: dict[str, Fact] = {
         "from": starts_at.isoformat(), "until": ends_at.isoformat(),
         "team": team.slug if team is not None else "",
     }  # fmt: skip
     named = agent.public_id if agent is not None else ""
-    record(Verb.MUTE_SET, mute.ref, actor=actor.ref, facts=facts, agent_id=named)
+    why = mute.reason.encode() or None
+    record(Verb.MUTE_SET, mute.ref, actor=actor.ref, facts=facts, agent_id=named, payload=why)
     return mute
 
 

@@ -17,7 +17,7 @@ from fleet.health.actions.incidents import (
     close_incident,
     note_on_incident,
 )
-from fleet.health.actions.setting import end_mute, set_mute
+from fleet.health.actions.setting import LONGEST_REASON, end_mute, set_mute
 from fleet.health.api.shapes import IncidentEventOutput, IncidentOutput, IncidentStoryOutput
 from fleet.health.models import Incident
 from fleet.health.queries.incidents import (
@@ -31,6 +31,7 @@ from fleet.health.queries.incidents import (
 from kernel.api import Input, Listing, ListQuery, Text, page_of
 from registry.authentication import actor_of
 from registry.queries import agent_for
+from registry.queries.people import team_for
 
 
 class IncidentsQuery(ListQuery):
@@ -54,11 +55,13 @@ class CloseInput(Input):
 
 
 class MuteInput(Input):
-    """A window of quiet for one agent."""
+    """A window of quiet for one agent, or for all of a team's."""
 
-    agent = Text(max_length=80)
+    agent = Text(max_length=80, required=False)
+    team = Text(max_length=80, required=False, help_text="Instead of an agent: a team's slug.")
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()
+    reason = Text(max_length=LONGEST_REASON, required=False, allow_blank=True, default="")
 
 
 class MuteOutput(serializers.Serializer[Any]):
@@ -69,6 +72,8 @@ class MuteOutput(serializers.Serializer[Any]):
     team = serializers.CharField(source="team.slug", default=None, allow_null=True)
     starts_at = serializers.DateTimeField()
     ends_at = serializers.DateTimeField()
+    reason = serializers.CharField()
+    set_by = serializers.CharField()
 
 
 _INCIDENTS: Final = Listing(
@@ -159,8 +164,13 @@ class Mutes(APIView):
         actor, read = actor_of(request), MuteInput(data=request.data)
         read.is_valid(raise_exception=True)
         given = dict(read.validated_data)
-        agent = agent_for(actor, given.pop("agent"))
-        mute = set_mute(agent=agent, actor=actor, **given)
+        agent, team = given.pop("agent", None), given.pop("team", None)
+        mute = set_mute(
+            agent=agent_for(actor, agent) if agent else None,
+            team=team_for(team) if team else None,
+            actor=actor,
+            **given,
+        )
         return Response(MuteOutput(mute).data, status=201)
 
 

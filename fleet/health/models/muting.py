@@ -21,6 +21,7 @@ class Mute(models.Model):
     )
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
+    reason = models.TextField(blank=True, default="")
     set_by = models.TextField()
     set_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)  # before its time
