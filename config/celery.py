@@ -73,6 +73,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "effects.drop_orphans": {"task": "effects.drop_orphans", "schedule": 900.0},
         "effects.expire_proposals": {"task": "effects.expire_proposals", "schedule": 30.0},
         "drift.watch_calls": {"task": "drift.watch_calls", "schedule": 300.0},
+        "drift.ask_golden_cases": {"task": "drift.ask_golden_cases", "schedule": 30.0},
         "drift.attend_sources": {"task": "drift.attend_sources", "schedule": 300.0},
         "retiring.carry_on": {"task": "retiring.carry_on", "schedule": 10.0},
         "retiring.carry_out_batches": {"task": "retiring.carry_out_batches", "schedule": 10.0},

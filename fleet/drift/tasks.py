@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from fleet.drift.actions import attending, watching
+from fleet.drift.actions import attending, rounds, watching
 from registry.actors import Actor
 
 
@@ -18,3 +18,9 @@ def watch_calls() -> None:
 def attend_sources() -> None:
     """Open and close the incidents of lists that cannot be read."""
     attending.attend_sources(actor=Actor.system("drift-watch"))
+
+
+@shared_task(name="drift.ask_golden_cases", ignore_result=True)  # type: ignore[untyped-decorator]
+def ask_golden_cases() -> None:
+    """Ask the golden cases that are due, and look at what came of them."""
+    rounds.ask_due_plans(actor=Actor.system("drift-watch"))

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
+from fleet.drift.views import plans
 from fleet.drift.views import watches as pages
 
 app_name = "drift"
-urlpatterns = [path("drift/", pages.watches, name="watches")]
+urlpatterns = [
+    path("drift/", pages.watches, name="watches"),
+    path("drift/watches/<str:watch>/", plans.watch, name="watch"),
+    path("drift/watches/<str:watch>/probes/new/", plans.add, name="plan-new"),
+    path("drift/probes/<str:plan>/change/", plans.change, name="plan-change"),
+    path("drift/probes/<str:plan>/<str:what>/", plans.act, name="plan-act"),
+]

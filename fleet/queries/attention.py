@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, F, Min, OuterRef, QuerySet, Sum, Win
 
 from fleet.campaigns.queries.campaigns import left_to_do
 from fleet.cutovers.queries.cutovers import to_sign
+from fleet.drift.queries.watches import standing_of
 from kernel import clock
 from registry.actors import Actor
 from registry.models import Agent, AgentKey
@@ -39,7 +40,7 @@ class Concerned:
 class Concern:
     """One reason to look, how many agents it holds for, and the first of them."""
 
-    kind: str  # suspended, unwell, key_expiring, failing, unused, to_retire
+    kind: str  # suspended, unwell, key_expiring, failing, unused, drifting, to_retire
     count: int
     agents: list[Concerned]
 
@@ -56,6 +57,7 @@ def concerns_for(actor: Actor) -> list[Concern]:
         _ending(agents),
         _must_move(actor),
         _to_sign(actor),
+        _drifting(agents),
         _unused(agents),
         _to_retire(agents),
     )
@@ -170,6 +172,16 @@ def _failing(agents: QuerySet[Agent], seen: QuerySet[Agent] | None) -> Concern:
             for row in listed[:SHOWN]
         ],
     )
+
+
+def _drifting(agents: QuerySet[Agent]) -> Concern:
+    rows = standing_of(agents).values("plan__agent__name", "plan__agent__title", "said")
+    counted = rows.annotate(count=Window(Count("*"))).order_by("-seen_at", "-id")
+    listed = [
+        row | {"name": row["plan__agent__name"], "title": row["plan__agent__title"]}
+        for row in counted[:SHOWN]
+    ]
+    return _concern("drifting", listed, lambda row: row["said"])
 
 
 def _to_retire(agents: QuerySet[Agent]) -> Concern:

@@ -48,6 +48,7 @@ _CONCERNS: Final = {
     "to_sign": ("A cutover asks you to agree", "check", "warning", "/cutovers/?state=signing"),
     "ending": ("Ends within 14 days", "calendar-clock", "warning", ""),
     "unused": ("No call for 30 days", "clock", "neutral", ""),
+    "drifting": ("Its model changed", "trending-down", "warning", "/drift/"),
     "to_retire": ("Suggested to retire", "scale", "neutral", "/worth/?suggestion=retire"),
     "never_called": ("May call, and has not yet", "hourglass", "neutral", ""),
 }

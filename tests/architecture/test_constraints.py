@@ -38,6 +38,7 @@ from effects.models import (
 )
 from fleet.campaigns.models import Campaign, Move
 from fleet.cutovers.models import Cutover, CutoverAgent
+from fleet.evaluations.models import GoldenCase
 from kernel import clock
 from kernel.db import constraint_of
 from kernel.refs import new_id
@@ -161,6 +162,17 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         {"starts_at": "starts_at + interval '1 hour'", "failed": "calls + 1"},
     ),
     ("drift_change_one_at_a_time", "drift_change", {}),
+    (
+        "drift_change_one_of_a_plan",
+        "drift_change",
+        {"figure": "CASE WHEN plan_id IS NULL THEN 'slow' ELSE figure END"},
+    ),
+    ("drift_probeplan_one_per_agent", "drift_probeplan", {}),
+    ("drift_probeplan_has_cap", "drift_probeplan", {"cap_micros": "0"}),
+    ("drift_probeplan_ended_iff_stamped", "drift_probeplan", {"ended_at": "now()"}),
+    ("drift_round_one_at_a_time", "drift_round", {}),
+    ("drift_probe_once_a_round", "drift_probe", {}),
+    ("drift_probe_judged_if_answered", "drift_probe", {"holds": "true"}),
     ("retiring_retirement_one_per_agent", "retiring_retirement", {}),
     ("retiring_retirement_closed_iff_stamped", "retiring_retirement", {"closed_at": "now()"}),
     ("retiring_retirement_retired_iff_stamped", "retiring_retirement", {"retired_at": "now()"}),
@@ -675,7 +687,7 @@ def world(db: None) -> None:
     make_worth_rows(Agent.objects.exclude(pk=running.pk).earliest("id"), running)
     make_discovery_rows()
     make_ending_rows(agent)
-    make_drift_rows()
+    make_drift_rows(GoldenCase.objects.earliest("id"), Model.objects.earliest("id"))
     make_health_rows(agent, cast.sam, channel, now)
 
 

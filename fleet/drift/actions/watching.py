@@ -11,23 +11,18 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.urls import reverse
 
+from fleet.drift.actions.telling import end_change, say_change
 from fleet.drift.detecting import Share, Verdict, compared
 from fleet.drift.models import Change, Hour, Watch
-from fleet.telling.actions.telling import tell
 from kernel import clock
 from kernel.refs import new_id
-from ledger.record import record
-from ledger.verbs import Verb
 from registry.actors import Actor
-from registry.models import Agent, Person, Role
 
 RECENT: Final = timedelta(hours=24)
 REFERENCE: Final = timedelta(days=7)
 KEPT: Final = timedelta(days=90)
 _HOUR: Final = timedelta(hours=1)
-_OWNERS: Final = 50
 
 # A call is counted once, by its last attempt; what was refused or never left says nothing.
 _COUNTED: Final = """
@@ -59,7 +54,9 @@ _SHARES: Final = """
            count(*) FILTER (WHERE duration_ms > slow), count(*) FILTER (WHERE cost_micros > dear)
     FROM seen CROSS JOIN bounds GROUP BY 1
 """
-_FIGURES: Final = tuple(Change.Figure)
+_FIGURES: Final = (
+    Change.Figure.ERRORS, Change.Figure.SUBSTITUTED, Change.Figure.SLOW, Change.Figure.DEAR,
+)  # fmt: skip
 
 
 def watch_calls(*, actor: Actor) -> int:
@@ -124,7 +121,8 @@ def _look(watch: Watch, now: datetime, actor: Actor) -> int:
     for place, figure in enumerate(_FIGURES):
         reference, recent = shares[False][place], shares[True][place]
         verdict = compared(reference, recent)
-        standing = Change.objects.filter(watch=watch, figure=figure, over_at__isnull=True).first()
+        rows = Change.objects.filter(watch=watch, figure=figure, over_at__isnull=True)
+        standing = rows.filter(plan__isnull=True).select_related("watch").first()
         if standing is not None:
             _end_if_over(standing, verdict, recent, actor)
         elif verdict.is_alarm:
@@ -149,18 +147,15 @@ def _shares(watch: Watch, now: datetime) -> dict[bool, list[Share]]:
 def _end_if_over(standing: Change, verdict: Verdict, recent: Share, actor: Actor) -> None:
     # Half the way back is back: at the very bound it would begin and end by turns.
     half = (standing.before + standing.after) / 2
-    if not verdict.is_enough or recent.value > half:
-        return
-    standing.over_at = clock.now()
-    standing.save(update_fields=["over_at"])
-    _record(Verb.DRIFT_OVER, standing, actor)
+    if verdict.is_enough and recent.value <= half:
+        end_change(standing, why="The figure is half the way back.", actor=actor)
 
 
 def _say(
     watch: Watch, figure: Change.Figure, reference: Share, recent: Share, verdict: Verdict,
     actor: Actor,
 ) -> None:  # fmt: skip
-    change = Change.objects.create(
+    change = Change(
         public_id=new_id("chg"),
         watch=watch,
         figure=figure,
@@ -169,47 +164,11 @@ def _say(
         calls=recent.whole,
         score=verdict.score,
         seen_at=clock.now(),
+        said=f"{_percent(recent.value)} of {recent.whole} calls in 24 hours, after"
+        f" {_percent(reference.value)} of {reference.whole} in the seven days before.",
     )
-    _record(Verb.DRIFT_SEEN, change, actor)
-    tell(
-        key=change.public_id,
-        kind="drift.seen",
-        subject=watch.ref,
-        title=f"{figure.label} rose: route {watch.route} on {watch.vendor}/{watch.model}",
-        lines=[
-            f"{_percent(recent.value)} of {recent.whole} calls in 24 hours, after"
-            f" {_percent(reference.value)} of {reference.whole} in the seven days before."
-        ],
-        path=reverse("drift:watches"),
-        people=_owners(watch),
-        roles=[Role.PLATFORM],
-    )
-
-
-def _owners(watch: Watch) -> list[Person]:
-    agents = Agent.objects.filter(routes__contains=[watch.route]).exclude(stage="retired")
-    rows = Person.objects.filter(owned_agents__in=agents, deactivated_at__isnull=True)
-    return list(rows.distinct().order_by("pk")[:_OWNERS])
+    say_change(change, actor=actor)
 
 
 def _percent(share: float) -> str:
     return f"{100 * share:.1f} %"
-
-
-def _record(verb: Verb, change: Change, actor: Actor) -> None:
-    watch = change.watch
-    record(
-        verb,
-        watch.ref,
-        actor=actor.ref,
-        facts={
-            "change": change.public_id,
-            "figure": str(change.figure),
-            "route": watch.route,
-            "vendor": watch.vendor,
-            "model": watch.model,
-            "before_per_mille": round(1000 * change.before),
-            "after_per_mille": round(1000 * change.after),
-            "calls": change.calls,
-        },
-    )

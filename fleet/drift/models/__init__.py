@@ -1,7 +1,8 @@
-"""What is watched of each route and model, hour by hour, and what changed."""
+"""What is watched of each route and model, hour by hour and by golden cases, and what changed."""
 
 from __future__ import annotations
 
+from fleet.drift.models.probing import Probe, ProbePlan, Round
 from fleet.drift.models.watch import Change, Hour, Watch
 
-__all__ = ["Change", "Hour", "Watch"]
+__all__ = ["Change", "Hour", "Probe", "ProbePlan", "Round", "Watch"]

@@ -69,14 +69,25 @@ class Change(models.Model):
         SUBSTITUTED = "substituted", "Answers of another model"
         SLOW = "slow", "Slow calls"
         DEAR = "dear", "Dear calls"
+        # Of golden cases that are asked on a schedule.
+        QUALITY = "quality", "Golden cases that fail"
+        ANSWERED = "answered", "Another model answers"
+        LATENCY = "latency", "Slower answers"
+        COST = "cost", "Dearer answers"
+        FINGERPRINT = "fingerprint", "Another set-up at the vendor"
 
     public_id = models.TextField(unique=True)  # chg_…
     watch = models.ForeignKey(Watch, on_delete=models.CASCADE, related_name="changes")
+    # Of golden cases: of which plan. Nobody's: seen in the calls that agents made anyway.
+    plan = models.ForeignKey(
+        "drift.ProbePlan", null=True, blank=True, on_delete=models.CASCADE, related_name="changes"
+    )
     figure = models.TextField(choices=Figure.choices)
-    before = models.FloatField()  # the share in the reference
+    before = models.FloatField()  # in the reference: a share, milliseconds or micros
     after = models.FloatField()
     calls = models.PositiveIntegerField()  # in the recent sample
     score = models.FloatField()
+    said = models.TextField(blank=True, default="")  # the change in a sentence
     seen_at = models.DateTimeField()
     over_at = models.DateTimeField(null=True, blank=True)
 
@@ -84,8 +95,13 @@ class Change(models.Model):
         constraints = [
             models.UniqueConstraint(
                 fields=["watch", "figure"],
-                condition=Q(over_at__isnull=True),
+                condition=Q(over_at__isnull=True, plan__isnull=True),
                 name="drift_change_one_at_a_time",
+            ),
+            models.UniqueConstraint(
+                fields=["plan", "figure"],
+                condition=Q(over_at__isnull=True),
+                name="drift_change_one_of_a_plan",
             ),
         ]
         indexes = [models.Index(fields=["-seen_at", "-public_id"], name="drift_change_new_idx")]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, Q, QuerySet
 
 from fleet.drift.models import Change, Hour, Watch
 from kernel import clock
@@ -50,6 +50,22 @@ def changes_for(actor: Actor) -> QuerySet[Change]:
     """Return the changes that stand, the newest first."""
     rows = Change.objects.filter(over_at__isnull=True, watch__in=watches_for(actor))
     return rows.select_related("watch").order_by("-seen_at", "-id")
+
+
+def every_change_for(actor: Actor) -> QuerySet[Change]:
+    """Return every change of what the viewer may see, over or not."""
+    return Change.objects.filter(watch__in=watches_for(actor)).select_related("watch")
+
+
+def standing_of(agents: QuerySet[Agent]) -> QuerySet[Change]:
+    """Return the changes that stand in the golden cases of some agents."""
+    return Change.objects.filter(over_at__isnull=True, plan__agent__in=agents)
+
+
+def changes_on(watch: Watch, limit: int = 20) -> list[Change]:
+    """Return what changed of one watch, what stands first, then the newest."""
+    rows = Change.objects.filter(watch=watch).select_related("watch")
+    return list(rows.order_by(F("over_at").desc(nulls_first=True), "-seen_at", "-id")[:limit])
 
 
 def alerts_for(model: Model) -> QuerySet[Change]:

@@ -20,7 +20,7 @@ from django.db.models import QuerySet, Sum
 from fleet.evaluations.actions.judging import Bodies
 from fleet.evaluations.actions.reading import Reading, tags_for
 from fleet.evaluations.actions.sealing import record_reading
-from fleet.evaluations.expecting.content import read_content
+from fleet.evaluations.expecting.content import GoldenContent, read_content
 from fleet.evaluations.expecting.expectations import fault_of_answer
 from fleet.evaluations.models import Arm, Asking, Case, Evaluation, GoldenCase
 from fleet.evaluations.queries.recorded import results_of
@@ -34,6 +34,7 @@ from registry.actors import Actor
 from routing.actions.trials import Trial, make_trial
 from routing.comparing.spoken import Answer, answer_of
 from routing.gateway.runs import run_named
+from routing.gateway.wires.wire import read_json
 from routing.models import Call, Model, Run
 
 BATCH: Final = 24  # askings whose questions are in memory at once
@@ -64,6 +65,8 @@ class Answered:
     cost_micros: int | None
     input_tokens: int
     output_tokens: int
+    is_substituted: bool = False
+    fingerprint: str = ""  # the vendor's name of the set-up that answered (OpenAI's own field)
     answer: Answer = field(default_factory=Answer, repr=False)
 
 
@@ -75,9 +78,24 @@ def ask_golden(
     The call goes into the agent's run of that label. Records: payload.read; the gateway
     records the call. Raises: GatewayUnreachable, GoldenInvalid, and what a reading raises.
     """
+    content = open_golden(golden, actor=actor, reason=f"to ask it again ({label})")
+    return ask_opened(golden, content, target, label=label)
+
+
+def open_golden(golden: GoldenCase, *, actor: Actor, reason: str) -> GoldenContent:
+    """Return what a case asks and expects, to automation.
+
+    Records: payload.read. Raises: GoldenInvalid, and what a reading raises.
+    """
+    record_golden_reading(golden, actor=actor, reason=reason)
+    return read_content(open_recorded(golden.entry_id))
+
+
+def ask_opened(
+    golden: GoldenCase, content: GoldenContent, target: Model | str, *, label: str
+) -> Answered:
+    """Ask a case that was opened. Raises: GatewayUnreachable."""
     agent = golden.agent
-    record_golden_reading(golden, actor=actor, reason=f"to ask it again ({label})")
-    content = read_content(open_recorded(golden.entry_id))
     named = run_named(agent.public_id, label)
     Run.objects.get_or_create(
         run_id=named.run_id,
@@ -115,6 +133,8 @@ def ask_golden(
         cost_micros=call.cost_micros if call is not None else None,
         input_tokens=call.input_tokens if call is not None else 0,
         output_tokens=call.output_tokens if call is not None else 0,
+        is_substituted=call is not None and call.is_substituted,
+        fingerprint=_fingerprint(raw) if is_ok and raw is not None else "",
         answer=answer,
     )
 
@@ -324,6 +344,12 @@ def spent_on(evaluation: Evaluation) -> int:
     runs = Arm.objects.filter(evaluation=evaluation).values("run_id")
     found = Call.objects.filter(run_id__in=runs).aggregate(sum=Sum("cost_micros"))
     return int(found["sum"] or 0)
+
+
+def _fingerprint(raw: bytes) -> str:
+    document = read_json(raw)
+    found = document.get("system_fingerprint") if isinstance(document, dict) else None
+    return found[:80] if isinstance(found, str) and found.isprintable() else ""
 
 
 def _answer_to(entry_id: str) -> bytes | None:

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.fleet.evaluations.conftest import gateway, scene, serving  # noqa: F401  the same world
+
 if TYPE_CHECKING:  # Django is not set up yet when this file is read
     from tests.factories import Cast
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from fleet.drift.models import Change, Hour, Watch
+from fleet.drift.models import Change, Hour, Probe, ProbePlan, Round, Watch
+from fleet.evaluations.models import GoldenCase
 from kernel import clock
+from routing.models import Model
 
 
-def make_drift_rows() -> None:
+def make_drift_rows(golden: GoldenCase, model: Model) -> None:
     now = clock.now()
     watch = Watch.objects.create(
         public_id="wat_x", route="r", vendor="v", model="m", first_at=now, last_at=now
@@ -19,3 +21,13 @@ def make_drift_rows() -> None:
         public_id="chg_x", watch=watch, figure="errors", before=0.0, after=1.0, calls=60,
         score=9.0, seen_at=now,
     )  # fmt: skip
+    plan = ProbePlan.objects.create(
+        public_id="pbp_x", watch=watch, agent=golden.agent, model=model, cron="0 6 * * *",
+        cap_micros=1, since=now, next_at=now, added_by="person:per_x", added_at=now,
+    )  # fmt: skip
+    Change.objects.create(
+        public_id="chg_y", watch=watch, plan=plan, figure="quality", before=0.0, after=1.0,
+        calls=3, score=4.0, seen_at=now,
+    )  # fmt: skip
+    asked = Round.objects.create(public_id="rnd_x", plan=plan, began_at=now)
+    Probe.objects.create(public_id="prb_x", round=asked, golden=golden, asked_at=now)

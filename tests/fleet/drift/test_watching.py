@@ -12,6 +12,7 @@ from fleet.cutovers.ports import drift_alerts
 from fleet.drift.actions.watching import watch_calls
 from fleet.drift.models import Change, Hour, Watch
 from fleet.drift.queries.watches import alerts_for
+from fleet.health.models import Incident
 from fleet.telling.models import Copy
 from kernel import clock
 from ledger.models import Entry
@@ -49,8 +50,10 @@ def test_a_quiet_change_is_seen_told_once_and_over_when_it_is_gone(
         assert watch_calls(actor=SWEEP) == 0
     change = Change.objects.get()
     assert (change.figure, change.before, change.calls) == ("substituted", 0.0, 70)
-    told = Copy.objects.filter(message__kind="drift.seen").values_list("person__email", flat=True)
-    assert sorted(told) == ["alice@acme.test", "pat@acme.test"]
+    told = Copy.objects.values_list("message__kind", "person__email")
+    assert sorted(told) == [
+        ("drift.seen", "alice@acme.test"), ("incident.opened", "pat@acme.test"),
+    ]  # fmt: skip
     assert Entry.objects.filter(verb="drift.seen").count() == 1
     model = make_model()
     assert list(alerts_for(model)) == [change]
@@ -65,6 +68,7 @@ def test_a_quiet_change_is_seen_told_once_and_over_when_it_is_gone(
         watch_calls(actor=SWEEP)
     change.refresh_from_db()
     assert change.over_at is not None
+    assert Incident.objects.get(kind="drift").resolved_at is not None
 
 
 def test_slow_and_dear_calls_are_measured_by_the_week_before(cast: Cast, now: datetime) -> None:
