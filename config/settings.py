@@ -224,6 +224,8 @@ LAUNCH_MARGIN = env.integer("UNSPRAWL_LAUNCH_MARGIN", 10, minimum=1, maximum=50)
 # beginning in UTC nothing may call it any more
 CAMPAIGN_HORIZON_DAYS = env.integer("UNSPRAWL_CAMPAIGN_HORIZON_DAYS", 180, minimum=1, maximum=730)
 LISTING_MINUTES = env.integer("UNSPRAWL_LISTING_MINUTES", 30, minimum=5, maximum=1440)
+# A changed price is told when a month's difference is this or more, in whole units of currency.
+PRICE_TELL = env.integer("UNSPRAWL_PRICE_TELL", 10, maximum=1_000_000)
 CAMPAIGN_MARGIN_HOURS = env.integer("UNSPRAWL_CAMPAIGN_MARGIN_HOURS", 14, minimum=0, maximum=168)
 
 # --- worth: what a minute of a reviewer costs, in cents, and how many one answer counts at most

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fleet.drift.api.plans import urlpatterns
+from fleet.drift.api import plans, prices
 
-__all__ = ["urlpatterns"]
+urlpatterns = [*plans.urlpatterns, *prices.urlpatterns]

@@ -1,6 +1,6 @@
 """Every refusal about drift.
 
-NotFound  404   WatchNotFound · PlanNotFound
+NotFound  404   WatchNotFound · PlanNotFound · PriceChangeNotFound
 Invalid   422   PlanInvalid
 Conflict  409   PlanExists · PlanOver
 """
@@ -22,6 +22,13 @@ class PlanNotFound(NotFound):
 
     code = "fleet.probe_plan_not_found"
     title = "There is no such plan of probes"
+
+
+class PriceChangeNotFound(NotFound):
+    """Raised when no price changed under this id, or no agent that the viewer sees pays it."""
+
+    code = "fleet.price_change_not_found"
+    title = "There is no such changed price"
 
 
 class PlanInvalid(Invalid):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from fleet.drift.actions import attending, rounds, watching
+from fleet.drift.actions import attending, pricing, rounds, watching
 from registry.actors import Actor
 
 
@@ -24,3 +24,9 @@ def attend_sources() -> None:
 def ask_golden_cases() -> None:
     """Ask the golden cases that are due, and look at what came of them."""
     rounds.ask_due_plans(actor=Actor.system("drift-watch"))
+
+
+@shared_task(name="drift.count_price_effects", ignore_result=True)  # type: ignore[untyped-decorator]
+def count_price_effects() -> None:
+    """Count what changed prices come to, and tell whom it concerns."""
+    pricing.count_price_effects()

@@ -171,6 +171,8 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("drift_probeplan_has_cap", "drift_probeplan", {"cap_micros": "0"}),
     ("drift_probeplan_ended_iff_stamped", "drift_probeplan", {"ended_at": "now()"}),
     ("drift_round_one_at_a_time", "drift_round", {}),
+    ("drift_priceeffectonagent_once", "drift_priceeffectonagent", {}),
+    ("drift_priceeffectonagent_amounts", "drift_priceeffectonagent", {"paid_30": "-1"}),
     ("drift_probe_once_a_round", "drift_probe", {}),
     ("drift_probe_judged_if_answered", "drift_probe", {"holds": "true"}),
     ("retiring_retirement_one_per_agent", "retiring_retirement", {}),

@@ -198,7 +198,7 @@ def test_the_number_of_questions_does_not_grow_with_the_fleet(
 ):
     for number in range(3):
         used(make_agent(f"a{number}", owner=cast.alice, stage="live"), calls=30, errors=10)
-    with django_assert_max_num_queries(20) as few:
+    with django_assert_max_num_queries(22) as few:
         home_for(actor(cast.pat))
     vendor = make_vendor()
     for number in range(12):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from fleet.drift.models.price import PriceEffect, PriceEffectOnAgent
 from fleet.drift.models.probing import Probe, ProbePlan, Round
 from fleet.drift.models.watch import Change, Hour, Watch
 
-__all__ = ["Change", "Hour", "Probe", "ProbePlan", "Round", "Watch"]
+__all__ = [
+    "Change", "Hour", "PriceEffect", "PriceEffectOnAgent", "Probe", "ProbePlan", "Round", "Watch",
+]  # fmt: skip

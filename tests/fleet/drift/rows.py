@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
-from fleet.drift.models import Change, Hour, Probe, ProbePlan, Round, Watch
+from fleet.drift.models import (
+    Change,
+    Hour,
+    PriceEffect,
+    PriceEffectOnAgent,
+    Probe,
+    ProbePlan,
+    Round,
+    Watch,
+)
 from fleet.evaluations.models import GoldenCase
 from kernel import clock
-from routing.models import Model
+from routing.models import LifecycleChange, Model
 
 
 def make_drift_rows(golden: GoldenCase, model: Model) -> None:
@@ -31,3 +40,10 @@ def make_drift_rows(golden: GoldenCase, model: Model) -> None:
     )  # fmt: skip
     asked = Round.objects.create(public_id="rnd_x", plan=plan, began_at=now)
     Probe.objects.create(public_id="prb_x", round=asked, golden=golden, asked_at=now)
+    change = LifecycleChange.objects.create(public_id="lch_y", kind="price", seen_at=now)
+    effect = PriceEffect.objects.create(
+        public_id="lch_y", change=change, currency="USD", counted_at=now
+    )
+    PriceEffectOnAgent.objects.create(
+        effect=effect, agent=golden.agent, calls=1, paid_30=1, would_30=1, paid_90=1, would_90=1
+    )
