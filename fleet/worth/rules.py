@@ -57,6 +57,11 @@ def suggest(seen: Evidence) -> tuple[Suggestion, list[str]]:
     return Suggestion.KEEP, ["No rule speaks against it."]
 
 
+def _below_cost(weeks: int) -> str:
+    how_long = "last week" if weeks == 1 else f"{weeks} weeks in a row"
+    return f"It cost more than it earned {how_long}."
+
+
 def _to_retire(seen: Evidence) -> list[str]:
     reasons = []
     idle = seen.age_days if seen.idle_days is None else seen.idle_days
@@ -66,7 +71,7 @@ def _to_retire(seen: Evidence) -> list[str]:
     if seen.is_orphan and idle >= QUIET_DAYS:
         reasons.append(f"Nobody answers for it, and no call in {idle} days.")
     if seen.weeks_negative >= NEGATIVE_WEEKS and seen.is_measured:
-        reasons.append(f"It cost more than it earned {seen.weeks_negative} weeks in a row.")
+        reasons.append(_below_cost(seen.weeks_negative))
     if (seen.broken_days or 0) >= BROKEN_LONG_DAYS and idle >= QUIET_DAYS:
         reasons.append(f"Broken for {seen.broken_days} days, and no call in {idle}.")
     return reasons
@@ -96,7 +101,7 @@ def _to_tune(seen: Evidence) -> list[str]:
             f"At least {int(100 * seen.gap_lower)} % of its runs deviate from what it declares."
         )
     if seen.weeks_negative and seen.is_measured and not reasons:
-        reasons.append(f"It cost more than it earned {seen.weeks_negative} weeks in a row.")
+        reasons.append(_below_cost(seen.weeks_negative))
     if seen.is_orphan:
         reasons.append("Its owner has left and nobody backs it up.")
     return reasons

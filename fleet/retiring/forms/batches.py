@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from django import forms
 
 from fleet.retiring.actions.bulk_steps import BulkStep
+
+# As the admin draws its own fields; its stylesheet has these words already.
+_LOOK: Final = (
+    "border border-base-200 bg-white rounded-default px-3 py-2 shadow-xs"
+    " text-font-default-light dark:bg-base-900 dark:border-base-700 dark:text-font-default-dark"
+)
 
 
 class BatchForm(forms.Form):
@@ -45,6 +51,8 @@ class BatchForm(forms.Form):
         for name in list(self.fields):
             if name not in step.fields:
                 del self.fields[name]
+            else:
+                self.fields[name].widget.attrs["class"] = _LOOK
 
     def asked(self) -> dict[str, Any]:
         """Return what was asked for, as it is kept."""
