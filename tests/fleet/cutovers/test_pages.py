@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 
 from approvals.models import Review
 from fleet.cutovers.actions.stepping import step_cutovers
@@ -106,3 +107,20 @@ def test_a_lane_is_beyond_its_limit_only_where_the_figures_prove_it() -> None:
     places = [lane.limit for lane in errors.lanes if lane.limit is not None]
     assert all(0 <= place <= 100 for place in places)
     assert charts_of([], LIMITS, "USD") == []
+
+
+def test_in_the_admin_a_cutover_is_steered_by_buttons_that_ask_back(world: World) -> None:
+    cutover, page = world.started(world.agent()), Client()
+    page.force_login(world.cast.pat)
+    assert "old-1" in page.get("/admin/cutovers/cutover/?q=old").content.decode()
+    assert page.get("/admin/cutovers/cutoveragent/?q=sorter").status_code == 200
+    at = f"/admin/cutovers/cutover/{cutover.pk}"
+    assert page.get(f"{at}/change/").status_code == 200
+    assert "served by the source" in page.get(f"{at}/back/").content.decode()
+    assert page.post(f"{at}/advance/", {"reason": "Looked at."}).status_code == 302
+    assert page.post(f"{at}/back/", {"reason": ""}).status_code == 422
+    assert page.post(f"{at}/back/", {"reason": "It answers oddly."}).status_code == 302
+    cutover.refresh_from_db()
+    assert (cutover.state, cutover.step) == ("rolled_back", 1)
+    refused = page.post(f"{at}/pause/", {"reason": "Late."})
+    assert (refused.status_code, "rolled back" in refused.content.decode()) == (422, True)

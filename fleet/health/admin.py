@@ -1,0 +1,96 @@
+"""Incidents, checks and mutes in the admin: looked through, and acted on by buttons."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin
+
+from fleet.health.actions.incidents import acknowledge_incident, close_incident, note_on_incident
+from fleet.health.actions.setting import end_mute
+from fleet.health.models import Check, Incident, IncidentAgent, IncidentEvent, Mute
+from kernel.admin import GovernedAdmin, GovernedInline
+from registry.actors import Actor
+from registry.buttons import Step, button
+
+
+def _take(incident: Incident, actor: Actor, reason: str) -> object:
+    if reason:
+        note_on_incident(incident, reason, actor=actor)
+    return acknowledge_incident(incident, actor=actor)
+
+
+def _close(incident: Incident, actor: Actor, reason: str) -> object:
+    return close_incident(incident, why=reason, actor=actor)
+
+
+def _end(mute: Mute, actor: Actor, _: str) -> object:
+    return end_mute(mute, actor=actor)
+
+
+class StoryInline(GovernedInline):
+    """What happened."""
+
+    model = IncidentEvent
+    fields: ClassVar[list[str]] = ["at", "what", "actor", "text"]
+
+
+class TouchedInline(GovernedInline):
+    """The agents that it touched."""
+
+    model = IncidentAgent
+    fields: ClassVar[list[str]] = ["agent", "joined_at", "left_at"]
+
+
+@admin.register(Incident)
+class IncidentAdmin(GovernedAdmin):
+    """Something that is wrong, and who takes care of it."""
+
+    list_display: ClassVar[list[str]] = [
+        "title", "kind", "severity", "state", "owner", "on_call", "agent_count", "opened_at",
+        "acknowledged_by", "resolved_at",
+    ]  # fmt: skip
+    list_filter: ClassVar[list[str]] = ["state", "severity", "kind", "team"]
+    list_select_related = ("owner", "acknowledged_by", "team")
+    search_fields: ClassVar[list[str]] = ["public_id", "title", "agent__name", "owner__email"]
+    ordering = ("-opened_at",)
+    inlines: ClassVar[list[Any]] = [TouchedInline, StoryInline]
+    actions_detail: ClassVar[list[Any]] = ["take", "close"]
+
+    take = button(
+        Step("take", "Take it", "It escalates no further; others see who has it.", _take,
+             asks_why=False)
+    )  # fmt: skip
+    close = button(
+        Step("close", "It is over", "It opens anew if what it is about goes on.", _close)
+    )
+
+
+@admin.register(Check)
+class CheckAdmin(GovernedAdmin):
+    """One way in which an agent is watched; it is set on the agent's health page."""
+
+    list_display: ClassVar[list[str]] = [
+        "agent", "source", "kind", "status", "since", "reason", "host", "interval_seconds", "cron",
+        "due_at", "seen_at",
+    ]  # fmt: skip
+    list_filter: ClassVar[list[str]] = ["source", "status", "kind", "origin", "is_proven"]
+    list_select_related = ("agent",)
+    search_fields: ClassVar[list[str]] = ["agent__name", "host", "cause"]
+    ordering = ("-since",)
+
+
+@admin.register(Mute)
+class MuteAdmin(GovernedAdmin):
+    """A time in which nobody is told."""
+
+    list_display: ClassVar[list[str]] = [
+        "public_id", "agent", "team", "starts_at", "ends_at", "ended_at", "reason", "set_by",
+    ]  # fmt: skip
+    list_filter: ClassVar[list[str]] = ["team"]
+    list_select_related = ("agent", "team")
+    search_fields: ClassVar[list[str]] = ["public_id", "agent__name", "team__name", "reason"]
+    ordering = ("-starts_at",)
+    actions_detail: ClassVar[list[Any]] = ["end"]
+
+    end = button(Step("end", "End it", "People are told again.", _end, asks_why=False))
