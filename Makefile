@@ -43,19 +43,19 @@ check: venv-dev  ## lint, format, types, import order, migrations, deployment se
 fix: venv-dev  ## mend what lint and format can mend
 	@$(GO) $(PY) -m ruff check --fix . ; $(PY) -m ruff format .
 
-soak: venv-dev  ## the slow walls at full size: 500 streams, a sequencer killed 600 times, every process and every step of an effect 200 times, an action delivered 10,000 times, a campaign of 200 agents, a cutover of 1,000
+soak: venv-dev  ## the slow walls at full size: 500 streams, a sequencer killed 600 times, every process and every step of an effect 200 times, an action delivered 10,000 times, a campaign of 200 agents, a cutover of 1,000, 10,000 checks
 	@$(GO) UNSPRAWL_SOAK_STREAMS=500 UNSPRAWL_SOAK_CRASHES=25 UNSPRAWL_SOAK_HELD_SECONDS=120 UNSPRAWL_SOAK_RUNS=1000 \
 	  UNSPRAWL_SOAK_KILLS=200 UNSPRAWL_SOAK_TAMPER_SEEDS=40 UNSPRAWL_SOAK_TAMPER_CALLS=500 UNSPRAWL_SOAK_FUZZ=20000 \
 	  UNSPRAWL_SOAK_DECISIONS=10000 UNSPRAWL_SOAK_HOSTILE_URLS=1 UNSPRAWL_SOAK_PROPOSALS=100 \
 	  UNSPRAWL_SOAK_DELIVERIES=10000 UNSPRAWL_SOAK_EFFECT_CRASHES=200 UNSPRAWL_SOAK_LOG_MEGABYTES=200 UNSPRAWL_SOAK_AGENTS=200 UNSPRAWL_SOAK_BATCH=1000 \
-	  UNSPRAWL_SOAK_CUTOVER_RACES=100 UNSPRAWL_SOAK_CUTOVER_AGENTS=1000 \
+	  UNSPRAWL_SOAK_CUTOVER_RACES=100 UNSPRAWL_SOAK_CUTOVER_AGENTS=1000 UNSPRAWL_SOAK_CHECKS=10000 \
 	  UNSPRAWL_SOAK_RABBITMQ="$(RABBITMQ)" LISTED_MODELS=100000 \
 	  exec $(PY) -m pytest -q --timeout 0 \
 	  tests/routing/gateway/test_budget_wall.py tests/ledger/sequencing tests/golden/test_replay.py \
 	  tests/journeys/test_kills.py tests/journeys/test_campaign.py tests/ledger/standalone tests/ledger/transparency tests/rules tests/hostile \
 	  tests/effects/test_deliveries.py tests/effects/test_crashes.py tests/effects/proposals/test_races.py \
 	  tests/fleet/discovery/test_readings.py tests/fleet/retiring/test_batches.py tests/routing/actions/test_listing.py \
-	  tests/fleet/cutovers/test_races.py tests/fleet/cutovers/test_many.py $(ARGS)
+	  tests/fleet/cutovers/test_races.py tests/fleet/cutovers/test_many.py tests/fleet/health/test_many.py $(ARGS)
 
 golden: venv-dev  ## record the golden runs of this release, once: later ones replay them
 	@$(GO) exec $(PY) -m pytest -q tests/golden/record.py $(ARGS)
