@@ -148,7 +148,7 @@ class Postgres:
             "shared_buffers": "128MB",
             "jit": "off",
             "fsync": "on" if self.fsync else "off",
-            "full_page_writes": "on",
+            "full_page_writes": "on" if self.fsync else "off",
             "synchronous_commit": "on",
             THROW_AWAY: "off" if self.fsync else "on",
             "log_line_prefix": "%m [%p] %a ",

@@ -6,10 +6,12 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 
 import pytest
 
-from registry.models import Role
+from kernel import clock
+from registry.models import PersonToken, Role
 from tests.architecture.walls import FORMS, MATRIX, METHODS, WHO, Visitor, addresses, filled
 from tests.factories import make_person, make_token
 
@@ -25,6 +27,7 @@ PUBLIC = (
     "invite",
     "brand",
 )
+_ENDS = ("employee", "security")
 ROLES = {
     "employee": [],
     "auditor": [Role.AUDITOR],
@@ -40,11 +43,25 @@ def matrix(db: None) -> dict[str, list[str]]:
     for name, roles in ROLES.items():
         person = make_person(name, *roles)
         visitors[name] = Visitor(person, make_token(person)[1])
+    # Seen within the minute: what a visit would note of it is taken back each time.
+    PersonToken.objects.update(last_used_at=clock.now() + timedelta(hours=1))
     return {
-        f"{method:6} {route}": [visitors[who].try_door(method, filled(route)) for who in WHO]
+        f"{method:6} {route}": _answers(visitors, method, filled(route))
         for route in sorted(addresses())
         for method in (METHODS if route.startswith("api/") else FORMS)
     }
+
+
+def _answers(visitors: dict[str, Visitor], method: str, path: str) -> list[str]:
+    """Try a door as everybody, in the order of `WHO`.
+
+    Where there is no such method for those who may the least and the most, those between them
+    are not asked: two doors of three are of this kind.
+    """
+    told = {who: visitors[who].try_door(method, path) for who in ("anonymous", *_ENDS)}
+    if all(told[who] == "405" for who in _ENDS):
+        return [told["anonymous"], *("405" for _ in WHO[1:])]
+    return [told[who] if who in told else visitors[who].try_door(method, path) for who in WHO]
 
 
 def test_every_door_is_as_open_as_it_was_said_to_be(matrix: dict[str, list[str]]) -> None:

@@ -134,7 +134,8 @@ def faults_of(page: Page, path: str) -> list[str]:
     )
     page.on("pageerror", lambda error: heard.append(str(error)))
     page.goto(path)
-    page.wait_for_load_state("networkidle")
+    page.wait_for_load_state("load")
+    expect(page.locator(".htmx-request")).to_have_count(0)
     wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
     found = Axe().run(page).response["violations"]
     broken = [each["id"] for each in found if each["impact"] in {"serious", "critical"}]

@@ -15,6 +15,7 @@ from kernel.refs import Ref, new_id
 from ledger.entries import Fields
 from ledger.holds import Book, Level, Move, NoRoom, Window, summed
 from ledger.journal import Journal, NotRecordable, Row, Table
+from tests.rigs import CopiedRig
 
 pytestmark = pytest.mark.xdist_group("holds")
 
@@ -28,7 +29,7 @@ RUNS = Table(
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory) -> Iterator[Rig]:
-    with Rig(tmp_path_factory.mktemp("holds"), fsync=False) as made:
+    with CopiedRig(tmp_path_factory.mktemp("holds"), fsync=False) as made:
         yield made
 
 

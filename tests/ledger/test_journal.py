@@ -20,6 +20,7 @@ from ledger import journal as journal_module
 from ledger.datakeys import DataKeySource
 from ledger.entries import Fields, encrypt_payload
 from ledger.journal import Journal, JournalDown, JournalFull, NotRecordable, Row, Table
+from tests.rigs import CopiedRig
 
 # Each test takes its own rows, but one cluster serves them all.
 pytestmark = pytest.mark.xdist_group("journal")
@@ -33,7 +34,7 @@ RUNS = Table(
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory) -> Iterator[Rig]:
-    with Rig(tmp_path_factory.mktemp("journal"), fsync=False) as made:
+    with CopiedRig(tmp_path_factory.mktemp("journal"), fsync=False) as made:
         yield made
 
 

@@ -15,13 +15,14 @@ from routing.freshness import FreshSnapshots
 from routing.gateway.errors import NotGoverned
 from routing.gateway.snapshot import Snapshot
 from routing.snapshot import SnapshotReading
+from tests.rigs import CopiedRig
 
 pytestmark = pytest.mark.xdist_group("snapshot")
 
 
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory) -> Iterator[Rig]:
-    with Rig(tmp_path_factory.mktemp("snapshot"), fsync=False) as made:
+    with CopiedRig(tmp_path_factory.mktemp("snapshot"), fsync=False) as made:
         yield made
 
 

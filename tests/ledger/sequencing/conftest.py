@@ -23,6 +23,7 @@ from ledger.sequencing.service import connect
 from ledger.transparency import checkpoints
 from ledger.transparency.merkle import Frontier
 from ledger.transparency.notes import SignatureLine, SignedNote
+from tests.rigs import CopiedRig
 
 TREE = (
     "ledger_sequencerreport", "ledger_checkpointsignature", "ledger_checkpoint", "ledger_tile",
@@ -196,7 +197,7 @@ class Log:
 
 @pytest.fixture(scope="session")
 def sequencing_rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with Rig(tmp_path_factory.mktemp("sequencing"), fsync=False) as made:
+    with CopiedRig(tmp_path_factory.mktemp("sequencing"), fsync=False) as made:
         yield made
 
 

@@ -19,6 +19,7 @@ import uvicorn
 from bench.gateway.rig import Rig, SeededAgent, World
 from routing.gateway.open_calls import Patience
 from routing.runtime import Settings, create_app
+from tests.rigs import CopiedRig
 from tests.routing.gateway.scripted import SECRET, ScriptedVendor
 
 BODY = {"model": "sandbox", "messages": [{"role": "user", "content": "Say hello."}]}
@@ -26,7 +27,7 @@ BODY = {"model": "sandbox", "messages": [{"role": "user", "content": "Say hello.
 
 @pytest.fixture(scope="session")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rig]:
-    with Rig(tmp_path_factory.mktemp("gateway"), fsync=False) as made:
+    with CopiedRig(tmp_path_factory.mktemp("gateway"), fsync=False) as made:
         yield made
 
 

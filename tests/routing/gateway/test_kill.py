@@ -14,6 +14,7 @@ import pytest
 from bench.gateway.rig import ROOT, GatewayChild, Rig
 from kernel import clock
 from kernel.refs import new_id
+from tests.rigs import CopiedRig
 from tests.routing.gateway.conftest import Agent, eventually
 from tests.routing.gateway.scripted import SECRET, STREAM, answer, stream
 
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kill")]
 @pytest.fixture(scope="module")
 def rig(tmp_path_factory):
     """A cluster of its own: gateways of other tests would be asked as well."""
-    with Rig(tmp_path_factory.mktemp("kill"), fsync=False) as made:
+    with CopiedRig(tmp_path_factory.mktemp("kill"), fsync=False) as made:
         yield made
 
 

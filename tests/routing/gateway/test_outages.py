@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bench.gateway.rig import Rig, World
+from tests.rigs import CopiedRig
 from tests.routing.gateway.conftest import Client, ServedGateway, eventually
 from tests.routing.gateway.scripted import DONE, STREAM, stream
 
@@ -18,7 +19,7 @@ pytestmark = pytest.mark.xdist_group("outages")
 
 @pytest.fixture(scope="module")
 def own_rig(tmp_path_factory):
-    with Rig(tmp_path_factory.mktemp("outage"), fsync=False) as rig:
+    with CopiedRig(tmp_path_factory.mktemp("outage"), fsync=False) as rig:
         yield rig
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from bench.gateway.rig import Rig, World
+from tests.rigs import CopiedRig
 from tests.routing.gateway.conftest import Client, ServedGateway, eventually
 from tests.routing.gateway.reporting.conftest import (
     STEP,
@@ -107,7 +108,7 @@ def test_data_protection_holds_for_reports(rig, make_agent, tmp_path) -> None:
 
 @pytest.fixture(scope="module")
 def own_rig(tmp_path_factory):
-    with Rig(tmp_path_factory.mktemp("pressure"), fsync=False) as rig:
+    with CopiedRig(tmp_path_factory.mktemp("pressure"), fsync=False) as rig:
         yield rig
 
 
