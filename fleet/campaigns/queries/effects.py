@@ -38,12 +38,12 @@ class Effect:
 def effects_on(actor: Actor, model: Model) -> list[Effect]:
     """Return what changed of a model and of its vendor, the newest first.
 
-    An address is for those who govern; that it changed is everybody's.
+    Addresses, and what everybody pays, are for those who govern; that it changed is everybody's.
     """
     of_vendor = Q(vendor=model.vendor, model__isnull=True)
     rows = LifecycleChange.objects.filter(Q(model=model) | of_vendor).order_by("-id")[:SHOWN]
     governs = actor.has(*GOVERNING)
-    return [_effect(model, change, shows=governs or change.kind != "endpoint") for change in rows]
+    return [_effect(model, change, governs=governs) for change in rows]
 
 
 def effect_of(actor: Actor, model: Model, public_id: str) -> Effect | None:
@@ -53,7 +53,8 @@ def effect_of(actor: Actor, model: Model, public_id: str) -> Effect | None:
     )
 
 
-def _effect(model: Model, change: LifecycleChange, *, shows: bool) -> Effect:
+def _effect(model: Model, change: LifecycleChange, *, governs: bool) -> Effect:
+    shows = governs or change.kind != "endpoint"
     kind = KINDS.get(LifecycleChange.Kind(change.kind), "")
     names = sorted(set(change.before) | set(change.after))
     said = [
@@ -61,7 +62,7 @@ def _effect(model: Model, change: LifecycleChange, *, shows: bool) -> Effect:
         for name in names
         if shows and change.before.get(name) != change.after.get(name)
     ]
-    money = monthly_effect(model, change) if kind == "price" else None
+    money = monthly_effect(model, change) if kind == "price" and governs else None
     return Effect(change, kind, "; ".join(said) or str(change.get_kind_display()).lower(), money)
 
 

@@ -165,6 +165,8 @@ def test_a_new_price_has_its_effect_in_money_and_opens_a_campaign_by_hand(
     # 2,000 tokens in 90 days at 450 more a million, of which a month is a third.
     page = browser_of(cast.pat).get(f"/models/{model.public_id}/impact/").content.decode()
     assert "+$0.30" in page
+    theirs = browser_of(cast.alice).get(f"/models/{model.public_id}/impact/").content.decode()
+    assert "+$0.30" not in theirs
     form = browser_of(cast.pat).get(f"/campaigns/new/?model={model.public_id}&change=lch_price")
     shown = form.content.decode()
     assert '<option value="price" selected>' in shown
