@@ -13,6 +13,7 @@ from registry.models import Role
 from registry.portal import sentence, signed_in, told
 from routing.actions import feeds as act
 from routing.actions.importing import import_document
+from routing.actions.overriding import MAY_OVERRIDE
 from routing.catalogue.formats import MAX_BYTES
 from routing.errors import CatalogueUnreadable
 from routing.forms.sources import BringForm, FeedForm
@@ -30,6 +31,7 @@ def sources(request: HttpRequest, actor: Actor) -> HttpResponse:
         "documents": list(loaded_documents()),
         "feeds": list(feeds_followed()[:200]),
         "may_change": actor.has(Role.PLATFORM),
+        "may_note": actor.has(*MAY_OVERRIDE),
         "feed_form": FeedForm(),
         "bring_form": BringForm(),
     }

@@ -73,6 +73,7 @@ def test_ends_are_seen_and_set_in_this_look(
         "model-end": f"/models/{model.public_id}/end/",
         "vendor": "/vendors/openai/",
         "sources": "/models/sources/",
+        "notice": "/models/notice/",
     }
     at_server = {name: f"{live_server.url}{path}" for name, path in pages.items()}
     assert faults_of(page, at_server, kept) == []
