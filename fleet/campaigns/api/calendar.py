@@ -29,12 +29,31 @@ class CalendarQuery(Input):
     search = Text(required=False, max_length=200)
     scope = serializers.ChoiceField(required=False, choices=["in_use", "all"])
     owner = serializers.ChoiceField(required=False, choices=["me"])
+    model = Text(required=False, max_length=200, help_text="A model's id, mod_…, or its name.")
+
+
+class RetirementsQuery(CalendarQuery):
+    """And which part of it."""
+
+    limit = serializers.IntegerField(required=False, min_value=1, max_value=500, default=200)
+    cursor = serializers.IntegerField(required=False, min_value=0, max_value=10**6, default=0)
 
 
 def _asked(request: Request) -> Asked:
     query = CalendarQuery(data=request.query_params.dict())
     query.is_valid(raise_exception=True)
-    said: dict[str, Any] = query.validated_data
+    return _narrowed(query.validated_data)
+
+
+def _page_at(request: Request, start: int | None) -> str | None:
+    if start is None:
+        return None
+    asked = request.query_params.copy()
+    asked["cursor"] = str(start)
+    return str(request.build_absolute_uri(f"{request.path}?{asked.urlencode()}"))
+
+
+def _narrowed(said: dict[str, Any]) -> Asked:
     return Asked(
         days=said.get("days", DEFAULT_DAYS),
         vendor=said.get("vendor", ""),
@@ -42,6 +61,7 @@ def _asked(request: Request) -> Asked:
         search=said.get("search", ""),
         whole=said.get("scope") == "all",
         mine=said.get("owner") == "me",
+        model=said.get("model", ""),
     )
 
 
@@ -49,12 +69,24 @@ class Retirements(APIView):
     """What ends when, the soonest first, with what depends on it."""
 
     @extend_schema(
-        operation_id="retirements_list", parameters=[CalendarQuery], responses=OpenApiTypes.OBJECT
+        operation_id="retirements_list",
+        parameters=[RetirementsQuery],
+        responses=OpenApiTypes.OBJECT,
     )
     def get(self, request: Request) -> Response:
-        ends = ends_for(actor_of(request), _asked(request))
-        told = [end_told(end) for end in ends]
-        return Response({"results": told, "next": None, "previous": None})
+        query = RetirementsQuery(data=request.query_params.dict())
+        query.is_valid(raise_exception=True)
+        start, limit = query.validated_data["cursor"], query.validated_data["limit"]
+        ends = ends_for(actor_of(request), _narrowed(query.validated_data))
+        following = start + limit if start + limit < len(ends) else None
+        before = max(start - limit, 0) if start else None
+        return Response(
+            {
+                "results": [end_told(end) for end in ends[start : start + limit]],
+                "next": _page_at(request, following),
+                "previous": _page_at(request, before),
+            }
+        )
 
 
 class RetirementsFile(APIView):

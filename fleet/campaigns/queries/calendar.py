@@ -38,6 +38,7 @@ class Asked:
     search: str = ""
     whole: bool = False  # the catalogue too, not only what is used here
     mine: bool = False  # only what an agent of the viewer's touches
+    model: str = ""  # one model alone, by its id or its name
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +85,8 @@ def ends_for(actor: Actor, asked: Asked) -> list[End]:
         models = models.filter(vendor__name=asked.vendor)
     if asked.platform:
         models = models.filter(vendor__platform=asked.platform)
+    if asked.model:
+        models = models.filter(Q(public_id=asked.model) | Q(name=asked.model))
     for word in asked.search.split():
         place = Q(name__icontains=word) | Q(vendor__name__icontains=word)
         models = models.filter(
@@ -144,6 +147,8 @@ def _of_model(model: Model, exposure: Exposure) -> End:
 def _of_catalogue(asked: Asked, window: tuple[date, date], used: list[Model]) -> list[End]:
     rows = catalogue_rows(platform=asked.platform).filter(retires_on__range=window)
     rows = rows.exclude(date_precision="not_sooner_than", status__in=("", "active", "ga"))
+    if asked.model:
+        rows = rows.filter(Q(model_id=asked.model) | Q(canonical_id=asked.model))
     for word in asked.search.split():
         rows = rows.filter(
             Q(model_id__icontains=word)

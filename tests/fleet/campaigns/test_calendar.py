@@ -169,3 +169,20 @@ def test_json_says_the_same_on_the_page_and_on_the_api(shipped):
     assert client.get("/api/v1/retirements?owner=you").status_code == 422
     assert b"BEGIN:VEVENT" in client.get("/api/v1/retirements.ics").content
     assert client_of().get("/api/v1/retirements").status_code == 401
+
+
+def test_over_rest_the_ends_come_in_pages_and_of_one_model(shipped):
+    client, place = client_of(shipped.alice), "/api/v1/retirements"
+    whole = [end["name"] for end in client.get(place).data["results"]]
+    seen, following = [], f"{place}?limit=4"
+    while following:
+        page = client.get(following).data
+        seen += [end["name"] for end in page["results"]]
+        following = page["next"]
+    assert seen == whole
+    assert client.get(f"{place}?limit=4&cursor=4").data["previous"].endswith("cursor=0")
+    model = Model.objects.get(name="gpt-5")
+    for said in ("gpt-5", model.public_id):
+        found = client.get(place, {"model": said, "platform": "openai"}).data["results"]
+        assert [end["name"] for end in found] == ["gpt-5"]
+    assert client.get(place, {"limit": 0}).status_code == 422
