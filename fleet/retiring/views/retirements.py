@@ -21,6 +21,7 @@ from fleet.retiring.actions.restoring import is_restorable, loss_of, request_res
 from fleet.retiring.forms.plans import PlanForm
 from fleet.retiring.models import Retirement
 from fleet.retiring.queries.dependants import dependants_of
+from fleet.retiring.queries.foreseen import foresee_each
 from fleet.retiring.queries.retirements import (
     counts,
     may_plan,
@@ -34,7 +35,7 @@ from kernel.pages import asked, chosen, cut
 from registry.actors import Actor
 from registry.models import Agent, Role
 from registry.portal import sentence, signed_in, told
-from registry.queries import agent_for, answers_for, keys_of
+from registry.queries import agent_for, answers_for
 from registry.queries.directory import names_of
 
 
@@ -148,7 +149,7 @@ def _before(standing: Retirement | None) -> dict[str, Any]:
 
 def _seen(agent: Agent) -> dict[str, Any]:
     found = dependants_of([agent]).get(agent.public_id, [])
-    return {"dependants": found, "keys": keys_of(agent).filter(revoked_at__isnull=True).count()}
+    return {"dependants": found, "touches": foresee_each([agent])[0]}
 
 
 def _figures(row: Retirement) -> list[tuple[str, Any, str]]:

@@ -16,7 +16,7 @@ from kernel import clock
 from registry.actors import Actor
 from registry.models import Agent
 from routing.models import ModelUse, UsageDay
-from tests.factories import Cast, client_of, make_agent, make_key
+from tests.factories import Cast, browser_of, client_of, make_agent, make_key
 from tests.fleet.retiring.test_batches import agents_of, choose, words
 
 API = "/api/v1/agent-batches"
@@ -62,6 +62,15 @@ def test_a_batch_is_looked_at_begun_and_followed(cast: Cast) -> None:
     assert [item["agent"] for item in items] == ["a-draft"]
     assert Agent.objects.filter(stage="retired").count() == 3
     assert pat.get(f"{API}?state=done").json()["results"][0]["id"] == told["id"]
+
+
+def test_a_plan_says_who_calls_the_agent_and_what_ends_with_it(cast: Cast) -> None:
+    busy(agents_of(cast, 1)[0])
+    page = "/retirements-of-agents/plan/?agent=bulk-00000"
+    said = words(browser_of(cast.alice), page)
+    assert "7 calls, the last" in said
+    assert "with 1 key." in said
+    assert "1 key and 0 leases are revoked" in said
 
 
 def test_it_is_let_be_before_it_is_begun_and_not_after(cast: Cast) -> None:
