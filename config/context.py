@@ -48,6 +48,7 @@ SECTIONS = (
     Section("Runs", "routing:runs", "activity", "u"),
     Section("Campaigns", "campaigns:campaigns", "calendar-clock", "q", "Steer"),
     Section("Cutovers", "cutovers:cutovers", "arrow-left-right", "", "Steer"),
+    Section("Evaluations", "evaluations:evaluations", "flask-conical", "", "Steer"),
     Section("Retirements", "campaigns:calendar", "calendar-days", "j", "Steer"),
     Section("Health", "health:board", "heart-pulse", "i", "Steer"),
     Section("Drift", "drift:watches", "trending-down", "", "Steer"),

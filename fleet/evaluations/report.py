@@ -29,6 +29,16 @@ TITLES: Final = {
 }
 _BAD_SHARES: Final = frozenset({"failures", "refusals"})
 _RATIOS: Final = frozenset({"cost", "latency"})
+# What an evaluation waits for, by the code of what held it up.
+HELD_UP: Final = {
+    "limit_reached": "a limit of the agent or of a vendor is reached for now",
+    "vendor_not_ready": "the vendor of a candidate has no secret (tried each quarter of an hour)",
+    "under_way": "calls have left and not come back",
+    "undecided": "policy could not be asked",
+    "not_governed": "policy could not be asked",
+    "shutting_down": "the gateway is starting anew",
+    "routing.gateway_unreachable": "the gateway does not answer",
+}
 CUT_SHORT: Final = {
     "budget": "A budget of the agent had no room for more.",
     "cap": "The cap of the evaluation was reached.",
@@ -48,6 +58,11 @@ def sentence_of(evaluation: Evaluation, arm: Arm) -> str:
     if arm.verdict == "failed":
         broken = [_broken(one) for one in arm.figures if one["verdict"] == "failed"]
         return f"{arm.target} must not take its place: {_listed(broken)}."
+    if evaluation.altered:
+        return (
+            f"{arm.target} may not take its place: {len(evaluation.altered)} entries of the"
+            " record are not what was recorded, and nothing passes beside them."
+        )
     return f"It cannot be told yet whether {arm.target} may take its place: {_open(named)}."
 
 
@@ -80,6 +95,7 @@ def told(evaluation: Evaluation, stale: str) -> dict[str, Any]:
             "digest": evaluation.sample_digest,
             "strata": evaluation.strata,
             "excluded": evaluation.excluded,
+            "altered": evaluation.altered,
         },
         "estimate_micros": evaluation.estimate_micros,
         "estimate_seconds": evaluation.estimate_seconds,

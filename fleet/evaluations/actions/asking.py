@@ -43,6 +43,9 @@ State = Asking.State
 _SPENT: Final = frozenset({"budget_spent", "budget_unpriced"})
 # What passes: the same call is asked again by the next sweep.
 _PASSES: Final = frozenset({"limit_reached", "shutting_down", "not_governed", "undecided"})
+# What a person mends, of a candidate: without it nothing would be learnt of it. Today's model
+# need not be there to be compared with.
+MENDED: Final = frozenset({"vendor_not_ready"})
 _OPERATIONS: Final = {Arm.Kind.EMBEDDING.value: "embeddings"}
 ASKED_KINDS: Final = (Arm.Kind.AGAIN, Arm.Kind.CANDIDATE)
 
@@ -196,8 +199,13 @@ def _ask_batch(
         if codes & _SPENT:
             cut_short(evaluation, "budget")
             return True
-        if codes & _PASSES:
-            raise HeldUp(sorted(codes & _PASSES)[0])
+        waits = {
+            str(told["error"])
+            for (asking, _), told in zip(some, answers, strict=True)
+            if _is_to_wait(asking, told)
+        }
+        if waits:
+            raise HeldUp(min(waits))
     return False
 
 
@@ -288,10 +296,16 @@ def body_of(case: Case, said: Mapping[str, Said]) -> tuple[bytes | None, str]:
         return None, error.code
 
 
+def _is_to_wait(asking: Asking, told: Mapping[str, Any]) -> bool:
+    error = str(told.get("error") or "")
+    is_mended = error in MENDED and asking.arm.kind == Arm.Kind.CANDIDATE
+    return told.get("status") == "refused" and (error in _PASSES or is_mended)
+
+
 def _note(asking: Asking, told: Mapping[str, Any]) -> None:
     status, error = str(told.get("status") or "refused"), str(told.get("error") or "")
-    if status == "refused" and error in _PASSES:
-        return  # it waits for the next sweep
+    if _is_to_wait(asking, told):
+        return  # for the next sweep
     state = {"ok": State.ANSWERED, "refused": State.REFUSED}.get(status, State.FAILED)
     Asking.objects.filter(pk=asking.pk, state=State.WAITING).update(
         state=state,
@@ -321,7 +335,7 @@ def _take_from_record(evaluation: Evaluation, kinds: Sequence[str]) -> set[int]:
             continue
         results = results_of(list(asked.values()))
         waiting = arm.askings.filter(state=State.WAITING, case__entry_id__in=list(asked))
-        for asking in waiting.select_related("case"):
+        for asking in waiting.select_related("case", "arm"):
             entry_id = asked[asking.case.entry_id]
             result = results.get(entry_id)
             if result is None:

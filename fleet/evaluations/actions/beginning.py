@@ -13,6 +13,7 @@ from typing import Final
 
 from django.db import transaction
 
+from fleet.evaluations.actions.altered import tell_altered
 from fleet.evaluations.criteria import Criteria
 from fleet.evaluations.errors import (
     CandidateUnusable,
@@ -39,6 +40,7 @@ from routing.models import Model, Run
 USUAL_RUNS: Final = 100
 MOST_RUNS: Final = 500
 MOST_CANDIDATES: Final = 5
+_NAMED: Final = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +130,7 @@ def begin_evaluation(  # noqa: PLR0913  what is to be compared, said in one call
             runs=plan.sample.runs,
             strata=plan.sample.strata,
             excluded=plan.sample.excluded,
+            altered=list(plan.sample.altered),
             sample_digest=plan.sample.digest,
             estimate_micros=plan.estimate.micros,
             estimate_seconds=plan.estimate.seconds,
@@ -143,6 +146,7 @@ def begin_evaluation(  # noqa: PLR0913  what is to be compared, said in one call
             facts=_facts(made, plan, candidates),
             agent_id=agent.public_id,
         )
+        tell_altered(made, actor=actor)
     return made
 
 
@@ -231,6 +235,7 @@ def _facts(made: Evaluation, plan: Plan, candidates: Sequence[Model]) -> dict[st
         "sample": made.sample_digest,
         "criteria": made.criteria_digest,
         "seed": made.seed,
+        "altered": made.altered[:_NAMED],
         "estimate_micros": made.estimate_micros,
         "for": made.subject,
         "effects": "blocked",

@@ -14,6 +14,7 @@ from django.db import transaction
 
 from fleet.evaluations.actions.asking import (
     ASKED_KINDS,
+    MENDED,
     HeldUp,
     ask_waiting,
     claimed,
@@ -36,6 +37,7 @@ from registry.actors import Actor
 logger = structlog.get_logger("unsprawl.evaluation")
 SECONDS: Final = 240.0  # of one sweep: a task of the worker has its own end
 _AT_A_SWEEP: Final = 3
+_SELDOM_MINUTES: Final = 15
 Phase = Evaluation.Phase
 
 
@@ -82,21 +84,25 @@ def _go_on(evaluation: Evaluation, actor: Actor, until: float) -> None:
 
 
 def carry_out_waiting(*, actor: Actor) -> int:
-    """Carry out what waits, the oldest first; return how many were looked at.
+    """Carry out what waits, the oldest first, as long as there is time; return how many.
 
-    Records: as `carry_out`.
+    One that somebody else carries out, or that waits itself, costs no time: whatever comes
+    after it has its turn. Records: as `carry_out`.
     """
-    found = list(
-        Evaluation.objects.filter(state=Evaluation.State.RUNNING)
-        .select_related("agent", "baseline__vendor")
-        .order_by("id")[:_AT_A_SWEEP]
-    )
-    for one in found:
+    running = Evaluation.objects.filter(state=Evaluation.State.RUNNING)
+    until, looked = time.monotonic() + SECONDS, 0
+    for pk in list(running.order_by("id").values_list("pk", flat=True)):
+        if (left := until - time.monotonic()) <= 0:
+            break
+        one = running.select_related("agent", "baseline__vendor").filter(pk=pk).first()
+        if one is None or _rests(one):
+            continue
+        looked += 1
         try:
-            carry_out(one, actor=actor, seconds=SECONDS / len(found))
+            carry_out(one, actor=actor, seconds=min(left, SECONDS / _AT_A_SWEEP))
         except DomainError as error:
             logger.warning("evaluation.held_up", evaluation=one.public_id, code=error.code)
-    return len(found)
+    return looked
 
 
 @transaction.atomic
@@ -181,7 +187,7 @@ def judge_arm(evaluation: Evaluation, arm: Arm, criteria: Criteria) -> Judged:
         criteria,
         seed=evaluation.seed,
         further=judge_figures(rows, criteria, seed=evaluation.seed),
-        is_whole=not _is_cut(evaluation),
+        is_whole=not _is_cut(evaluation) and not evaluation.altered,
     )
 
 
@@ -204,8 +210,13 @@ def _state_of(verdicts: list[str]) -> str:
     return INCONCLUSIVE if INCONCLUSIVE in verdicts or not verdicts else FAILED
 
 
+def _rests(evaluation: Evaluation) -> bool:
+    """Say whether it waits for a person: every try is on record, so they are made seldom."""
+    return evaluation.held_up in MENDED and clock.now().minute % _SELDOM_MINUTES != 0
+
+
 def _is_cut(evaluation: Evaluation) -> bool:
-    evaluation.refresh_from_db(fields=["cut_short", "state"])
+    evaluation.refresh_from_db(fields=["cut_short", "state", "altered"])
     return bool(evaluation.cut_short) and evaluation.state == Evaluation.State.RUNNING
 
 

@@ -10,9 +10,10 @@ from collections.abc import Mapping, Sequence
 
 from django.db import transaction
 
+from fleet.evaluations.actions.altered import note_altered
 from fleet.evaluations.actions.sealing import record_reading
 from fleet.evaluations.models import Case, Evaluation
-from fleet.evaluations.queries.recorded import entries_named, results_of
+from fleet.evaluations.queries.recorded import entries_named, results_read
 from ledger.reading import Opener, Said, tags_of
 from registry.actors import Actor
 
@@ -43,7 +44,10 @@ class Reading:
 
     def answers_to(self, intent_ids: Sequence[str]) -> dict[str, bytes]:
         """Return what came back to calls, by the entry of each call."""
-        results = results_of([one for one in intent_ids if one])
+        read = results_read([one for one in intent_ids if one])
+        results = read.found
+        if read.altered:
+            note_altered(self._evaluation, read.altered, actor=self._actor)
         said = self.of([told.entry_id for told in results.values()])
         found: dict[str, bytes] = {}
         for intent, told in results.items():

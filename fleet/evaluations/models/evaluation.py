@@ -45,6 +45,8 @@ class Evaluation(models.Model):
     runs = models.PositiveIntegerField()  # of the sample
     strata = models.JSONField(default=list)
     excluded = models.JSONField(default=dict)  # why, and how many
+    # Entries that are not what was recorded: they are no evidence, and nothing passes beside them.
+    altered = models.JSONField(default=list)
     sample_digest = models.TextField()
     estimate_micros = models.BigIntegerField(null=True, blank=True)  # null: a price is unknown
     estimate_seconds = models.PositiveIntegerField(default=0)

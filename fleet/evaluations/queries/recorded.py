@@ -17,6 +17,7 @@ from django.db.models import Count, Max, Q, QuerySet, Sum
 from fleet.evaluations.models import Arm
 from fleet.evaluations.sampling.strata import RunSeen
 from kernel import clock
+from ledger.entries import leaf_hash
 from ledger.errors import EvidenceAltered
 from ledger.models import DataKey, Entry, Payload
 from ledger.queries import SeenEntry, seen
@@ -26,6 +27,7 @@ from routing.queries.reevaluations import ASKABLE
 
 DAYS: Final = 90
 MOST_RUNS: Final = 5_000
+ALTERED: Final = "altered"  # an entry that is missing, or is not what was recorded
 _FAILED: Final = (Call.Status.ERROR, Call.Status.INCOMPLETE, Call.Status.UNKNOWN)
 
 
@@ -43,6 +45,14 @@ class StepSeen:
     cost_micros: int | None
     duration_ms: int
     gone: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """What is on record of how calls ended, by the entry of each call's intent."""
+
+    found: dict[str, SeenEntry]
+    altered: tuple[str, ...]  # calls of which it is not what was recorded
 
 
 def runs_on(agent: Agent, model: Model) -> list[RunSeen]:
@@ -85,11 +95,13 @@ def steps_on(agent: Agent, model: Model, run_ids: Sequence[str]) -> dict[str, li
     rows = list(_calls(agent, model).filter(run_id__in=list(run_ids)).order_by("started_at", "id"))
     entries = _entries([row.intent_id for row in rows])
     gone = gone_of(list(entries.values()))
+    # An answer that is not what was recorded is no yardstick, whatever was asked.
+    gone |= dict.fromkeys(results_read(list(entries)).altered, ALTERED)
     found: dict[str, list[StepSeen]] = {run_id: [] for run_id in run_ids}
     for row in rows:
         entry = entries.get(row.intent_id)
         operation = "" if entry is None else str(entry.facts.get("operation") or "")
-        why = "altered" if entry is None else gone.get(entry.entry_id, "")
+        why = ALTERED if entry is None else gone.get(entry.entry_id, "")
         if not why and operation not in ASKABLE:
             why = "kind"
         found[row.run_id].append(
@@ -139,15 +151,24 @@ def entries_named(entry_ids: Sequence[str]) -> list[SeenEntry]:
 
 
 def results_of(intent_ids: Sequence[str]) -> dict[str, SeenEntry]:
-    """Return the results of calls, by the entry of their intent."""
+    """Return the results of calls, by the entry of their intent, as far as they are whole."""
+    return results_read(intent_ids).found
+
+
+def results_read(intent_ids: Sequence[str]) -> Results:
+    """Return the results of calls, and the calls whose result is not what was recorded."""
     rows = Entry.objects.filter(kind=Entry.Kind.RESULT, intent_id__in=list(intent_ids))
     found: dict[str, SeenEntry] = {}
+    altered: list[str] = []
     for row in rows:
-        with suppress(EvidenceAltered):
-            told = seen(row)
-            if told.intent_id:
-                found[told.intent_id] = told
-    return found
+        try:
+            told = whole(row)
+        except EvidenceAltered:
+            altered.append(str(row.intent_id))
+            continue
+        if told.intent_id:
+            found[told.intent_id] = told
+    return Results(found, tuple(altered))
 
 
 def newest_at(agent: Agent, model: Model) -> datetime | None:
@@ -166,8 +187,18 @@ def _entries(entry_ids: list[str]) -> dict[str, SeenEntry]:
     found: dict[str, SeenEntry] = {}
     for row in Entry.objects.filter(entry_id__in=entry_ids):
         with suppress(EvidenceAltered):
-            found[row.entry_id] = seen(row)
+            found[row.entry_id] = whole(row)
     return found
+
+
+def whole(row: Entry) -> SeenEntry:
+    """Read an entry that is to be evidence. Raises: EvidenceAltered, also when it only reads well.
+
+    Whoever changes the hash along with it is found by the chain and the tree: `manage.py verify`.
+    """
+    if leaf_hash(bytes(row.header)) != bytes(row.leaf_hash):
+        raise EvidenceAltered(f"Entry {row.entry_id} is not what was recorded.")
+    return seen(row)
 
 
 def _outcome(failed: int, known: RunSummary | None) -> str:

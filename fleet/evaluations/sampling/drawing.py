@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from fleet.evaluations.models import GoldenCase
 from fleet.evaluations.queries.recorded import (
+    ALTERED,
     StepSeen,
     entries_named,
     gone_of,
@@ -46,6 +47,7 @@ class Sample:
     strata: list[dict[str, Any]]
     golden: tuple[GoldenCase, ...]
     excluded: dict[str, int]
+    altered: tuple[str, ...] = ()  # entries that are not what was recorded: no evidence
 
     @property
     def runs(self) -> int:
@@ -64,23 +66,28 @@ class Sample:
 def draw_sample(agent: Agent, baseline: Model, runs: int, per_run: int, seed: str) -> Sample:
     """Draw a stratified sample of what an agent asked of a model; golden cases always count."""
     left_out: Counter[str] = Counter()
+    altered: list[str] = []
     taken: list[StepSeen] = []
     names: dict[str, str] = {}
     strata: list[dict[str, Any]] = []
     for stratum in strata_of(runs_on(agent, baseline), runs, seed):
-        found = _taken(agent, baseline, stratum, left_out)
+        found = _taken(agent, baseline, stratum, left_out, altered)
         strata.append(stratum.told(len(found)))
         for steps in found:
             chosen = _some(steps, per_run, seed)
             left_out["steps"] += len(steps) - len(chosen)
             names[chosen[0].run_id] = stratum.name
             taken += chosen
-    golden = _golden(agent, left_out)
-    return Sample(tuple(taken), names, strata, golden, dict(+left_out))
+    golden = _golden(agent, left_out, altered)
+    return Sample(tuple(taken), names, strata, golden, dict(+left_out), tuple(altered))
 
 
 def _taken(
-    agent: Agent, baseline: Model, stratum: Stratum, left_out: Counter[str]
+    agent: Agent,
+    baseline: Model,
+    stratum: Stratum,
+    left_out: Counter[str],
+    altered: list[str],
 ) -> list[list[StepSeen]]:
     """Return the steps of the first runs of a kind that can be asked."""
     found: list[list[StepSeen]] = []
@@ -92,15 +99,19 @@ def _taken(
         for run_id in batch:
             if len(found) == stratum.wanted:
                 break
-            if asked := _askable(steps[run_id], left_out):
+            if asked := _askable(steps[run_id], left_out, altered):
                 found.append(asked)
     return found
 
 
-def _askable(steps: Sequence[StepSeen], left_out: Counter[str]) -> list[StepSeen]:
+def _askable(
+    steps: Sequence[StepSeen], left_out: Counter[str], altered: list[str]
+) -> list[StepSeen]:
     for step in steps:
         if step.gone:
             left_out[step.gone] += 1
+        if step.gone == ALTERED:
+            altered.append(step.entry_id)
     return [step for step in steps if not step.gone]
 
 
@@ -112,10 +123,12 @@ def _some(steps: list[StepSeen], most: int, seed: str) -> list[StepSeen]:
     return [step for step in steps if step in kept]
 
 
-def _golden(agent: Agent, left_out: Counter[str]) -> tuple[GoldenCase, ...]:
+def _golden(agent: Agent, left_out: Counter[str], altered: list[str]) -> tuple[GoldenCase, ...]:
     rows = list(agent.golden_cases.filter(state=GoldenCase.State.LIVE).order_by("name"))
     entries = entries_named([row.entry_id for row in rows])
     gone = gone_of(entries)
+    whole = {entry.entry_id for entry in entries}
+    altered += [row.entry_id for row in rows if row.entry_id not in whole]
     here = {entry.entry_id for entry in entries if entry.entry_id not in gone}
     left_out["golden"] += len(rows) - len([row for row in rows if row.entry_id in here])
     return tuple(row for row in rows if row.entry_id in here)

@@ -23,7 +23,7 @@ from fleet.evaluations.queries.evaluations import (
 from fleet.evaluations.queries.models import model_named
 from fleet.evaluations.queries.pairs import AXES, pairs_of, progress_of
 from fleet.evaluations.queries.reports import stale_because
-from fleet.evaluations.report import CUT_SHORT, as_csv, more_runs_of, sentence_of, told
+from fleet.evaluations.report import CUT_SHORT, HELD_UP, as_csv, more_runs_of, sentence_of, told
 from fleet.evaluations.sampling.drawing import REASONS
 from kernel.errors import DomainError
 from kernel.pages import asked, chosen, cut, found
@@ -100,6 +100,7 @@ def evaluation(request: HttpRequest, actor: Actor, evaluation: str) -> HttpRespo
         "is_running": made.state == Evaluation.State.RUNNING,
         "may": may_evaluate(actor, made.agent),
         "stale": stale_because(made) if made.digest else "",
+        "waits_for": HELD_UP.get(made.held_up, made.held_up),
         "cut_short": CUT_SHORT.get(made.cut_short, ""),
         "candidates": [
             {
