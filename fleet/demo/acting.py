@@ -20,10 +20,11 @@ from effects.actions.operations import WantedOperation, add_operation
 from effects.actions.proposing import Wanted, propose
 from effects.actions.withdrawing import withdraw_proposal
 from effects.models import Connection, Proposal
+from fleet.demo.building import guard_of
 from fleet.demo.company import DOMAIN, Plan
 from policy.bundle import DATA_FILE
 from registry.actors import Actor
-from registry.models import AgentKey, Person
+from registry.models import AgentKey
 from rules.actions.settings import change_settings
 from rules.actions.trying import ask_trial
 from rules.queries.bundles import files_of, in_force
@@ -145,8 +146,7 @@ class _Asking:
             key.agent.name: key
             for key in AgentKey.objects.filter(public_id__in=keys.values()).select_related("agent")
         }
-        guards = Person.objects.filter(roles__contains=["security"], deactivated_at=None)
-        self._guard = Actor.of(guards.order_by("id")[0])
+        self._guard = guard_of()
 
     def ask(
         self, name: str, adapter: str, target: str, arguments: Mapping[str, Any], label: str

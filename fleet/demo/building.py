@@ -15,6 +15,7 @@ from django.db import transaction
 
 from approvals.actions import decide_review, request_promotion, submit_agent
 from effects.actions.forgetting import forget_proposals
+from fleet.demo.clearing import clear_parts
 from fleet.demo.company import (
     AUDITOR,
     BUDGETS,
@@ -30,6 +31,8 @@ from fleet.demo.company import (
     plans,
 )
 from fleet.retiring.actions.forgetting import forget_ends
+from fleet.retiring.actions.planning import Plan as End
+from fleet.retiring.actions.planning import plan_retirement
 from kernel import clock
 from kernel.errors import Conflict
 from kernel.refs import Ref
@@ -124,12 +127,19 @@ def finish_company(*, actor: Actor, calls: int) -> None:
     record(Verb.DEMO_LOADED, COMPANY, actor=actor.ref, facts=facts)
 
 
+def guard_of() -> Actor:
+    """Return the person of security who decides in the demo company."""
+    guards = Person.objects.filter(roles__contains=["security"], deactivated_at=None)
+    return Actor.of(guards.order_by("id")[0])
+
+
 def remove_company(*, actor: Actor) -> int:
     """Take every demo agent out of the inventory; the ledger keeps what it recorded.
 
     Records: proposal.withdrawn for what waits, agent.removed for each, demo.removed.
     """
     agents = list(Agent.objects.filter(is_demo=True))
+    clear_parts(agents, actor=actor)
     names = [agent.name for agent in agents]
     for agent in agents:
         with transaction.atomic():
@@ -219,7 +229,12 @@ def _suspend(name: str, owner: Actor, cast: Cast) -> None:
 
 
 def _deprecate(name: str, owner: Actor, cast: Cast) -> None:
-    deprecate_agent(name, actor=owner, reason="Another agent does this better.")
+    successor = Agent.objects.filter(name=_SUCCESSORS.get(name, "")).first()
+    if successor is None:
+        deprecate_agent(name, actor=owner, reason="Another agent does this better.")
+        return
+    plan = End(drains_at=clock.now() + timedelta(days=12), successor=successor)
+    plan_retirement(name, plan, actor=owner, reason="Another agent does this better.")
 
 
 def _retire(name: str, owner: Actor, cast: Cast) -> None:
@@ -227,6 +242,7 @@ def _retire(name: str, owner: Actor, cast: Cast) -> None:
     retire_agent(name, actor=owner, reason="Nobody calls it any more.")
 
 
+_SUCCESSORS: Final = {"ticket-sorter": "ticket-triage"}
 _LAST_STEPS: Final = {"suspended": _suspend, "deprecated": _deprecate, "retired": _retire}
 
 

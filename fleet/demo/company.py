@@ -14,6 +14,9 @@ from routing.budgeting import BudgetDraft
 
 _AGENTS: Final = Path(__file__).parent / "agents.txt"
 DOMAIN: Final = "demo.example"
+# Who says when the demo's models end, and the files that tell of what is not registered.
+SOURCE: Final = "Demo: the vendor's notice"
+FILES: Final = ("demo-access.log", "demo-keys.json")
 
 TEAMS: Final = {
     "finance": "Finance",

@@ -10,10 +10,21 @@ from django.db import connection
 from psycopg.conninfo import make_conninfo
 
 from fleet.demo.acting import act
-from fleet.demo.building import build_company, finish_company, is_loaded, remove_company
-from fleet.demo.history import tell
+from fleet.demo.building import (
+    build_company,
+    finish_company,
+    guard_of,
+    is_loaded,
+    remove_company,
+)
+from fleet.demo.finding import find
+from fleet.demo.history import Teller
+from fleet.demo.moving import Moving, begun_at
+from fleet.demo.tending import tend
+from kernel import clock
 from kernel.errors import DomainError
 from registry.actors import Actor
+from routing.actions.run_sums import sum_runs
 from routing.actions.usage import count_usage
 
 
@@ -39,12 +50,21 @@ class Command(BaseCommand):
                 **{name: parameters[name] for name in known if parameters.get(name)}
             )
             acts = act(keys, actor=actor, say=self._say)
-            calls = tell(keys, address=address, keys_dir=settings.KEYS_DIR, say=self._say)
+            teller = Teller(address=address, keys_dir=settings.KEYS_DIR, say=self._say)
+            calls = teller.tell(teller.past_of(keys, until=begun_at(clock.now())))
+            count_usage(actor=actor)
+            sum_runs(actor=actor)
+            self._say("a model that ends: evaluations, moves, cutovers")
+            Moving(keys, teller, actor=actor).go()
+            self._say("what is not registered, how agents are, what they are worth")
+            found = find(guard=guard_of(), operator=actor)
+            tend(operator=actor)
         except DomainError as error:
             raise CommandError(f"{error.title}. {error.detail}") from None
-        count_usage(actor=actor)
         finish_company(actor=actor, calls=calls)
-        self._say(f"{len(keys)} agents that call, {calls} calls, {acts} proposals")
+        self._say(
+            f"{len(keys)} agents that call, {calls} calls, {acts} proposals, {found} findings"
+        )
 
     def _say(self, line: str) -> None:
         self.stdout.write(f"  demo         {line}")
