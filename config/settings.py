@@ -302,9 +302,12 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
     "ENUM_NAME_OVERRIDES": {
+        "BatchStateEnum": "fleet.retiring.models.batch.Batch.State",
+        "CampaignKindEnum": "fleet.campaigns.models.campaign.Campaign.Kind",
         "DetectorActionEnum": ["allow", "redact", "block"],
         "ContainmentStateEnum": ["contained", "open", "beyond_reach"],
         "ComparedStateEnum": ["same", "changed", "missing", "added"],
+        "DuplicatesStateEnum": "fleet.worth.models.duplicates.DuplicateGroup.State",
         "ErasureScopeEnum": "routing.models.Erasure.Scope",
         "ErasureStateEnum": "routing.models.Erasure.State",
         "ExportStateEnum": "outlets.models.Export.State",

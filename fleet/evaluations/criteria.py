@@ -28,7 +28,7 @@ BOUNDS: Final[dict[str, tuple[float, float, str]]] = {
     "golden_least": (0.0, 1.0, "of the golden cases must hold"),
     "text_least": (0.0, 1.0, "of the texts must be the same in meaning; 0 asks for nothing"),
 }
-_WHOLE: Final = frozenset({"least_runs", "steps_per_run"})
+WHOLE: Final = frozenset({"least_runs", "steps_per_run"})
 _NAMES: Final = frozenset({"judge", "embeddings"})
 
 
@@ -80,7 +80,7 @@ def _bound(name: str, value: object) -> float | int:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or not least <= value <= most:  # type: ignore[operator]
         raise CriteriaInvalid(f"{name} is a number from {least:g} to {most:g}.")
-    if name not in _WHOLE:
+    if name not in WHOLE:
         return float(value)  # type: ignore[arg-type]
     if value != int(value):  # type: ignore[call-overload]
         raise CriteriaInvalid(f"{name} is a whole number.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from fleet.evaluations.views import evaluations, golden, pairs
+from fleet.evaluations.views import criteria, evaluations, golden, pairs
 
 app_name = "evaluations"
 _ONE = "evaluations/<str:evaluation>"
@@ -16,6 +16,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ONE}/pairs.csv", evaluations.as_document, {"form": "csv"}, name="pairs-csv"),
     path(f"{_ONE}/pairs/<str:arm>/<str:case>/", pairs.pair, name="pair"),
     path("agents/<str:name>/evaluate/", evaluations.begin, name="begin"),
+    path("agents/<str:name>/evaluation-criteria/", criteria.criteria, name="criteria"),
     path("agents/<str:name>/golden-cases/new/", golden.add, name="golden-new"),
     path("golden-cases/<str:golden>/", golden.golden, name="golden"),
     path("golden-cases/<str:golden>/retire/", golden.retire, name="golden-retire"),

@@ -55,7 +55,7 @@ class ChangeInput(Input):
     fallback = RuleInput(required=False)
 
 
-class CloseInput(Input):
+class EndCampaignInput(Input):
     """Why the campaign is not needed."""
 
     reason = Text(max_length=2000)
@@ -125,9 +125,11 @@ class OneCampaign(APIView):
 class Close(APIView):
     """End a campaign that is not needed."""
 
-    @extend_schema(operation_id="campaign_close", request=CloseInput, responses=CampaignOutput)
+    @extend_schema(
+        operation_id="campaign_close", request=EndCampaignInput, responses=CampaignOutput
+    )
     def post(self, request: Request, campaign: str) -> Response:
-        actor, said = actor_of(request), _read(CloseInput, request)
+        actor, said = actor_of(request), _read(EndCampaignInput, request)
         close_campaign(campaign_for(actor, campaign), why=said["reason"], actor=actor)
         return _told(actor, campaign)
 

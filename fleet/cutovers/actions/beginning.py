@@ -91,7 +91,7 @@ def begin_cutover(  # noqa: PLR0913  the seam, named
     note(
         Verb.CUTOVER_BEGUN,
         cutover,
-        f"{len(rows)} agents are to be moved from {source.name} to {target.name}."
+        f"{_said_of(rows)} to be moved from {source.name} to {target.name}."
         + (f" Without a passed evaluation: {why}" if why else ""),
         actor=actor,
         facts={
@@ -184,3 +184,7 @@ def _tell_owners(cutover: Cutover, rows: list[CutoverAgent]) -> None:
 
 def _owners(agent: Agent) -> list[Person]:
     return [person for person in (agent.owner, agent.backup_owner) if person is not None]
+
+
+def _said_of(rows: Sequence[CutoverAgent]) -> str:
+    return "1 agent is" if len(rows) == 1 else f"{len(rows)} agents are"

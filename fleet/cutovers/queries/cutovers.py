@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import datetime
 
 from django.db.models import Count, F, Q, QuerySet
 
 from fleet.cutovers.errors import CutoverNotFound
-from fleet.cutovers.models import Cutover, CutoverAgent
+from fleet.cutovers.models import Cutover, CutoverAgent, CutoverEvent
 from kernel.canonical import digest
 from kernel.refs import Ref
 from registry.actors import Actor
@@ -40,6 +41,12 @@ def cutovers_for(subject: Ref) -> QuerySet[Cutover]:
     """Return what was begun for something, the newest first."""
     found = Cutover.objects.filter(subject=str(subject))
     return found.select_related("source", "target").order_by("-id")
+
+
+def steps_taken(cutover: Cutover) -> list[datetime]:
+    """Return when each of its steps was put down, the first to the last."""
+    taken = CutoverEvent.objects.filter(cutover=cutover, kind__in=["started", "advanced"])
+    return list(taken.order_by("at").values_list("at", flat=True))
 
 
 def rows_of(cutover: Cutover, actor: Actor | None = None) -> QuerySet[CutoverAgent]:

@@ -6,6 +6,7 @@ and the limit. Places are hundredths of the lane's width, for attributes of an S
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,13 +60,20 @@ class Stage:
         return self.arms.get(name, _NONE)
 
 
-def stages_of(steps: Sequence[Mapping[str, int]], sums: Mapping[datetime, Mapping[str, Sums]]
-              ) -> list[Stage]:  # fmt: skip
-    """Return the steps that calls were counted in, the first to the last."""
-    shares = [step["percent"] for step in steps]
+def stages_of(
+    steps: Sequence[Mapping[str, int]],
+    taken: Sequence[datetime],
+    sums: Mapping[datetime, Mapping[str, Sums]],
+) -> list[Stage]:
+    """Return the steps that calls were counted in, the first to the last.
+
+    ``taken`` says when each step was put down, which is right after its shares were changed: a
+    step in which nobody called has no sums, and the next keeps its own share.
+    """
+    last = len(steps) - 1
     return [
-        Stage(shares[min(number, len(shares) - 1)], began, arms)
-        for number, (began, arms) in enumerate(sums.items())
+        Stage(steps[min(bisect_left(taken, began), last)]["percent"], began, arms)
+        for began, arms in sums.items()
     ]
 
 

@@ -29,6 +29,7 @@ from fleet.cutovers.queries.cutovers import (
     listed_rows,
     mine_of,
     shifted_rows,
+    steps_taken,
 )
 from fleet.cutovers.queries.figures import Sides, figures_of
 from fleet.cutovers.views.chart import charts_of, stages_of
@@ -50,6 +51,7 @@ _LIMITS: Final = {
     "latency_ratio": "95th percentile, times the source's", "cost_ratio": "Cost of a call, times",
     "drift_alerts": "Alerts of drift that end it", "agents_share": "Agents back that take all",
 }  # fmt: skip
+_LIMIT_SAID: Final = {"latency_ratio": "{:g}", "cost_ratio": "{:g}", "drift_alerts": "{:.0f}"}
 
 
 @signed_in
@@ -82,7 +84,7 @@ def cutover(request: HttpRequest, actor: Actor, cutover: str) -> HttpResponse:
     page = cut(request, listed.filter(state=state) if state else listed, ordering="name")
     figures = figures_of(shown, shifted_rows(shown, actor), of={row.pk for row in page})
     names = figures.shifts
-    stages = stages_of(shown.steps, sums_by_step(names)) if names else []
+    stages = stages_of(shown.steps, steps_taken(shown), sums_by_step(names)) if names else []
     counts = counts_of(shown, actor)
     steering, mine = actor.has(Role.PLATFORM), mine_of(shown, actor)
     may_sign = (
@@ -114,7 +116,10 @@ def cutover(request: HttpRequest, actor: Actor, cutover: str) -> HttpResponse:
         "alerts": figures.alerts,
         "advance_text": _advance_text(shown),
         "back_text": _back_text(shown, counts),
-        "limits": [(words, shown.limits.get(name)) for name, words in _LIMITS.items()],
+        "limits": [
+            (words, _LIMIT_SAID.get(name, "{:.0%}").format(shown.limits[name]))
+            for name, words in _LIMITS.items()
+        ],
         "passed": figures.whole,
         "digest": bound_digest(shown) if may_sign else "",
         "events": _events(shown),

@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 from fleet.evaluations.actions.beginning import Plan, begin_evaluation, plan_evaluation
 from fleet.evaluations.actions.criteria import set_criteria
 from fleet.evaluations.actions.ending import cancel_evaluation
+from fleet.evaluations.actions.previewing import preview_criteria
 from fleet.evaluations.errors import CandidateUnusable
 from fleet.evaluations.models import Evaluation
 from fleet.evaluations.queries.criteria import criteria_of
@@ -35,7 +36,7 @@ from fleet.evaluations.report import as_csv, pair_told, told
 from kernel.api import Input, Listing, ListQuery, Text, page_of
 from registry.actors import Actor
 from registry.authentication import actor_of
-from registry.models import Agent
+from registry.models import Agent, Role
 from registry.queries.agents import agent_for, agent_inside_for
 
 _MOST_CSV: Final = 100_000
@@ -213,6 +214,38 @@ class CriteriaOfAgent(APIView):
         return Response(criteria.told() | {"digest": criteria.digest})
 
 
+class PreviewOfCriteria(APIView):
+    """What other bounds would make of the reports that stand."""
+
+    @extend_schema(
+        operation_id="evaluation_criteria_preview",
+        request=OpenApiTypes.OBJECT,
+        responses=OpenApiTypes.OBJECT,
+    )
+    def post(self, request: Request, name: str) -> Response:
+        """Say it; nothing is set. For platform and security."""
+        actor = actor_of(request)
+        agent = agent_inside_for(actor, name)
+        actor.require(Role.PLATFORM, Role.SECURITY)
+        found = preview_criteria(agent, request.data if isinstance(request.data, dict) else {})
+        return Response({
+            "digest": found.criteria.digest,
+            "changed": [
+                {"bound": bound, "before": before, "after": after}
+                for bound, before, after in found.changed
+            ],
+            "reports": [
+                {
+                    "evaluation": turn.arm.evaluation.public_id,
+                    "candidate": turn.arm.target,
+                    "before": turn.before,
+                    "after": turn.after,
+                }
+                for turn in found.turns
+            ],
+        })  # fmt: skip
+
+
 def _baseline(agent: Agent, name: str) -> Any:
     if name:
         return model_named(name)
@@ -257,4 +290,5 @@ urlpatterns = [
     path("evaluations/<str:evaluation>/pairs.csv", PairsAsCsv.as_view()),
     path("agents/<str:name>/evaluations", EvaluationsOfAgent.as_view()),
     path("agents/<str:name>/evaluation-criteria", CriteriaOfAgent.as_view()),
+    path("agents/<str:name>/evaluation-criteria/preview", PreviewOfCriteria.as_view()),
 ]

@@ -19,7 +19,7 @@ from rest_framework.views import APIView
 from fleet.retiring.actions import batches as act
 from fleet.retiring.actions.bulk_steps import AGENTS, STEPS, check_asked
 from fleet.retiring.errors import BatchChanged
-from fleet.retiring.models import Batch, BatchItem
+from fleet.retiring.models import Batch, BatchItem, Retirement
 from fleet.retiring.queries.batches import agents_named, batch_for, batches_for, items_of
 from kernel.api import Input, Listing, ListQuery, Text, page_of
 from registry.authentication import actor_of
@@ -35,7 +35,7 @@ class BatchOptions(Input):
     drain_minutes = serializers.IntegerField(required=False, min_value=0, max_value=7 * 24 * 60)
     successor = Text(required=False, max_length=63)
     data = serializers.ChoiceField(  # type: ignore[assignment]  # a field, not the attribute
-        required=False, choices=["keep", "shred"]
+        required=False, choices=Retirement.Data.choices
     )
     shred_after_days = serializers.IntegerField(required=False, min_value=0, max_value=3 * 365)
     owner = serializers.EmailField(required=False)

@@ -43,7 +43,7 @@ class WorthSumsOutput(serializers.Serializer[Any]):
     valued = serializers.IntegerField(help_text="Agents with a declared value.")
 
 
-class StandingOutput(serializers.Serializer[Any]):
+class WorthOutput(serializers.Serializer[Any]):
     """Where one agent stands now: its figures, and what the rules suggest."""
 
     agent = serializers.CharField(source="agent.name")
@@ -69,7 +69,7 @@ class ValueOutput(serializers.Serializer[Any]):
 class WorthOfAgentOutput(serializers.Serializer[Any]):
     """One agent: where it stands, and what its outcomes are declared to be worth."""
 
-    standing = StandingOutput(allow_null=True)
+    standing = WorthOutput(allow_null=True)
     values = ValueOutput(many=True)
 
 
@@ -138,7 +138,7 @@ class OwnersWordInput(Input):
     because = Text(required=False, allow_blank=True, default="", max_length=4000)
 
 
-class DecisionInput(Input):
+class LineDecisionInput(Input):
     """Uphold what is contested, or lift it."""
 
     said = serializers.ChoiceField(choices=["upheld", "lifted"])
@@ -170,14 +170,14 @@ class Standings(APIView):
     """Where the agents stand that this viewer sees inside."""
 
     @extend_schema(
-        operation_id="worth_list", parameters=[SuggestionQuery], responses=page_of(StandingOutput)
+        operation_id="worth_list", parameters=[SuggestionQuery], responses=page_of(WorthOutput)
     )
     def get(self, request: Request) -> Response:
         asked, rows = _STANDINGS.read(request), standings_for(actor_of(request))
         if "suggestion" in asked:
             rows = rows.filter(suggestion=asked["suggestion"])
         return _STANDINGS.answer(
-            request, rows, lambda page: StandingOutput(page, many=True).data, asked
+            request, rows, lambda page: WorthOutput(page, many=True).data, asked
         )
 
 
@@ -213,7 +213,7 @@ def _of(request: Request, name: str) -> dict[str, Any]:
     standing: Standing | None = standing_for(agent)
     values: list[DeclaredValue] = values_of(agent)
     return {
-        "standing": None if standing is None else StandingOutput(standing).data,
+        "standing": None if standing is None else WorthOutput(standing).data,
         "values": ValueOutput(values, many=True).data,
     }
 
@@ -276,11 +276,13 @@ class AnswerLine(APIView):
 class DecideLine(APIView):
     """Uphold or lift what is contested; platform, and not who contested it."""
 
-    @extend_schema(operation_id="worth_lines_decide", request=DecisionInput, responses=ListedOutput)
+    @extend_schema(
+        operation_id="worth_lines_decide", request=LineDecisionInput, responses=ListedOutput
+    )
     def post(self, request: Request, line: str) -> Response:
         actor = actor_of(request)
         actor.require(Role.PLATFORM)
-        given = _read(DecisionInput, request)
+        given = _read(LineDecisionInput, request)
         decide_suggestion(line, given["said"], actor=actor, because=given["because"])
         return Response(ListedOutput(listed_for(actor, line)).data)
 
