@@ -92,3 +92,8 @@ class Campaign(models.Model):
     @property
     def is_open(self) -> bool:
         return self.state == self.State.OPEN
+
+    def names(self, model: Model) -> bool:
+        """Say whether its source gives a model as the replacement; Google's carry a prefix."""
+        named = {name.strip().removeprefix("models/") for name in self.replacement.split(",")}
+        return model.name.removeprefix("models/") in named

@@ -140,12 +140,8 @@ def _needs(move: Move) -> _Needs:
 def _measured(needs: _Needs, model: Model) -> Candidate:
     move = needs.move
     campaign = move.campaign
-    named = {name.strip().removeprefix("models/") for name in campaign.replacement.split(",")}
     before = move.cost_micros * MONTH // DAYS if not move.unpriced_calls else None
-    found = Candidate(
-        model, model.name.removeprefix("models/") in named - {""}, monthly_cost(move, model),
-        before,
-    )  # fmt: skip
+    found = Candidate(model, campaign.names(model), monthly_cost(move, model), before)
     version = move.agent.current_version
     declared = declared_by(version.manifest) if version is not None else []
     found.breaking = breaking_at(model, declared=declared, sent=move.parameters or [])

@@ -9,7 +9,7 @@ from datetime import UTC, date, datetime
 from typing import Any, Final
 
 from django.contrib import messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -143,8 +143,16 @@ def _day(request: HttpRequest) -> date | None:
 
 
 def _models(actor: Actor, campaign: Campaign) -> list[tuple[str, str]]:
-    usable = models_for(actor).filter(disabled_at__isnull=True, vendor__disabled_at__isnull=True)
-    return [(each.public_id, str(each)) for each in usable.exclude(pk=campaign.model_id)]
+    """Return what could take its place: what the vendor names first, and nothing that ends too."""
+    stays = Q(retires_on__isnull=True) | Q(retires_on__gt=campaign.due_on)
+    usable = models_for(actor).filter(
+        stays, disabled_at__isnull=True, vendor__disabled_at__isnull=True
+    )
+    found = sorted(
+        usable.exclude(pk=campaign.model_id),
+        key=lambda each: (not campaign.names(each), str(each)),
+    )
+    return [(each.public_id, str(each)) for each in found]
 
 
 def _chart(campaign: Campaign) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from fleet.campaigns.models import Campaign, Move
@@ -45,6 +47,18 @@ def campaign(model: Model, agents: list[Agent]) -> Campaign:
 def put(move: Move, state: str, to: Model) -> None:
     chosen = {"candidate": to, "chosen_by": "person:x", "chosen_at": clock.now()}
     Move.objects.filter(pk=move.pk).update(state=state, **chosen)
+
+
+def test_what_could_take_its_place_is_offered_the_named_first_and_nothing_that_ends_too(
+    cast: Cast, campaign: Campaign, model: Model, luna: Model
+) -> None:
+    make_model(model.vendor, "gone-before", retires_on=campaign.due_on)
+    make_model(model.vendor, "a-later-end", retires_on=campaign.due_on + timedelta(days=90))
+    Campaign.objects.filter(pk=campaign.pk).update(replacement=f"models/{luna.name}")
+    page = browser_of(cast.pat).get(f"/campaigns/{campaign.public_id}/").content.decode()
+    offered = page.partition('aria-label="The model">')[2].partition("</select>")[0]
+    assert "gone-before" not in offered
+    assert 0 < offered.index(luna.name) < offered.index("a-later-end")
 
 
 def test_the_page_shows_the_days_the_states_who_is_late_and_what_is_next(
