@@ -38,6 +38,8 @@ async def _hang(_: asyncio.StreamWriter) -> None:
 
 async def _drip(writer: asyncio.StreamWriter) -> None:
     for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n" + b"x" * 100:
+        if writer.is_closing():  # who asked has had enough
+            return
         writer.write(bytes([byte]))
         await asyncio.sleep(0.5)
 

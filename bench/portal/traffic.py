@@ -42,7 +42,8 @@ ORDER BY d DESC, a.id
 """
 _SUMMED: Final = """
 TRUNCATE routing_usagetotal, routing_usagemonth, routing_usagerecent, routing_modeluse;
-INSERT INTO routing_usagetotal
+INSERT INTO routing_usagetotal (day, calls, errors, denied, input_tokens, output_tokens,
+       cost_micros, unpriced_calls, duration_ms)
 SELECT day, sum(calls), sum(errors), sum(denied), sum(input_tokens), sum(output_tokens),
        sum(cost_micros), sum(unpriced_calls), sum(duration_ms)
 FROM routing_usageday GROUP BY day;

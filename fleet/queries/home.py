@@ -77,7 +77,7 @@ def home_for(actor: Actor, *, days: int = 30, within_days: int = 90) -> Home:
     period = days if days in PERIODS else 30
     stages, suspended, teams = _counts(actor)
     by_day = usage_by_day(actor, days=period)
-    waiting = waiting_for(actor)
+    reviews = list(waiting_for(actor)[:SHOWN])
     return Home(
         is_whole_fleet=seen_agents(actor) is None,
         stages=stages,
@@ -87,8 +87,9 @@ def home_for(actor: Actor, *, days: int = 30, within_days: int = 90) -> Home:
         total=total(day.used for day in by_day),
         dearest=dearest_agents(actor, limit=SHOWN),
         retiring=retiring_for(actor, within_days=within_days),
-        reviews=list(waiting[:SHOWN]),
-        reviews_waiting=waiting_count(actor),
+        reviews=reviews,
+        # All of them are here, unless there are as many as are shown.
+        reviews_waiting=len(reviews) if len(reviews) < SHOWN else waiting_count(actor),
         concerns=concerns_for(actor),
         counted_at=counted_at(),
     )
