@@ -20,6 +20,7 @@ from tests.factories import (
     make_person,
     operator,
 )
+from tests.transactions import wait_for_open_transactions
 
 pytestmark = pytest.mark.django_db
 AGENTS = "/agents/"
@@ -131,6 +132,7 @@ def test_the_list_is_ordered_as_asked(
     for name, calls, cost in (("a", 1, 1), ("b", 2, 300), ("c", 3, 20)):
         used(Agent.objects.get(name=f"agent-{name}"), calls=calls, cost=cost)
     if is_swept:
+        wait_for_open_transactions()
         count_usage(actor=operator())
     page = results(cast.pat, f"?ordering={ordering}")
     assert order_of(page) == [f"agent-{name}" for name in expected]
@@ -141,6 +143,7 @@ def test_an_ordering_by_cost_tells_outsiders_nothing(cast: Cast, is_swept: bool)
     for name, cost in (("aa", 1), ("bb", 300), ("cc", 20)):
         used(make_agent(name, owner=cast.alice, stage="live"), calls=1, cost=cost)
     if is_swept:
+        wait_for_open_transactions()
         count_usage(actor=operator())
     ups = order_of(results(cast.mallory, "?ordering=cost"))
     downs = order_of(results(cast.mallory, "?ordering=-cost"))

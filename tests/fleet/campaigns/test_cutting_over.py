@@ -19,6 +19,7 @@ from routing.models import Shift
 from tests.factories import actor, browser_of, make_call, make_cast, make_model, make_route
 from tests.fleet.campaigns.made import SWEEP, ending, move_of, opened, using
 from tests.fleet.evaluations.rows import make_arm, make_evaluation
+from tests.transactions import wait_for_open_transactions
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +57,7 @@ class World:
         vendor, model = self.target.vendor.name, self.target.name
         for _ in range(calls):
             make_call(self.agent, shift=shift.public_id, arm=arm, vendor=vendor, model=model)
+        wait_for_open_transactions()
         step_cutovers(actor=Actor.system("cutover"))
 
     def state(self) -> str:

@@ -24,6 +24,7 @@ from tests.factories import (
     make_vendor,
     operator,
 )
+from tests.transactions import wait_for_open_transactions
 
 # Calls are counted once committed.
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,6 +41,7 @@ def gpt5() -> Model:
 
 
 def touching(model: Model) -> dict[str, list[str]]:
+    wait_for_open_transactions()
     count_usage(actor=operator())
     return {each.name: each.ways for each in impact_of(model).agents}
 
@@ -129,6 +131,7 @@ def test_sums_are_of_every_agent_and_figures_of_each(cast: Cast, gpt5: Model) ->
     make_call(two, vendor="openai", model="gpt-5", cost_micros=50)
     make_route("summarise", gpt5)
     agents(cast, ["three"], "summarise")
+    wait_for_open_transactions()
     count_usage(actor=operator())
     found = impact_of(gpt5, limit=1)
     assert found.exposure == Exposure(agents=3, calling=2, owners=2, calls=4, cost_micros=2150)
@@ -145,6 +148,7 @@ def test_sums_are_of_every_agent_and_figures_of_each(cast: Cast, gpt5: Model) ->
 def test_an_owner_is_told_of_their_own_agents_and_mallory_of_none(cast: Cast, gpt5: Model) -> None:
     (one,) = agents(cast, ["one"])
     make_call(one, vendor="openai", model="gpt-5")
+    wait_for_open_transactions()
     count_usage(actor=operator())
     seen = {
         person.name: [each.name for each in impact_of(gpt5, viewer=actor(person)).agents]

@@ -22,6 +22,7 @@ from tests.factories import (
     make_vendor,
 )
 from tests.fleet.evaluations.rows import make_arm, make_evaluation
+from tests.transactions import wait_for_open_transactions
 
 QUICK: Final = [
     {"percent": 10, "hold_seconds": 0, "least_calls": 10},
@@ -72,3 +73,4 @@ class World:
         shift = Shift.objects.get(agent_id=agent.public_id, ended_at=None)
         for _ in range(count):
             make_call(agent, shift=shift.public_id, arm=arm, **over)
+        wait_for_open_transactions()

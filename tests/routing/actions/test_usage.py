@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -28,23 +27,7 @@ from routing.models import (
 )
 from routing.tasks import count_usage as sweep
 from tests.factories import actor, make_agent, make_call, make_person, operator
-
-
-def wait_for_open_transactions() -> None:
-    """Wait until every transaction of the server that was open before has ended.
-
-    Transaction ids are the server's, and other workers' tests hold some of them open.
-    """
-    until = time.monotonic() + 60
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_snapshot_xmax(pg_current_snapshot())::text::bigint")
-        (begun,) = cursor.fetchone()
-        while time.monotonic() < until:
-            cursor.execute("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint")
-            (oldest,) = cursor.fetchone()
-            if oldest >= begun:
-                break
-            time.sleep(0.05)
+from tests.transactions import wait_for_open_transactions
 
 
 def count_usage(**given: Any) -> int:
