@@ -18,7 +18,7 @@ from tests.factories import (
     make_run,
     operator,
 )
-from tests.routing.actions.test_usage import wait_for_open_transactions
+from tests.transactions import wait_for_open_transactions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -6,15 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import Q, Sum
+from django.db.models import Q
 
-from fleet.campaigns.queries.impact import DAYS
+from fleet.drift.queries.prices import monthly_differences
 from registry.actors import Actor
 from registry.queries import GOVERNING
-from routing.models import LifecycleChange, Model, UsageDay
-from routing.queries.usage import first_day
+from routing.models import LifecycleChange, Model
 
-MONTH: Final = 30
 SHOWN: Final = 20
 # What a change of one kind is answered with; the others are part of a retirement.
 KINDS: Final = {
@@ -32,7 +30,7 @@ class Effect:
     change: LifecycleChange
     kind: str  # of the campaign that would answer it; empty: its retirement's
     words: str
-    monthly_micros: int | None = None  # more, or less, for the tokens of the last 90 days
+    monthly_micros: int | None = None  # more, or less, once it is counted and known
 
 
 def effects_on(actor: Actor, model: Model) -> list[Effect]:
@@ -43,7 +41,9 @@ def effects_on(actor: Actor, model: Model) -> list[Effect]:
     of_vendor = Q(vendor=model.vendor, model__isnull=True)
     rows = LifecycleChange.objects.filter(Q(model=model) | of_vendor).order_by("-id")[:SHOWN]
     governs = actor.has(*GOVERNING)
-    return [_effect(model, change, governs=governs) for change in rows]
+    prices = [change for change in rows if change.kind == LifecycleChange.Kind.PRICE]
+    monthly = monthly_differences(prices) if governs else {}
+    return [_effect(change, monthly.get(change.pk), governs=governs) for change in rows]
 
 
 def effect_of(actor: Actor, model: Model, public_id: str) -> Effect | None:
@@ -53,7 +53,7 @@ def effect_of(actor: Actor, model: Model, public_id: str) -> Effect | None:
     )
 
 
-def _effect(model: Model, change: LifecycleChange, *, governs: bool) -> Effect:
+def _effect(change: LifecycleChange, monthly: int | None, *, governs: bool) -> Effect:
     shows = governs or change.kind != "endpoint"
     kind = KINDS.get(LifecycleChange.Kind(change.kind), "")
     names = sorted(set(change.before) | set(change.after))
@@ -62,30 +62,7 @@ def _effect(model: Model, change: LifecycleChange, *, governs: bool) -> Effect:
         for name in names
         if shows and change.before.get(name) != change.after.get(name)
     ]
-    money = monthly_effect(model, change) if kind == "price" and governs else None
-    return Effect(change, kind, "; ".join(said) or str(change.get_kind_display()).lower(), money)
-
-
-def monthly_effect(model: Model, change: LifecycleChange) -> int | None:
-    """Return what a new price adds in a month at the tokens of the last 90 days.
-
-    None where a price of before or after is unknown, or they are in different currencies.
-    """
-    if change.before.get("currency") != change.after.get("currency"):
-        return None
-    rows = UsageDay.objects.filter(
-        day__gte=first_day(DAYS), vendor=model.vendor.name, model=model.name
-    )
-    used = rows.aggregate(sent=Sum("input_tokens", default=0), came=Sum("output_tokens", default=0))
-    total = 0
-    for name, tokens in (
-        ("input_micros_per_mtok", used["sent"]), ("output_micros_per_mtok", used["came"]),
-    ):  # fmt: skip
-        was, becomes = change.before.get(name), change.after.get(name)
-        if was is None or becomes is None:
-            return None
-        total += tokens * (becomes - was)
-    return total * MONTH // (DAYS * 1_000_000)
+    return Effect(change, kind, "; ".join(said) or str(change.get_kind_display()).lower(), monthly)
 
 
 def _name(name: str) -> str:

@@ -19,6 +19,7 @@ from django.db import connection, transaction
 from django.urls import reverse
 
 from fleet.drift.models import PriceEffect, PriceEffectOnAgent
+from fleet.drift.queries.prices import is_comparable
 from fleet.telling.actions.telling import tell
 from kernel import clock
 from registry.models import Agent, Person, Role
@@ -77,7 +78,9 @@ def _count(change: LifecycleChange) -> int:
     )  # fmt: skip
     if not is_new:
         return 0
-    parts = _parts(model, change.before, change.after)
+    # A price that nobody knows is not nought; counted as nothing, it is not looked at again.
+    is_known = is_comparable(change.before, change.after)
+    parts = _parts(model, change.before, change.after) if is_known else {}
     agents = Agent.objects.filter(public_id__in=parts).select_related("owner")
     rows = [_row(effect, agent, parts[agent.public_id]) for agent in agents]
     PriceEffectOnAgent.objects.bulk_create(rows, batch_size=500)
@@ -107,7 +110,7 @@ def _parts(model: Model, before: Mapping[str, Any], after: Mapping[str, Any]) ->
 
 
 def _priced(price: Mapping[str, Any], tokens_in: int, tokens_out: int) -> int:
-    return (tokens_in * int(price.get(_IN) or 0) + tokens_out * int(price.get(_OUT) or 0)) // 10**6
+    return (tokens_in * int(price[_IN]) + tokens_out * int(price[_OUT])) // 10**6
 
 
 def _row(effect: PriceEffect, agent: Agent, part: _Part) -> PriceEffectOnAgent:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +11,7 @@ from django.db.models import Count, F, Q, QuerySet, Sum
 from fleet.drift.errors import PriceChangeNotFound
 from fleet.drift.models import PriceEffect, PriceEffectOnAgent
 from registry.actors import Actor
+from routing.models import LifecycleChange
 from routing.queries.calls import seen_agents
 
 AMOUNTS: Final = ("paid_30", "would_30", "paid_90", "would_90")
@@ -21,6 +22,9 @@ _PRICES: Final = (
 )
 
 
+_OWED: Final = ("input_micros_per_mtok", "output_micros_per_mtok")
+
+
 @dataclass(frozen=True, slots=True)
 class PriceLine:
     """One part of a price, before and after."""
@@ -28,6 +32,23 @@ class PriceLine:
     label: str
     before: int | None
     after: int | None
+
+
+def is_comparable(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
+    """Say whether a change comes to something that is known: both prices, in one currency."""
+    is_known = all(price.get(name) is not None for price in (before, after) for name in _OWED)
+    return is_known and before.get("currency") == after.get("currency")
+
+
+def monthly_differences(changes: Iterable[LifecycleChange]) -> dict[int, int]:
+    """Return what changed prices add in a month, by the key of the change.
+
+    What is not counted yet is left out, and so is what is not known.
+    """
+    known = [change.pk for change in changes if is_comparable(change.before, change.after)]
+    more = Sum(F("agents__would_30") - F("agents__paid_30"), default=0)
+    rows = PriceEffect.objects.filter(change__in=known).values_list("change").annotate(more=more)
+    return dict(rows)
 
 
 def price_effects_for(actor: Actor) -> QuerySet[PriceEffect]:

@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from fleet.drift.queries.prices import (
+    is_comparable,
     lines_of,
     parts_of,
     price_effect_for,
@@ -41,6 +42,7 @@ def price(request: HttpRequest, actor: Actor, change: str) -> HttpResponse:
     context = {
         "effect": effect,
         "lines": lines_of(effect),
+        "is_known": is_comparable(effect.change.before, effect.change.after),
         "parts": list(parts[:MOST]),
         "teams": teams_of(parts),
     }

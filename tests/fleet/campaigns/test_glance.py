@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from fleet.campaigns.models import Campaign, Move
+from fleet.drift.actions.pricing import count_price_effects
 from fleet.telling.models import Message
 from kernel import clock
 from registry.models import Agent
@@ -176,11 +177,11 @@ def test_a_new_price_has_its_effect_in_money_and_opens_a_campaign_by_hand(
         public_id="lch_price", platform="openai", model=model, vendor=model.vendor, kind="price",
         before=before, after=before | {"input_micros_per_mtok": 451_000_000}, seen_at=clock.now(),
     )  # fmt: skip
-    # 2,000 tokens in 90 days at 450 more a million, of which a month is a third.
+    assert count_price_effects() == 1  # 2,000 tokens in 30 days at 450 more a million
     page = browser_of(cast.pat).get(f"/models/{model.public_id}/impact/").content.decode()
-    assert "+$0.30" in page
+    assert "+$0.90" in page
     theirs = browser_of(cast.alice).get(f"/models/{model.public_id}/impact/").content.decode()
-    assert "+$0.30" not in theirs
+    assert "+$0.90" not in theirs
     form = browser_of(cast.pat).get(f"/campaigns/new/?model={model.public_id}&change=lch_price")
     shown = form.content.decode()
     assert '<option value="price" selected>' in shown

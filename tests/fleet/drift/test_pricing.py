@@ -9,6 +9,7 @@ import pytest
 
 from fleet.drift.actions.pricing import count_price_effects
 from fleet.drift.models import PriceEffect, PriceEffectOnAgent
+from fleet.drift.queries.prices import monthly_differences
 from fleet.telling.models import Copy
 from kernel import clock
 from routing.actions.changes import note_changes, state_of
@@ -77,6 +78,24 @@ def test_a_dearer_model_is_counted_once_and_told_above_the_threshold(
         "alice@acme.test", "pat@acme.test",
     ]  # fmt: skip
     assert "paid 92.00 USD in 30 days, would have been 184.00" in told[1].message.lines[0]
+
+
+@pytest.mark.parametrize(
+    "after", [{"input_micros_per_mtok": None}, {"currency": "EUR"}], ids=["no price", "in euros"]
+)
+def test_a_price_that_cannot_be_compared_comes_to_nothing_that_is_known(
+    cast: Cast, model: Model, after: dict[str, Any]
+) -> None:
+    before = state_of(model)
+    Model.objects.filter(pk=model.pk).update(**after)
+    model.refresh_from_db()
+    note_changes(model, before, actor=operator().ref)
+    assert (count_price_effects(), count_price_effects()) == (1, 0)
+    effect = PriceEffect.objects.get()
+    assert (effect.agents.count(), Copy.objects.count()) == (0, 0)
+    page = browser_of(cast.pat).get(f"/drift/prices/{effect.public_id}/").content.decode()
+    assert "What it comes to is not known" in page
+    assert monthly_differences([effect.change]) == {}
 
 
 def test_a_trifle_is_counted_and_told_to_nobody(cast: Cast, model: Model) -> None:
