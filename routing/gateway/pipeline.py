@@ -64,6 +64,7 @@ from routing.gateway.ports import (
 from routing.gateway.rates import rate_headers
 from routing.gateway.recording.annexes import DETECTORS, Left, found_to_remove
 from routing.gateway.recording.attempt import Attempt, Subject, highest
+from routing.gateway.recording.facts import Refusal
 from routing.gateway.recording.recorder import Recorder
 from routing.gateway.relay import STRAIGHT, Asked, Passage, Relays, call_facts
 from routing.gateway.requests import Answer, Receive, Request, read_body, stopwatch
@@ -140,8 +141,27 @@ class Pipeline:
         except _PERHAPS_NO_MORE:
             await self.snapshots.look_again()
             attempts = Attempts(self, call)
-            ready = await attempts.place()
+            try:
+                ready = await attempts.place()
+            except RouteNotDeclared:
+                await self._record_undeclared(call)
+                raise
         await attempts.carry_out(ready)
+
+    async def _record_undeclared(self, call: Call) -> None:
+        """Record that an agent reached for a route its manifest does not name, as a denial.
+
+        Whoever reviews the agent sees it. A name that is no route is nobody's, and leaves no entry.
+        """
+        snapshot, trace = await self.snapshots.fresh(), call.trace
+        route = snapshot.routes.get(call.body.model)
+        if route is None or not route.targets:
+            return
+        trace.route = route.name
+        subject = Subject.of(still(call.caller, snapshot), call.run, trace.span, call.tag)
+        trace.entry_id = await self.recorder.refuse(
+            subject, route, route.targets[0], Refusal.by_declaration(), clock.now()
+        )
 
     async def authenticate(self, request: Request) -> Caller:
         """Return who calls. Raises: NotGoverned, and what `authenticate` raises."""

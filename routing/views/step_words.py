@@ -107,7 +107,7 @@ def step_shown(row: StepRow) -> Step:
         return _call(row)
     facts = row.facts
     step = Step(
-        row.entry_id, kind, _short(_VERBS.get(told.verb) or _sentence(told.verb)),
+        row.entry_id, kind, _short(_title(told.verb, facts)),
         "denied" if kind == DECISION else str(facts.get("status") or ""),
         told.recorded_at, told.recorded_at, place=_place(facts) or _short(told.subject),
     )  # fmt: skip
@@ -115,6 +115,12 @@ def step_shown(row: StepRow) -> Step:
     step.is_readable = told.payload is not None
     step.payload_of = row.entry_id if told.payload is not None else ""
     return step
+
+
+def _title(verb: str, facts: Mapping[str, Any]) -> str:
+    if verb == "call.denied" and facts.get("rule") == "route_not_declared":
+        return "Denied: the manifest does not name this route"
+    return _VERBS.get(verb) or _sentence(verb)
 
 
 def child_shown(child: ChildRun) -> Step:

@@ -62,11 +62,11 @@ def reported(agent, run, type="tool", name="lookup", **facts):
         )  # fmt: skip
 
 
-def denied(agent, run):
+def denied(agent, run, rule="data.too_private"):
     with transaction.atomic():
         record(
             Verb.CALL_DENIED, Ref("route", "rte_x"), actor=agent.ref, kind="decision",
-            facts={"rule": "data.too_private", "answer": "deny", "route": "sandbox"},
+            facts={"rule": rule, "answer": "deny", "route": "sandbox"},
             agent_id=agent.public_id, stream=run.run_id,
         )  # fmt: skip
 
@@ -114,6 +114,12 @@ def test_deterministic_steps_are_counted_beside_those_of_models(cast, agent, run
     page = seen(cast.alice, run)
     assert "2 of 3" in page
     assert "66.7%" in page
+
+
+def test_a_reach_for_a_route_outside_the_manifest_says_so(cast, agent, run):
+    denied(agent, run, rule="route_not_declared")
+    ((_, title),) = titles(seen(cast.alice, run))
+    assert title == "Denied: the manifest does not name this route"
 
 
 def test_what_is_part_of_something_stands_under_it(cast, agent, run):

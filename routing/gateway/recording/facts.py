@@ -118,6 +118,11 @@ class Refusal:
         return cls({**why, "answer": "deny"}, 404, "model_paused")
 
     @classmethod
+    def by_declaration(cls) -> Refusal:
+        code = "route_not_declared"
+        return cls({"rule": code, "answer": "deny", "error": code}, 403, code)
+
+    @classmethod
     def by_screen(cls, withheld: Withheld) -> Refusal:
         error = withheld.error
         code = error.code.partition(".")[2]

@@ -100,6 +100,19 @@ def test_a_route_that_is_not_declared_is_refused_with_the_way_to_declare_it(agen
     assert "manifest" in got.json["error"]["message"]
 
 
+def test_a_reach_for_a_route_that_is_not_declared_is_on_record(agent, make_agent, vendor):
+    other = make_agent()
+    got = agent.chat({"model": other.route, "messages": []})
+    assert not vendor.seen
+    (entry,) = agent.entries()
+    assert (entry["kind"], entry["verb"]) == ("decision", "call.denied")
+    assert entry["facts"]["route"] == got.headers["x-unsprawl-route"] == other.route
+    assert entry["facts"]["rule"] == "route_not_declared"
+    assert got.headers["x-unsprawl-entry"] == entry["id"]
+    (call,) = agent.calls()
+    assert (call["status"], call["error_code"]) == ("denied", "route_not_declared")
+
+
 def test_policy_denies_and_the_denial_is_on_record(make_agent, vendor):
     agent = make_agent(data_classes=["confidential"])
     got = agent.chat()
