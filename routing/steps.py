@@ -85,6 +85,7 @@ def add_call(delta: Delta, call: Any) -> None:
     counts, is_denied = delta.counts, call.status == "denied"
     counts["call_count"] += call.attempt == 1
     counts["denied_count"] += is_denied
+    counts["own_count"] += call.attempt == 1 and bool(call.made_for)
     counts["shadow_count"] += call.is_shadow
     counts["attempt_count"] += not is_denied and not call.is_shadow
     counts["substituted_count"] += call.is_substituted

@@ -100,7 +100,7 @@ def figures_of(actor: Actor, agents: Iterable[Agent]) -> dict[str, Figures]:
 
 def has_called(agent: Agent) -> bool:
     """Say whether the agent ever made a call that was let through."""
-    calls = Call.objects.filter(agent_id=agent.public_id)
+    calls = Call.objects.filter(agent_id=agent.public_id, made_for="")
     return calls.exclude(status=Call.Status.DENIED).exists()
 
 

@@ -142,4 +142,5 @@ def _call(header: Header) -> Call:
         cost_micros=None,
         started_at=header.recorded_at,
         duration_ms=0,
+        made_for=facts.get("reevaluation", ""),
     )

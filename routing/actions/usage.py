@@ -48,8 +48,8 @@ WITH fresh AS MATERIALIZED (
     FROM fresh JOIN routing_call AS before
       ON before.call_id = fresh.call_id AND before.attempt = fresh.attempt - 1
     WHERE fresh.attempt > 2
-), counted AS MATERIALIZED (
-    SELECT day, agent_id, route, vendor, model,
+), told AS MATERIALIZED (
+    SELECT day, agent_id, route, vendor, model, made_for,
            (status <> 'denied' AND NOT is_shadow)::int AS calls,
            (status IN ({failed}) AND NOT is_shadow)::int AS errors,
            (status = 'denied')::int AS denied,
@@ -59,9 +59,17 @@ WITH fresh AS MATERIALIZED (
            (status <> 'denied')::int AS attempts
     FROM fresh
     UNION ALL
-    SELECT day, agent_id, route, vendor, model, -1, -(status IN ({failed}))::int,
+    SELECT day, agent_id, route, vendor, model, made_for, -1, -(status IN ({failed}))::int,
            0, 0, 0, 0, 0, 0, 0
     FROM followed
+), counted AS (
+    SELECT * FROM told WHERE made_for = ''
+), own AS (
+    INSERT INTO routing_usageown AS kept (
+        day, purpose, agent_id, route, vendor, model, {names})
+    SELECT day, split_part(made_for, '_', 1), agent_id, route, vendor, model, {sums}
+    FROM told WHERE made_for <> '' GROUP BY 1, 2, 3, 4, 5, 6 ORDER BY 1, 2, 3, 4, 5, 6
+    ON CONFLICT (day, purpose, agent_id, route, vendor, model) DO UPDATE SET {added}
 ), days AS (
     INSERT INTO routing_usageday AS kept (day, agent_id, route, vendor, model, {names})
     SELECT day, agent_id, route, vendor, model, {sums}
@@ -80,10 +88,10 @@ WITH fresh AS MATERIALIZED (
             WHEN http_status >= 400 THEN 'http_' || http_status
             WHEN why <> 'breaker_open' THEN why
             ELSE left(error_code, 60) END
-        FROM followed
+        FROM followed WHERE made_for = ''
         UNION ALL
         SELECT day, route, '', '', fallback_reason FROM fresh
-        WHERE attempt = 1 AND fallback_reason <> ''
+        WHERE attempt = 1 AND fallback_reason <> '' AND made_for = ''
     ) AS gone_on (day, route, vendor, model, reason)
     GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
     ON CONFLICT (route, day, vendor, model, reason) DO UPDATE SET
@@ -117,11 +125,13 @@ WITH fresh AS MATERIALIZED (
             WHEN requested_model IN (model, vendor || '/' || model) THEN 'name'
             WHEN requested_model NOT IN ('', route) THEN 'alias'
             ELSE 'route' END AS way
-        FROM fresh WHERE status <> 'denied' AND vendor <> '' AND agent_id <> ''
+        FROM fresh
+        WHERE status <> 'denied' AND vendor <> '' AND agent_id <> '' AND made_for = ''
         UNION ALL
         SELECT agent_id, route, vendor, reported_model, started_at,
                CASE WHEN is_substituted THEN 'substitution' ELSE 'alias' END
-        FROM fresh WHERE status <> 'denied' AND vendor <> '' AND agent_id <> ''
+        FROM fresh
+        WHERE status <> 'denied' AND vendor <> '' AND agent_id <> '' AND made_for = ''
           AND reported_model NOT IN ('', model) AND length(reported_model) <= {longest}
     ) AS used GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5
     ON CONFLICT (agent_id, route, vendor, model, way) DO UPDATE SET

@@ -186,7 +186,8 @@ class _Trial(Call):
         made = Call.attempt(self, ready, is_first=is_first)
         asked = self.asked_for
         named = {"of": asked.of, "reevaluation": asked.reevaluation, "effects": "blocked"}
-        return replace(made, decided={**made.decided, **named})
+        # By this mark, and by no other, sums know that the agent did not make this call.
+        return replace(made, decided={**made.decided, **named}, made_for=asked.reevaluation)
 
     async def can_shadow(self, chosen: Chosen, target: Target) -> bool:
         return False

@@ -19,7 +19,7 @@ from kernel import clock
 # A run in which nothing happened for this long is over; it may go on again all the same.
 QUIET: Final = timedelta(minutes=15)
 COUNTS: Final = (
-    "call_count", "failed_count", "denied_count", "attempt_count", "shadow_count",
+    "call_count", "failed_count", "denied_count", "attempt_count", "own_count", "shadow_count",
     "substituted_count", "estimated_count", "unpriced_calls", "input_tokens", "output_tokens",
     "cost_micros", "in_flight", "tool_count", "reported_model_count", "decision_count",
     "proposal_count", "review_count", "effect_count", "reported_count", "finding_count",
@@ -54,6 +54,8 @@ class RunSummary(models.Model):
     failed_count = models.BigIntegerField(default=0)
     denied_count = models.BigIntegerField(default=0)
     attempt_count = models.BigIntegerField(default=0)
+    # Calls that the platform made in the agent's place: a run of nothing else is none of its.
+    own_count = models.BigIntegerField(default=0, db_default=0)
     shadow_count = models.BigIntegerField(default=0)
     substituted_count = models.BigIntegerField(default=0)
     estimated_count = models.BigIntegerField(default=0)

@@ -84,6 +84,9 @@ class Call(models.Model):
     shift = models.TextField(blank=True, default="", db_default="")  # shf_…
     arm = models.TextField(blank=True, default="", db_default="")  # source, target, behind
     contract = models.TextField(blank=True, default="", db_default="")  # kept, broken, refused
+    # The golden case, evaluation or re-evaluation that the platform made it for: then it is none
+    # of the agent's use. Empty: the agent made it.
+    made_for = models.TextField(blank=True, default="", db_default="")  # gld_…, evl_…, ree_…
 
     class Meta:
         constraints = [

@@ -114,6 +114,37 @@ class UsageRoute(UsageSums):
         return f"{self.day} {self.route}"
 
 
+class UsageOwn(UsageSums):
+    """What the platform's own calls came to in one UTC day, by what they were made for.
+
+    They are in no other sum of use: a budget still counts them, for they cost money.
+    """
+
+    class Purpose(models.TextChoices):
+        GOLDEN = "gld", "Golden cases"
+        EVALUATION = "evl", "Evaluations"
+        REEVALUATION = "ree", "Runs asked again"
+
+    day = models.DateField()
+    purpose = models.TextField()  # how the id begins of what they were made for
+    agent_id = models.TextField()
+    route = models.TextField()
+    vendor = models.TextField()
+    model = models.TextField()
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["day", "purpose", "agent_id", "route", "vendor", "model"],
+                name="routing_usageown_one_per_key",
+            )
+        ]
+        indexes = [models.Index(fields=["agent_id", "day"], name="routing_usageown_agent_idx")]
+
+    def __str__(self) -> str:
+        return f"{self.day} {self.purpose} {self.agent_id}"
+
+
 class UsageFallback(models.Model):
     """How often calls of a route went on from one model in one UTC day, and after what.
 

@@ -6,6 +6,7 @@ own team.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -25,7 +26,7 @@ from registry.queries import GOVERNING
 from routing.budgeting import BudgetDraft
 from routing.errors import BudgetNotFound
 from routing.gateway.windows import EVER_SINCE, Span, span_of
-from routing.models import Budget, BudgetNotice, BudgetWindow, UsageDay, Vendor
+from routing.models import Budget, BudgetNotice, BudgetWindow, UsageDay, UsageOwn, Vendor
 from routing.queries.calls import seen_agents
 
 PREVIEW_DAYS: Final = 30
@@ -133,26 +134,28 @@ def by_day(budget: Budget, *, days: int = PREVIEW_DAYS) -> list[tuple[date, int]
     column = {
         "cost": "cost_micros", "requests": "calls", "tokens": "tokens", "open_calls": "calls",
     }[budget.measure]  # fmt: skip
-    rows = _use_of(budget.subject_kind, budget.subject, budget.model).filter(day__gte=first)
-    sums = rows.values("day").annotate(
-        cost=Sum("cost_micros"), made=Sum("calls"),
-        given=Sum("input_tokens"), said=Sum("output_tokens"),
-    )  # fmt: skip
-    found = {
-        row["day"]: {
-            "cost_micros": row["cost"],
-            "calls": row["made"],
-            "tokens": row["given"] + row["said"],
-        }[column]
-        for row in sums
-    }
+    found: Counter[date] = Counter()
+    for rows in _uses_of(budget):
+        sums = rows.filter(day__gte=first).values("day").annotate(
+            cost=Sum("cost_micros"), made=Sum("calls"),
+            given=Sum("input_tokens"), said=Sum("output_tokens"),
+        )  # fmt: skip
+        for row in sums:
+            found[row["day"]] += {
+                "cost_micros": row["cost"],
+                "calls": row["made"],
+                "tokens": row["given"] + row["said"],
+            }[column]
     return [(day, found.get(day, 0)) for day in (first + timedelta(n) for n in range(days))]
 
 
 def used_since(budget: Budget, first: date) -> int:
     """Return what calls of a budget's subject cost from a day (UTC) on, as far as counted."""
-    rows = _use_of(budget.subject_kind, budget.subject, budget.model).filter(day__gte=first)
-    return int(rows.aggregate(used=Sum("cost_micros"))["used"] or 0)
+    found = [
+        rows.filter(day__gte=first).aggregate(used=Sum("cost_micros"))["used"]
+        for rows in _uses_of(budget)
+    ]
+    return sum(int(used or 0) for used in found)
 
 
 def window_now(budget: Budget) -> Span:
@@ -219,8 +222,13 @@ def _whose(draft: BudgetDraft) -> tuple[str, list[Any]]:
     return where, values
 
 
-def _use_of(kind: str, subject: str, model: str) -> QuerySet[UsageDay]:
-    rows = UsageDay.objects.all()
+def _uses_of(budget: Budget) -> list[QuerySet[Any]]:
+    """Return the sums that a budget counts: of the agents' calls, and of ours in their place."""
+    named = budget.subject_kind, budget.subject, budget.model
+    return [_use_of(sums.objects.all(), *named) for sums in (UsageDay, UsageOwn)]
+
+
+def _use_of(rows: QuerySet[Any], kind: str, subject: str, model: str) -> QuerySet[Any]:
     match kind:
         case "agent":
             rows = rows.filter(agent_id=subject)

@@ -35,7 +35,7 @@ Place = tuple[int, int]
 _CALL: Final = (
     "xid", "id", "run_id", "status", "attempt", "is_shadow", "is_substituted", "usage_estimated",
     "cost_micros", "input_tokens", "output_tokens", "started_at", "duration_ms", "route", "model",
-    "vendor", "error_code", "requested_model", "reported_model",
+    "vendor", "error_code", "requested_model", "reported_model", "made_for",
 )  # fmt: skip
 _ENTRY: Final = ("xid", "id", "stream", "kind", "verb", "recorded_at", "header")
 

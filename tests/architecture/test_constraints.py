@@ -70,6 +70,7 @@ from routing.models import (
     UsageDay,
     UsageFallback,
     UsageMonth,
+    UsageOwn,
     UsageRoute,
     Vendor,
     VendorWord,
@@ -330,6 +331,7 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("routing_call_one_per_intent", "routing_call", {}),
     ("routing_call_attempt_of_call", "routing_call", {"attempt": "2"}),
     ("routing_usageroute_one_per_key", "routing_usageroute", {}),
+    ("routing_usageown_one_per_key", "routing_usageown", {}),
     ("routing_usagefallback_one_per_key", "routing_usagefallback", {}),
     ("routing_storedresponse_once", "routing_storedresponse", {}),
     ("routing_budget_one_open_per_subject", "routing_budget", {}),
@@ -589,6 +591,7 @@ def world(db: None) -> None:
     use = {"agent_id": agent.public_id, "route": "sandbox", "vendor": "v", "model": "m"}
     UsageDay.objects.create(day=now.date(), **use)
     UsageRoute.objects.create(day=now.date(), route="r", vendor="v", model="m")
+    UsageOwn.objects.create(day=now.date(), purpose="gld", **use)
     UsageFallback.objects.create(day=now.date(), route="r", vendor="v", model="m", reason="x")
     UsageMonth.objects.create(month=now.date().replace(day=1), agent_id=agent.public_id)
     ModelUse.objects.create(first_called_at=now, last_called_at=now, **use)

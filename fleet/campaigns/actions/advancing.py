@@ -99,7 +99,7 @@ def reopen_called(*, actor: Actor) -> int:
     Records: move.reopened.
     """
     calls = Call.objects.filter(
-        agent_id=OuterRef("agent__public_id"), started_at__gt=OuterRef("ended_at"),
+        agent_id=OuterRef("agent__public_id"), started_at__gt=OuterRef("ended_at"), made_for="",
         vendor=OuterRef("campaign__model__vendor__name"), model=OuterRef("campaign__model__name"),
     ).exclude(status=Call.Status.DENIED)  # fmt: skip
     rows = Move.objects.filter(Exists(calls), state=State.DONE, campaign__state="open")
@@ -119,8 +119,8 @@ def end_moved(move: Move, *, since: datetime, actor: Actor) -> bool:
     """
     model = move.campaign.model
     called = Call.objects.filter(
-        agent_id=OuterRef("agent__public_id"), started_at__gt=since, vendor=model.vendor.name,
-        model=model.name,
+        agent_id=OuterRef("agent__public_id"), started_at__gt=since, made_for="",
+        vendor=model.vendor.name, model=model.name,
     ).exclude(status=Call.Status.DENIED)  # fmt: skip
     now = clock.now()
     done = Move.objects.filter(

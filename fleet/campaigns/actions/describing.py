@@ -49,7 +49,7 @@ def describe_move(move: Move, *, actor: Actor) -> Move:
     """Look at the newest calls of one move. Records: nothing."""
     model = move.campaign.model
     calls = Call.objects.filter(
-        agent_id=move.agent.public_id, vendor=model.vendor.name, model=model.name,
+        agent_id=move.agent.public_id, made_for="", vendor=model.vendor.name, model=model.name,
         started_at__gte=clock.now() - timedelta(days=DAYS),
     ).exclude(status=Call.Status.DENIED)  # fmt: skip
     newest = calls.order_by("-started_at").values("pk")[:NEWEST]

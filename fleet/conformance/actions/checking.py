@@ -28,7 +28,7 @@ from kernel import clock
 from ledger.models import Entry
 from registry.actors import Actor
 from registry.models import Role
-from routing.models import Reevaluation, RunSummary
+from routing.models import RunSummary
 from routing.models.run_summary import QUIET
 
 WINDOW: Final = timedelta(days=90)
@@ -83,10 +83,10 @@ def _check_batch(batch: int) -> int:
 
 def _due(since: datetime, until: datetime) -> QuerySet[RunSummary]:
     known = CheckedRun.objects.filter(run_id=OuterRef("run_id"), last_at__gte=OuterRef("last_at"))
-    # What a candidate model answered to a recorded run says nothing of its agent.
-    again = Reevaluation.objects.filter(new_run_id=OuterRef("run_id"))
+    # What models answer to what we ask in its place says nothing of an agent.
+    own = Q(own_count__gt=0, own_count__gte=F("call_count"))
     return RunSummary.objects.filter(
-        ~Exists(known), ~Exists(again), last_at__gt=since, last_at__lte=until, in_flight__lte=0
+        ~Exists(known), ~own, last_at__gt=since, last_at__lte=until, in_flight__lte=0
     ).order_by("last_at", "run_id")
 
 

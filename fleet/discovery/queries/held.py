@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from django.db.models import Sum
 
 from credentials.models import Secret
-from routing.models import UsageRoute, Vendor
+from routing.models import UsageOwn, UsageRoute, Vendor
 
 LEAST: Final = 3
 _KEPT: Final = 4
@@ -56,9 +56,10 @@ def still_held(secrets: Iterable[str]) -> set[str]:
 
 
 def brokered_calls(vendor: str, since: date, until: date) -> int:
-    """Return how many calls gateways made to a vendor in some days."""
-    days = UsageRoute.objects.filter(vendor=vendor, day__gte=since, day__lte=until)
-    return int(days.aggregate(sum=Sum("calls"))["sum"] or 0)
+    """Return how many calls gateways made to a vendor in some days: agents' and our own."""
+    named = {"vendor": vendor, "day__gte": since, "day__lte": until}
+    sums = (UsageRoute.objects.filter(**named), UsageOwn.objects.filter(**named))
+    return sum(int(days.aggregate(sum=Sum("calls"))["sum"] or 0) for days in sums)
 
 
 def _is_of(vendor: Vendor, maker: str) -> bool:

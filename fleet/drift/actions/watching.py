@@ -24,7 +24,8 @@ REFERENCE: Final = timedelta(days=7)
 KEPT: Final = timedelta(days=90)
 _HOUR: Final = timedelta(hours=1)
 
-# A call is counted once, by its last attempt; what was refused or never left says nothing.
+# A call is counted once, by its last attempt; what was refused or never left says nothing, and
+# what we ask ourselves is not what agents meet.
 _COUNTED: Final = """
     SELECT route, vendor, model, count(*), count(*) FILTER (WHERE status <> 'ok'),
            count(*) FILTER (WHERE is_substituted),
@@ -33,7 +34,7 @@ _COUNTED: Final = """
            sum(input_tokens + output_tokens), coalesce(sum(cost_micros), 0)
     FROM routing_call
     WHERE started_at >= %(since)s AND started_at < %(until)s AND NOT is_shadow
-      AND vendor <> '' AND status NOT IN ('denied', 'cancelled')
+      AND vendor <> '' AND made_for = '' AND status NOT IN ('denied', 'cancelled')
     GROUP BY 1, 2, 3
 """
 # What counts as slow or dear is what 5 of 100 calls of the reference were.
@@ -43,7 +44,7 @@ _SHARES: Final = """
         FROM routing_call
         WHERE route = %(route)s AND vendor = %(vendor)s AND model = %(model)s AND NOT is_shadow
           AND started_at >= %(since)s AND started_at < %(until)s
-          AND status NOT IN ('denied', 'cancelled')
+          AND made_for = '' AND status NOT IN ('denied', 'cancelled')
     ), bounds AS (
         SELECT percentile_disc(0.95) WITHIN GROUP (ORDER BY duration_ms) AS slow,
                percentile_disc(0.95) WITHIN GROUP (ORDER BY cost_micros) AS dear

@@ -10,6 +10,7 @@ from fleet.drift.queries.watches import changes_for, seen_of, watches_for
 from kernel.pages import asked, cut
 from registry.actors import Actor
 from registry.portal import signed_in
+from routing.queries.own_calls import own_calls
 
 
 @signed_in
@@ -23,5 +24,6 @@ def watches(request: HttpRequest, actor: Actor) -> HttpResponse:
         "seen": seen_of(page),
         "changes": list(changes_for(actor)[:20]),
         "is_narrowed": bool(words),
+        "own": own_calls(actor),
     }
     return render(request, "drift/watches.html", context)

@@ -179,7 +179,11 @@ def newest_at(agent: Agent, model: Model) -> datetime | None:
 
 def _calls(agent: Agent, model: Model) -> QuerySet[Call]:
     return Call.objects.filter(
-        agent_id=agent.public_id, vendor=model.vendor.name, model=model.name, is_shadow=False
+        agent_id=agent.public_id,
+        vendor=model.vendor.name,
+        model=model.name,
+        is_shadow=False,
+        made_for="",  # what we asked ourselves is not what the agent asks
     ).exclude(status=Call.Status.DENIED)
 
 

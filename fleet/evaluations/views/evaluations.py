@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from fleet.evaluations.actions.asking import spent_on
 from fleet.evaluations.actions.beginning import Plan, begin_evaluation, plan_evaluation
 from fleet.evaluations.actions.ending import cancel_evaluation
 from fleet.evaluations.forms.beginning import BeginForm
@@ -111,6 +112,7 @@ def evaluation(request: HttpRequest, actor: Actor, evaluation: str) -> HttpRespo
             }
             for arm in arms
         ],
+        "spent": spent_on(made),
         "again": made.arms.filter(kind=Arm.Kind.AGAIN).first(),
         "excluded": [(REASONS.get(why, why), count) for why, count in made.excluded.items()],
         "pairs": list(pairs_of(made, arm=target, axis=axis)[:PAIRS]),

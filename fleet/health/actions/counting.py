@@ -29,7 +29,8 @@ WITH fresh AS MATERIALIZED (
     ORDER BY xid, id LIMIT %(batch)s
 ), wanted AS (
     SELECT fresh.* FROM fresh JOIN routing_call AS own ON own.id = fresh.id
-    WHERE own.status <> 'denied' AND NOT own.is_shadow AND fresh.agent_id <> ''
+    WHERE own.status <> 'denied' AND NOT own.is_shadow AND own.made_for = ''
+      AND fresh.agent_id <> ''
 ), added AS (
     INSERT INTO health_callwindow AS kept (minutes, starts_at, agent_id, vendor, calls, errors)
     SELECT width, date_bin(width * interval '1 minute', started_at, 'epoch'), agent_id, vendor,

@@ -53,9 +53,9 @@ SELECT agent_id, %(day)s, sum(runs), sum(good), sum(tools), sum(answers), sum(se
     SELECT agent_id, count(*) AS runs,
            count(*) FILTER (WHERE failed_count <= 0 AND denied_count = 0) AS good,
            0 AS tools, 0 AS answers, 0 AS seconds
-    FROM routing_runsummary AS run
+    FROM routing_runsummary
     WHERE started_at >= %(since)s AND started_at < %(until)s
-      AND NOT EXISTS (SELECT FROM routing_reevaluation AS again WHERE again.new_run_id = run.run_id)
+      AND NOT (own_count > 0 AND own_count >= call_count)
     GROUP BY 1
     UNION ALL
     SELECT agent_id, 0, 0, sum(cost_micros), 0, 0

@@ -90,6 +90,7 @@ class Attempt:
     reserved: Reserved = NOTHING
     setup: str = ""  # the digest of the configuration it is made under
     left: Left | None = None
+    made_for: str = ""  # what we make it for in the agent's place; empty: the agent made it
 
     @property
     def is_shadow(self) -> bool:

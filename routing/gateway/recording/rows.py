@@ -58,6 +58,7 @@ CALLS: Final = Table(
         ("shift", "text"),
         ("arm", "text"),
         ("contract", "text"),
+        ("made_for", "text"),
     ),
 )
 VENDOR_WORDS: Final = Table(
@@ -228,6 +229,7 @@ def call_row(attempt: Attempt, outcome: Outcome, cost: int | None) -> Row:
         target.arm.shift if target.arm is not None else "",
         target.arm.name if target.arm is not None else "",
         outcome.contract,
+        attempt.made_for,
     )
     return Row(CALLS, values)
 

@@ -96,6 +96,12 @@ def test_what_a_dead_gateway_left_open_is_concluded_as_unknown():
     assert verify_all().is_valid
 
 
+def test_what_was_lost_of_our_own_asking_stays_ours():
+    make_intent(make_writer(beat_ago=60), reevaluation="gld_1")
+    assert reap_lost_calls(actor=REAPER) == 1
+    assert Call.objects.get().made_for == "gld_1"
+
+
 def test_it_is_concluded_once():
     make_intent(make_writer(beat_ago=60))
     assert [reap_lost_calls(actor=REAPER) for _ in range(3)] == [1, 0, 0]
