@@ -258,5 +258,8 @@ class Verb(StrEnum):
     INCIDENT_RESOLVED = "incident.resolved"
     MUTE_SET = "mute.set"
     MUTE_ENDED = "mute.ended"
+    ROTA_SET = "rota.set"
+    COVER_SET = "cover.set"
+    COVER_ENDED = "cover.ended"
     DEMO_LOADED = "demo.loaded"
     DEMO_REMOVED = "demo.removed"

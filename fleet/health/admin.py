@@ -1,4 +1,4 @@
-"""Incidents, checks and mutes in the admin: looked through, and acted on by buttons."""
+"""Incidents, checks, mutes and rotas in the admin: looked through, and acted on by buttons."""
 
 from __future__ import annotations
 
@@ -7,8 +7,17 @@ from typing import Any, ClassVar
 from django.contrib import admin
 
 from fleet.health.actions.incidents import acknowledge_incident, close_incident, note_on_incident
+from fleet.health.actions.rotas import end_cover
 from fleet.health.actions.setting import end_mute
-from fleet.health.models import Check, Incident, IncidentAgent, IncidentEvent, Mute
+from fleet.health.models import (
+    Check,
+    Cover,
+    Incident,
+    IncidentAgent,
+    IncidentEvent,
+    Mute,
+    Rota,
+)
 from kernel.admin import GovernedAdmin, GovernedInline
 from registry.actors import Actor
 from registry.buttons import Step, button
@@ -26,6 +35,10 @@ def _close(incident: Incident, actor: Actor, reason: str) -> object:
 
 def _end(mute: Mute, actor: Actor, _: str) -> object:
     return end_mute(mute, actor=actor)
+
+
+def _end_cover(cover: Cover, actor: Actor, _: str) -> object:
+    return end_cover(cover, actor=actor)
 
 
 class StoryInline(GovernedInline):
@@ -51,7 +64,7 @@ class IncidentAdmin(GovernedAdmin):
         "acknowledged_by", "resolved_at",
     ]  # fmt: skip
     list_filter: ClassVar[list[str]] = ["state", "severity", "kind", "team"]
-    list_select_related = ("owner", "acknowledged_by", "team")
+    list_select_related = ("owner", "acknowledged_by", "team", "called")
     search_fields: ClassVar[list[str]] = ["public_id", "title", "agent__name", "owner__email"]
     ordering = ("-opened_at",)
     inlines: ClassVar[list[Any]] = [TouchedInline, StoryInline]
@@ -94,3 +107,33 @@ class MuteAdmin(GovernedAdmin):
     actions_detail: ClassVar[list[Any]] = ["end"]
 
     end = button(Step("end", "End it", "People are told again.", _end, asks_why=False))
+
+
+@admin.register(Rota)
+class RotaAdmin(GovernedAdmin):
+    """Who takes turns for a team; it is set on the team's page under On call."""
+
+    list_display: ClassVar[list[str]] = [
+        "public_id", "team", "starts_at", "zone", "handover_time", "length_days", "minutes",
+        "set_by", "replaced_at",
+    ]  # fmt: skip
+    list_filter: ClassVar[list[str]] = ["team"]
+    list_select_related = ("team",)
+    search_fields: ClassVar[list[str]] = ["public_id", "team__name"]
+    ordering = ("-starts_at",)
+
+
+@admin.register(Cover)
+class CoverAdmin(GovernedAdmin):
+    """Somebody who has a team's duty for a stretch."""
+
+    list_display: ClassVar[list[str]] = [
+        "public_id", "team", "person", "instead_of", "starts_at", "ends_at", "ended_at", "set_by",
+    ]  # fmt: skip
+    list_filter: ClassVar[list[str]] = ["team"]
+    list_select_related = ("team", "person", "instead_of")
+    search_fields: ClassVar[list[str]] = ["public_id", "team__name", "person__email"]
+    ordering = ("-starts_at",)
+    actions_detail: ClassVar[list[Any]] = ["end"]
+
+    end = button(Step("end", "End it", "The rota holds again.", _end_cover, asks_why=False))

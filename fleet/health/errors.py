@@ -1,8 +1,8 @@
 """Every refusal of health, as facts.
 
-NotFound 404   IncidentNotFound · MuteNotFound
+NotFound 404   IncidentNotFound · MuteNotFound · RotaNotFound · CoverNotFound
 Conflict 409   IncidentOver
-Invalid  422   ScheduleInvalid · CheckNotUsable · MuteNotUsable
+Invalid  422   ScheduleInvalid · CheckNotUsable · MuteNotUsable · RotaNotUsable
 """
 
 from __future__ import annotations
@@ -50,3 +50,24 @@ class MuteNotUsable(Invalid):
 
     code = "fleet.mute_not_usable"
     title = "The mute cannot be set like this"
+
+
+class RotaNotUsable(Invalid):
+    """Raised when a rota or a cover cannot be set as asked; says what to change."""
+
+    code = "fleet.rota_not_usable"
+    title = "The rota cannot be set like this"
+
+
+class RotaNotFound(NotFound):
+    """Raised when there is no such team, and so no rota."""
+
+    code = "fleet.rota_not_found"
+    title = "There is no such team"
+
+
+class CoverNotFound(NotFound):
+    """Raised when the team has no such cover in force or ahead."""
+
+    code = "fleet.cover_not_found"
+    title = "There is no such cover"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from fleet.health.views import agent, board, incidents, mutes
+from fleet.health.views import agent, board, incidents, mutes, rotas
 
 app_name = "health"
 _AGENT = "health/agents/<str:name>"
@@ -15,6 +15,11 @@ urlpatterns: list[URLPattern] = [
     path("health/incidents/<str:incident>/<str:step>/", incidents.act, name="incident-act"),
     path("health/mutes/", mutes.mutes, name="mutes"),
     path("health/mutes/<str:mute>/end/", mutes.end, name="mute-end"),
+    path("health/rotas/", rotas.rotas, name="rotas"),
+    path("health/rotas/<str:team>/", rotas.rota, name="rota"),
+    path("health/rotas/<str:team>/end/", rotas.stop, name="rota-end"),
+    path("health/rotas/<str:team>/covers/", rotas.cover, name="covers"),
+    path("health/rotas/<str:team>/covers/<str:cover>/end/", rotas.end, name="cover-end"),
     path(f"{_AGENT}/", agent.agent, name="agent"),
     path(f"{_AGENT}/secret/", agent.secret, name="agent-secret"),
     path(f"{_AGENT}/runbook/", agent.runbook, name="agent-runbook"),

@@ -11,10 +11,10 @@ from collections import defaultdict
 from datetime import datetime, timedelta
 from typing import Final
 
-from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
+from fleet.health.actions.calling import call_next, called_for, wait_of
 from fleet.health.actions.incidents import (
     Severity,
     State,
@@ -55,7 +55,7 @@ def attend(*, actor: Actor) -> int:
 
 
 def escalate(*, actor: Actor) -> int:
-    """Carry what nobody has taken to the backup owner, then to the team and the platform.
+    """Carry what nobody has taken to the next on the rota, else to the backup owner; then to all.
 
     Records: incident.escalated. Raises: RoleMissing.
     """
@@ -148,6 +148,9 @@ def _together(cause: str, rows: list[AgentHealth], actor: Actor) -> int:
     Incident.objects.filter(pk=incident.pk).update(
         agent_count=total, well_since=None, title=f"{what} fails for {total} agents"
     )
+    # The same message once more: it reaches who is on call for a team that was not touched before.
+    if called := called_for(members):
+        announce(incident, "opened", rows[0].reason, people=tuple(called))
     if known is not None:
         note(incident, What.JOINED, actor, f"{len(members)} more, {total} in all.")
     return int(known is None)
@@ -159,7 +162,7 @@ def _worsen(actor: Actor) -> None:
         kind="health", severity=Severity.DEGRADED, resolved_at__isnull=True,
         agent__health__status=Status.DOWN,
     )  # fmt: skip
-    for row in rows.select_related("agent__health", "owner", "team"):
+    for row in rows.select_related("agent__health", "owner", "team", "called"):
         if row.agent is None:
             continue
         row.severity, row.title = Severity.DOWN, f"{row.agent.name} is down"
@@ -205,24 +208,27 @@ def _escalate_one(actor: Actor) -> bool:
     due = Incident.objects.filter(state=State.OPEN, escalates_at__lte=now).order_by("escalates_at")
     row = (
         due.select_for_update(of=("self",), skip_locked=True)
-        .select_related("agent__backup_owner", "owner", "team")
+        .select_related("agent__backup_owner", "owner", "team", "called")
         .first()
     )
     if row is None:
         return False
     row.level += 1
-    wait = timedelta(minutes=settings.INCIDENT_ESCALATE_MINUTES)
-    row.escalates_at = now + wait if row.level < MOST_LEVEL else None
+    row.escalates_at = now + wait_of(row) if row.level < MOST_LEVEL else None
     row.save(update_fields=["level", "escalates_at"])
-    backup = row.agent.backup_owner if row.agent is not None else None
     to_all = row.level >= MOST_LEVEL
-    note(
-        row, What.ESCALATED, actor, "To the team and the platform." if to_all else "To the backup."
-    )
+    before, backup = row.called, row.agent.backup_owner if row.agent is not None else None
+    following = None if to_all else call_next(row)
+    if to_all:
+        where = "To the team and the platform."
+    else:
+        where = f"To {following}, next on the rota." if following is not None else "To the backup."
+    note(row, What.ESCALATED, actor, where)
+    told = [person for person in (before, following, backup) if person is not None]
     announce(
-        row, "escalated",
-        people=(backup,) if backup is not None else (),
-        roles=(Role.PLATFORM,) if to_all or backup is None else (),
+        row, "escalated", where,
+        people=tuple(told),
+        roles=(Role.PLATFORM,) if to_all or not (following or backup) else (),
         with_team=to_all,
     )  # fmt: skip
     record(

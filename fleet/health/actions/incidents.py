@@ -7,14 +7,14 @@ nothing. Both may be called by anybody at any time, also twice at once.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import Any, Final
 
-from django.conf import settings
 from django.db import IntegrityError, transaction
 
+from fleet.health.actions.calling import put_on_call
 from fleet.health.errors import IncidentOver
 from fleet.health.models import Incident, IncidentAgent, IncidentEvent
+from fleet.health.queries.rotas import Duty
 from fleet.health.queries.runbooks import runbook_of
 from fleet.telling.actions.telling import tell
 from kernel import clock
@@ -47,18 +47,19 @@ def open_incident(  # noqa: PLR0913  one incident, said in one call with named p
 ) -> Incident:
     """Open an incident under a key, or return the one that is open; of two callers one opens it.
 
-    The owner is the agent's unless named. Who is told: the owner, the person who is on call where
-    the manifest names one, and the channels that chose incidents; without an owner, the platform
-    team. Records: incident.opened.
+    The owner is the agent's unless named. Who is told: the person on call where the team has a
+    rota, else the owner, and who is on call where the manifest names one; the channels that chose
+    incidents; without an owner, the platform team. Records: incident.opened.
     """
     known = Incident.objects.filter(key=key, resolved_at__isnull=True).first()
     if known is not None:
         return known
     row = _new(key, kind, subject, agent, title[:300], dict(facts), severity)
     row.owner = owner or (agent.owner if agent is not None else None)
+    duty = put_on_call(row)
     try:
         with transaction.atomic():
-            _insert(row, actor)
+            _insert(row, duty, actor)
     except IntegrityError as error:
         if constraint_of(error) != "health_incident_one_open_per_key":
             raise
@@ -132,8 +133,13 @@ def announce(
     with_team: bool = False,
 ) -> None:
     """Tell those who answer for an incident, and its channels, of one event of it."""
-    told = [person for person in (incident.owner, *people) if person is not None]
-    if incident.on_call:
+    # Who is on call is told first: the owner sees it in the list, and is told when it goes on.
+    is_first = event == "opened" and incident.called is not None
+    owner = None if is_first else incident.owner
+    named = (owner, incident.called, *people)
+    # Whoever has left is told nothing: if nobody else is named, the platform is.
+    told = [person for person in named if person is not None and person.is_active]
+    if incident.on_call and incident.called is None:
         told += Person.objects.filter(email__iexact=incident.on_call, deactivated_at__isnull=True)
     teams = [incident.team] if with_team and incident.team is not None else []
     is_urgent = incident.severity == Severity.DOWN and event in {"opened", "worsened", "escalated"}
@@ -170,7 +176,7 @@ def _known(incident: Incident) -> list[str]:
         "Agent": incident.agent.name if incident.agent is not None else "",
         "Agents touched": str(incident.agent_count) if incident.agent_count > 1 else "",
         "Owner": str(incident.owner or ""),
-        "On call": incident.on_call,
+        "On call": str(incident.called or incident.on_call),
         "Runbook": incident.runbook,
     }
     return [f"{name}: {value}" for name, value in named.items() if value]
@@ -185,8 +191,6 @@ def _new(  # noqa: PLR0913, PLR0917  the parts of one row
     facts: dict[str, Any],
     severity: str,
 ) -> Incident:
-    now = clock.now()
-    wait = timedelta(minutes=settings.INCIDENT_ESCALATE_MINUTES)
     return Incident(
         public_id=new_id("inc"),
         key=key,
@@ -200,18 +204,22 @@ def _new(  # noqa: PLR0913, PLR0917  the parts of one row
         on_call=agent.on_call if agent is not None else "",
         runbook=runbook_of(agent) if agent is not None else "",
         agent_count=1 if agent is not None else 0,
-        opened_at=now,
-        escalates_at=now + wait,
+        opened_at=clock.now(),
     )
 
 
-def _insert(row: Incident, actor: Actor) -> None:
+def _insert(row: Incident, duty: Duty | None, actor: Actor) -> None:
     row.save(force_insert=True)
     if row.agent is not None:
         IncidentAgent.objects.create(incident=row, agent=row.agent, joined_at=row.opened_at)
     note(row, What.OPENED, actor, _reason(row))
-    _record(Verb.INCIDENT_OPENED, row, actor, {"severity": row.severity})
-    announce(row, "opened", *([reason] if (reason := _reason(row)) else []))
+    lines = [reason] if (reason := _reason(row)) else []
+    if duty is not None:
+        note(row, What.CALLED, actor, str(duty))
+        lines.append(str(duty))
+    called = row.called.public_id if row.called is not None else ""
+    _record(Verb.INCIDENT_OPENED, row, actor, {"severity": row.severity, "called": called})
+    announce(row, "opened", *lines, with_team=duty is not None and duty.person is None)
 
 
 def _reason(row: Incident) -> str:
@@ -220,7 +228,9 @@ def _reason(row: Incident) -> str:
 
 @transaction.atomic
 def _resolve(key: str, why: str, actor: Actor) -> Incident | None:
-    rows = Incident.objects.select_for_update(of=("self",)).select_related("agent", "owner", "team")
+    rows = Incident.objects.select_for_update(of=("self",)).select_related(
+        "agent", "owner", "team", "called"
+    )
     row = rows.filter(key=key, resolved_at__isnull=True).first()
     if row is not None:
         _end(row, why, actor)
@@ -238,7 +248,9 @@ def _end(row: Incident, why: str, actor: Actor) -> None:
 
 
 def _open_row(incident: Incident) -> Incident:
-    rows = Incident.objects.select_for_update(of=("self",)).select_related("agent", "owner", "team")
+    rows = Incident.objects.select_for_update(of=("self",)).select_related(
+        "agent", "owner", "team", "called"
+    )
     row = rows.get(pk=incident.pk)
     if row.resolved_at is not None:
         raise IncidentOver

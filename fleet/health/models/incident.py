@@ -43,6 +43,10 @@ class Incident(models.Model):
         Team, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     on_call = models.TextField(blank=True, default="")
+    # Whom the team's rota named; the agent's own word for who is on call goes before it.
+    called = models.ForeignKey(
+        Person, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
+    )
     runbook = models.TextField(blank=True, default="")
     agent_count = models.PositiveIntegerField(default=0)  # of a group: how many it has touched
     opened_at = models.DateTimeField()
@@ -127,6 +131,7 @@ class IncidentEvent(models.Model):
         OPENED = "opened", "Opened"
         CHANGED = "changed", "Changed"
         JOINED = "joined", "More agents"
+        CALLED = "called", "On call"
         ACKNOWLEDGED = "acknowledged", "Acknowledged"
         NOTED = "noted", "Note"
         ESCALATED = "escalated", "Escalated"

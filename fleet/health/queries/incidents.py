@@ -15,7 +15,7 @@ from routing.queries.calls import agents_of_seen_runs
 
 def incidents_for(actor: Actor) -> QuerySet[Incident]:
     """Return the incidents this viewer sees: of agents of their own and of their team's."""
-    rows = Incident.objects.select_related("agent", "owner", "team", "acknowledged_by")
+    rows = Incident.objects.select_related("agent", "owner", "team", "acknowledged_by", "called")
     agents = agents_of_seen_runs(actor)
     if agents is None:
         return rows

@@ -31,6 +31,11 @@ BROKEN: Final[list[tuple[str, str, dict[str, str]]]] = [
     ("health_incident_acknowledged_by_somebody", "health_incident", {"state": "'acknowledged'"}),
     ("health_incidentagent_once", "health_incidentagent", {}),
     ("health_mute_ends_later", "health_mute", {"ends_at": "starts_at"}),
+    ("health_rota_one_from_a_moment", "health_rota", {}),
+    ("health_rota_length_of_a_shift", "health_rota", {"length_days": "0"}),
+    ("health_rota_minutes_of_a_day", "health_rota", {"minutes": "1441"}),
+    ("health_cover_ends_later", "health_cover", {"ends_at": "starts_at"}),
+    ("health_cover_by_another", "health_cover", {"instead_of_id": "person_id"}),
     ("health_mute_of_agent_or_team", "health_mute", {"agent_id": "NULL"}),
 ]
 
@@ -41,12 +46,15 @@ def make_rows(agent: Agent, person: Person, channel: Channel, now: datetime) -> 
         AgentHealth,
         CallWindow,
         Check,
+        Cover,
         HealthDay,
         Incident,
         IncidentAgent,
         Mute,
+        Rota,
     )
     from fleet.telling.models import Copy, Message
+    from tests.factories import make_team
 
     message = Message.objects.create(
         public_id="msg_x", key="k", kind="incident.opened", subject="x:y", title="t", path="/",
@@ -69,3 +77,11 @@ def make_rows(agent: Agent, person: Person, channel: Channel, now: datetime) -> 
         public_id="mut_x", agent=agent, starts_at=now, ends_at=now + timedelta(hours=1),
         set_by="x:y", set_at=now,
     )  # fmt: skip
+    signed = {"set_by": "x:y", "set_at": now, "team": make_team("On call")}
+    Rota.objects.create(
+        public_id="rot_x", zone="UTC", starts_on=now.date(), handover_time="09:00", length_days=7,
+        minutes=15, starts_at=now, **signed,
+    )  # fmt: skip
+    Cover.objects.create(
+        public_id="cov_x", person=person, starts_at=now, ends_at=now + timedelta(hours=1), **signed
+    )
