@@ -67,6 +67,7 @@ urlpatterns = [
     path("models/sources/", sources.sources, name="sources"),
     path("models/sources/import/", sources.bring, name="source-import"),
     path("models/sources/feeds/", sources.follow, name="source-follow"),
+    path("models/sources/feeds/<str:feed>/look/", sources.look, name="source-look"),
     path("models/sources/feeds/<str:feed>/remove/", sources.remove, name="source-remove"),
     path(".well-known/model-eol.json", ModelEol.as_view(), name="well-known-model-eol"),
     path("models/answered-as/", models.substitutions, name="substitutions"),

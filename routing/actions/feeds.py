@@ -1,12 +1,13 @@
 """Following catalogue documents that others publish, from an address and on a schedule.
 
 An address on the outside is fetched through the guarded client, and only when it changed
-(ETag). What cannot be fetched or read is said with the feed, and what it brought before stays.
+(ETag). What cannot be fetched or read is said with the feed, with since when, and what it
+brought before stays; it is looked at again within the hour, however seldom its turn comes.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -15,7 +16,7 @@ from credentials.egress import GuardedClient
 from credentials.errors import AddressRefused, FetchFailed
 from kernel import clock
 from kernel.canonical import NotJSON
-from kernel.db import refused_as
+from kernel.db import refused_as, ring
 from kernel.refs import new_id
 from ledger.entries import Fact
 from ledger.record import record
@@ -27,10 +28,16 @@ from routing.catalogue.formats import MAX_BYTES
 from routing.errors import CatalogueUnreadable, FeedExists, FeedInvalid, FeedNotFound
 from routing.models import CatalogueFeed
 
+SWEEP: Final = "routing.follow_feeds"
 SECONDS: Final = 60.0
+AGAIN: Final = timedelta(hours=1)  # at the latest, what could not be read
 MOST_HOURS: Final = 720
 _AT_A_SWEEP: Final = 20
 _NOT_MODIFIED: Final = 304
+_OUTCOME: Final = (
+    "etag", "loaded_at", "rows", "code", "detail", "failures", "failing_since", "checked_at",
+    "next_at",
+)  # fmt: skip
 
 
 @transaction.atomic
@@ -78,13 +85,35 @@ def remove_feed(public_id: str, *, actor: Actor) -> None:
     record(Verb.CATALOGUE_FEED_REMOVED, feed.ref, actor=actor.ref, facts=facts)
 
 
+@transaction.atomic
+def look_now(public_id: str, *, actor: Actor) -> CatalogueFeed:
+    """Have a feed looked at now rather than when it is due.
+
+    Records: nothing; what is loaded is. Raises: RoleMissing, FeedNotFound.
+    """
+    actor.require(Role.PLATFORM)
+    feed = feed_for(public_id)
+    feed.next_at = clock.now()
+    feed.save(update_fields=["next_at"])
+    ring(SWEEP)
+    return feed
+
+
 def follow_due_feeds(*, actor: Actor) -> int:
-    """Look at the feeds that are due; return how many were."""
-    due = CatalogueFeed.objects.filter(removed_at__isnull=True, next_at__lte=clock.now())
+    """Look at the feeds that are due, each by one worker; return how many were."""
+    now = clock.now()
+    due = CatalogueFeed.objects.filter(removed_at__isnull=True, next_at__lte=now)
     found = list(due.order_by("next_at")[:_AT_A_SWEEP])
-    for feed in found:
-        follow_feed(feed, actor=actor)
-    return len(found)
+    return sum(_follow(feed, now, actor) for feed in found)
+
+
+def _follow(feed: CatalogueFeed, now: datetime, actor: Actor) -> bool:
+    # Whoever sets its next turn first looks at it; should they die, that turn comes.
+    rows = CatalogueFeed.objects.filter(pk=feed.pk, next_at=feed.next_at)
+    if not rows.update(next_at=now + AGAIN):
+        return False
+    follow_feed(feed, actor=actor)
+    return True
 
 
 def follow_feed(
@@ -112,11 +141,14 @@ def follow_feed(
     except (CatalogueUnreadable, NotJSON) as error:
         code, detail = "unreadable", error.detail
     feed.code, feed.detail = code, detail[:500]
-    feed.checked_at = clock.now()
-    feed.next_at = feed.checked_at + timedelta(hours=feed.every_hours)
-    feed.save(
-        update_fields=["etag", "loaded_at", "rows", "code", "detail", "checked_at", "next_at"]
-    )
+    feed.checked_at = now = clock.now()
+    turn = timedelta(hours=feed.every_hours)
+    if code:
+        feed.failures, feed.failing_since = feed.failures + 1, feed.failing_since or now
+    else:
+        feed.failures, feed.failing_since = 0, None
+    feed.next_at = now + (min(turn, AGAIN) if code else turn)
+    feed.save(update_fields=_OUTCOME)
     return loaded
 
 

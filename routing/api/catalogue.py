@@ -19,7 +19,7 @@ from kernel.api import Input, Listing, ListQuery, Text, page_of
 from registry.authentication import actor_of
 from routing.actions import feeds
 from routing.actions.importing import import_document
-from routing.api.bodies import said
+from routing.api.bodies import NoInput, said
 from routing.catalogue.exporting import exported
 from routing.catalogue.formats import MAX_BYTES
 from routing.errors import CatalogueUnreadable
@@ -84,6 +84,8 @@ class CatalogueFeedOutput(serializers.Serializer[Any]):
     every_hours = serializers.IntegerField()
     code = serializers.CharField()
     detail = serializers.CharField()
+    failures = serializers.IntegerField()
+    failing_since = serializers.DateTimeField(allow_null=True)
     rows = serializers.IntegerField()
     checked_at = serializers.DateTimeField(allow_null=True)
     loaded_at = serializers.DateTimeField(allow_null=True)
@@ -163,9 +165,20 @@ class OneFeed(APIView):
         return Response(status=204)
 
 
+class LookAtFeed(APIView):
+    """Looking at one feed now."""
+
+    @extend_schema(request=NoInput, responses={202: CatalogueFeedOutput})
+    def post(self, request: Request, feed: str) -> Response:
+        said(NoInput, request)
+        asked = feeds.look_now(feed, actor=actor_of(request))
+        return Response(CatalogueFeedOutput(asked).data, status=202)
+
+
 urlpatterns = [
     path("catalogue/imports", Imports.as_view(), name="catalogue-imports"),
     path("catalogue/model-eol.json", ModelEol.as_view(), name="catalogue-model-eol"),
     path("catalogue/feeds", Feeds.as_view(), name="catalogue-feeds"),
     path("catalogue/feeds/<str:feed>", OneFeed.as_view(), name="catalogue-feed"),
+    path("catalogue/feeds/<str:feed>/look", LookAtFeed.as_view(), name="catalogue-feed-look"),
 ]

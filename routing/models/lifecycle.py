@@ -182,6 +182,8 @@ class CatalogueFeed(models.Model):
     etag = models.TextField(blank=True, default="")
     code = models.TextField(blank=True, default="")  # why the last look failed; empty: it did not
     detail = models.TextField(blank=True, default="")
+    failures = models.PositiveIntegerField(default=0, db_default=0)  # in a row
+    failing_since = models.DateTimeField(null=True, blank=True)
     checked_at = models.DateTimeField(null=True, blank=True)
     loaded_at = models.DateTimeField(null=True, blank=True)
     rows = models.PositiveIntegerField(default=0)
@@ -199,6 +201,11 @@ class CatalogueFeed(models.Model):
             ),
             models.CheckConstraint(
                 condition=Q(every_hours__range=(1, 720)), name="routing_cataloguefeed_every_hours"
+            ),
+            models.CheckConstraint(
+                condition=Q(failures=0, failing_since__isnull=True)
+                | Q(failures__gt=0, failing_since__isnull=False),
+                name="routing_cataloguefeed_failing_since",
             ),
         ]
 

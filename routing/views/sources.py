@@ -55,6 +55,16 @@ def follow(request: HttpRequest, actor: Actor) -> HttpResponse:
 
 @signed_in
 @require_POST
+def look(request: HttpRequest, actor: Actor, feed: str) -> HttpResponse:
+    """Have a feed looked at now."""
+    with told(request):
+        act.look_now(feed, actor=actor)
+        messages.success(request, "It is looked at now; how that went is said here.")
+    return redirect("routing:sources")
+
+
+@signed_in
+@require_POST
 def remove(request: HttpRequest, actor: Actor, feed: str) -> HttpResponse:
     """Stop following a feed."""
     with told(request):

@@ -402,6 +402,7 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("routing_listedmodel_one_per_vendor", "routing_listedmodel", {}),
     ("routing_cataloguefeed_one_per_address", "routing_cataloguefeed", {}),
     ("routing_cataloguefeed_every_hours", "routing_cataloguefeed", {"every_hours": "0"}),
+    ("routing_cataloguefeed_failing_since", "routing_cataloguefeed", {"failures": "1"}),
     ("routing_delegation_expires_later", "routing_delegation", {"expires_at": "created_at"}),
     ("routing_delegation_known_depth", "routing_delegation", {"depth": "6"}),
     ("routing_runlink_one_per_pair", "routing_runlink", {}),

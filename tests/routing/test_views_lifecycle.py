@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -105,6 +105,12 @@ def test_sources_are_listed_followed_brought_and_removed(cast):
     said = {"url": "https://feeds.example.com/eol.json", "title": "A feed", "every_hours": "12"}
     pat.post("/models/sources/feeds/", said)
     feed = CatalogueFeed.objects.get()
+    later = clock.now() + timedelta(hours=9)
+    CatalogueFeed.objects.update(failures=2, failing_since=later, code="x", next_at=later)
+    assert "failing since" in browser(cast.alice).get("/models/sources/").content.decode()
+    pat.post(f"/models/sources/feeds/{feed.public_id}/look/")
+    feed.refresh_from_db()
+    assert feed.next_at < later
     assert "A feed" in browser(cast.alice).get("/models/sources/").content.decode()
     wrong = pat.post("/models/sources/feeds/", said | {"url": "http://10.0.0.1/"}, follow=True)
     assert "cannot be" in wrong.content.decode() or "not" in wrong.content.decode()
@@ -124,5 +130,6 @@ def test_sources_are_listed_followed_brought_and_removed(cast):
     feed.refresh_from_db()
     assert feed.removed_at is not None
     alice = browser(cast.alice)
-    for path in ("feeds/", "import/", f"feeds/{feed.public_id}/remove/"):
+    asked = (f"feeds/{feed.public_id}/look/", f"feeds/{feed.public_id}/remove/")
+    for path in ("feeds/", "import/", *asked):
         assert alice.post(f"/models/sources/{path}", said).status_code in {403, 404}

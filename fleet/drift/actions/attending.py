@@ -1,4 +1,4 @@
-"""An incident for each of vendors' lists that has been silent for too long, until it is read.
+"""An incident for each list of a vendor, or feed, that is silent for too long, until it is read.
 
 Nobody sees what a list does not say: an announcement goes by unheard while it cannot be read.
 """

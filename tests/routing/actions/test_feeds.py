@@ -11,7 +11,7 @@ from kernel import clock
 from kernel.refs import new_id
 from ledger.models import Entry
 from registry.actors import RoleMissing
-from routing.actions.feeds import add_feed, follow_feed, remove_feed
+from routing.actions.feeds import add_feed, follow_due_feeds, follow_feed, look_now, remove_feed
 from routing.errors import FeedExists, FeedInvalid, FeedNotFound
 from routing.models import CatalogueFeed, LifecycleRow
 from tests.factories import actor, make_model, make_person, make_vendor, operator
@@ -81,6 +81,43 @@ def test_what_cannot_be_fetched_or_read_is_said_and_nothing_is_lost(httpserver):
     inside = made("https://127.0.0.1/feed.json")
     follow_feed(inside, actor=operator())
     assert inside.code == "unreachable"
+
+
+def test_a_feed_that_fails_says_since_when_and_is_looked_at_again_within_the_hour(httpserver):
+    feed = made(httpserver.url_for("/feed.json"))
+    CatalogueFeed.objects.filter(pk=feed.pk).update(every_hours=720)
+    feed.refresh_from_db()
+    client = GuardedClient(allow_private=True)
+    httpserver.expect_ordered_request("/feed.json").respond_with_data("gone", status=410)
+    httpserver.expect_ordered_request("/feed.json").respond_with_data("<html>")
+    httpserver.expect_ordered_request("/feed.json").respond_with_json(document("2026-12-11"))
+    follow_feed(feed, actor=operator(), client=client)
+    since = feed.failing_since
+    assert since is not None
+    assert feed.next_at == since + timedelta(hours=1)
+    follow_feed(feed, actor=operator(), client=client)
+    feed.refresh_from_db()
+    assert (feed.failures, feed.failing_since, feed.code) == (2, since, "unreadable")
+    follow_feed(feed, actor=operator(), client=client)
+    feed.refresh_from_db()
+    assert (feed.failures, feed.failing_since, feed.code) == (0, None, "")
+    assert feed.checked_at is not None
+    assert feed.next_at == feed.checked_at + timedelta(hours=720)
+
+
+def test_a_look_that_was_asked_for_comes_with_the_next_sweep_and_is_one_workers(pat):
+    feed = made("https://127.0.0.1/feed.json")
+    assert follow_due_feeds(actor=operator()) == 1
+    assert follow_due_feeds(actor=operator()) == 0
+    sam = actor(make_person("sam", "security"))
+    with pytest.raises(RoleMissing):
+        look_now(feed.public_id, actor=sam)
+    with pytest.raises(FeedNotFound):
+        look_now("ctf_none", actor=pat)
+    look_now(feed.public_id, actor=pat)
+    assert follow_due_feeds(actor=operator()) == 1
+    feed.refresh_from_db()
+    assert (feed.failures, feed.code) == (2, "unreachable")
 
 
 def test_the_platform_adds_and_removes_feeds_by_https_alone(pat):
