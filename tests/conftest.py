@@ -28,6 +28,8 @@ from config.embedded.valkey import Valkey
 from config.places import Places
 from kernel.sealing import ensure_key_rings
 from ledger.exports.signing import ensure_export_key
+from policy.engine import Judge
+from policy.remote import RemoteJudge
 
 _WORKER = "PYTEST_XDIST_WORKER" in os.environ
 _HOME = Path(
@@ -107,6 +109,9 @@ def pytest_configure(config: pytest.Config) -> None:
         "tests", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
     )
     hypothesis.settings.load_profile("tests")
+    # Nor does how long a decision of policy takes: what is about deadlines names its own.
+    for judge in (Judge, RemoteJudge):
+        judge.__init__.__kwdefaults__ |= {"deadline_seconds": 20.0}
     # The settings need the environment above, so they are read no earlier than here;
     # pytest-django sets Django up after this, and only when they have been read.
     from django.conf import settings

@@ -390,7 +390,7 @@ class GatewayChild:
                 stderr=stream,
             )
 
-    def wait_ready(self, seconds: float = 20) -> float:
+    def wait_ready(self, seconds: float = 60) -> float:
         """Return how many seconds it took to be ready."""
         started = time.monotonic()
         while True:
@@ -407,8 +407,8 @@ class GatewayChild:
 
     def stop(self) -> int:
         self.process.terminate()
-        return self.process.wait(20)
+        return self.process.wait(60)
 
     def kill(self) -> None:
         self.process.kill()
-        self.process.wait(20)
+        self.process.wait(60)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -23,6 +22,7 @@ from bench.gateway.rig import GatewayChild, Rig, World
 from tests.clients import installed
 from tests.clients.mock import VendorMock
 from tests.journeys.conftest import llama
+from tests.ports import free_port
 from tests.routing.gateway.conftest import (
     Agent,
     Client,
@@ -106,9 +106,7 @@ class Company:
 def company(rig: Rig, node: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Company]:
     home = tmp_path_factory.mktemp("company")
     mock = VendorMock(node, home, BUSY)
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
+    port = free_port()
     gateway = GatewayChild(rig, port, home / "gateway.log")
     try:
         mock.wait_ready()

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 import urllib.request
 from pathlib import Path
 from typing import Any
+
+from tests.ports import free_port
 
 HELLO = "Hello from the vendor."
 WEATHER = "It is 21 degrees in Paris."
@@ -60,9 +61,7 @@ class VendorMock:
     """The server, in a process of its own."""
 
     def __init__(self, node: Path, home: Path, busy_for: tuple[str, ...]) -> None:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self._port = probe.getsockname()[1]
+        self._port = free_port()
         said = home / "said.json"
         said.write_text(json.dumps(fixtures(busy_for)), encoding="utf-8")
         program = node / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
@@ -82,7 +81,7 @@ class VendorMock:
         return f"http://127.0.0.1:{self._port}/v1"
 
     def wait_ready(self) -> None:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while True:
             try:
                 self.journal()
@@ -102,4 +101,4 @@ class VendorMock:
 
     def stop(self) -> None:
         self._process.terminate()
-        self._process.wait(10)
+        self._process.wait(60)

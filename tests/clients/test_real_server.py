@@ -5,7 +5,6 @@ The model is a tiny one with random weights: what it says is noise, how it says 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 import anthropic
@@ -21,7 +20,7 @@ def served_by(agent: Agent, address: str) -> Agent:
     agent.world.change(
         "UPDATE routing_vendor SET base_url = %s WHERE public_id = %s", address, agent.vendor_id
     )
-    time.sleep(0.5)  # until the gateway knows
+    agent.catch_up()
     return agent
 
 

@@ -24,7 +24,7 @@ def _child(tmp_path: Path, script: str) -> Child:
     )
 
 
-def _until(true: Callable[[], object], seconds: float = 10) -> None:
+def _until(true: Callable[[], object], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline
@@ -38,7 +38,7 @@ def test_a_child_gets_its_environment_and_nothing_else(
     child = _child(tmp_path, "import os; print(sorted(os.environ))")
 
     child.start()
-    child.wait_stopped(10)
+    child.wait_stopped(60)
 
     assert "OWNER" not in child.log.read_text()
 
@@ -104,7 +104,7 @@ def test_a_full_log_is_moved_aside_while_the_child_goes_on_writing(
     _until(lambda: child.log.stat().st_size > 1000)
 
     child.bound_log()
-    child.wait_stopped(10)
+    child.wait_stopped(60)
 
     assert child.log.with_suffix(".log.1").read_text().startswith("line 0")
     assert "\0" not in child.log.read_text()

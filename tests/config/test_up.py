@@ -18,6 +18,7 @@ import pytest
 
 from config.machine import started_at
 from config.places import BASE_DIR, Places
+from tests.ports import free_port
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("up")]
 
@@ -73,14 +74,7 @@ class Service:
         )  # fmt: skip
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-def _until_gone(pids: dict[str, int], seconds: float = 20) -> None:
+def _until_gone(pids: dict[str, int], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while left := {name: pid for name, pid in pids.items() if started_at(pid)}:
         assert time.monotonic() < deadline, left
@@ -97,7 +91,7 @@ def _below(parent: int) -> dict[str, int]:
 
 
 def _status(port: int) -> int:
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=5) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=30) as answer:
         return int(answer.status)
 
 
@@ -111,7 +105,7 @@ def _directory() -> Iterator[Path]:
 def _end(service: Service) -> None:
     for process in service.started:
         process.terminate()
-        said, _ = process.communicate(timeout=60)
+        said, _ = process.communicate(timeout=120)
         assert "was killed" not in said
 
 
@@ -122,7 +116,7 @@ other_data = pytest.fixture(_directory, scope="module", name="other_data")
 @pytest.fixture
 def service(data: Path) -> Iterator[Service]:
     """Yield a service to start: the first test finds nothing there, the others a second run."""
-    service = Service(data, _free_port(), _free_port())
+    service = Service(data, free_port(), free_port())
     yield service
     _end(service)
 
@@ -130,7 +124,7 @@ def service(data: Path) -> Iterator[Service]:
 @pytest.fixture(scope="module")
 def running(other_data: Path) -> Iterator[Service]:
     """Yield a service that runs, for the tests that only look."""
-    service = Service(other_data, _free_port(), _free_port())
+    service = Service(other_data, free_port(), free_port())
     process = service.start(UNSPRAWL_BOOTSTRAP_TOKEN="t" * 40, AWS_SECRET_ACCESS_KEY="stray")
     try:
         service.ready(process)
@@ -151,7 +145,7 @@ def test_it_serves_stops_cleanly_and_keeps_the_data_for_the_second_run(service: 
     } <= set(running)  # fmt: skip
 
     first.send_signal(signal.SIGTERM)
-    assert first.wait(40) == 0
+    assert first.wait(120) == 0
     _until_gone(running)
     assert not (service.data / "runtime.json").exists()
     assert not list(service.data.glob("**/*.sock"))
@@ -161,7 +155,7 @@ def test_it_serves_stops_cleanly_and_keeps_the_data_for_the_second_run(service: 
     assert "up to date" in said
     assert "created" not in said
     second.send_signal(signal.SIGINT)
-    assert second.wait(40) == 0
+    assert second.wait(120) == 0
 
 
 def test_what_is_written_down_is_for_the_owner_only(running: Service) -> None:
@@ -182,9 +176,9 @@ def test_commands_beside_it_need_no_variable(running: Service, tmp_path: Path) -
 
 
 def test_a_second_supervisor_on_the_same_data_is_refused(running: Service) -> None:
-    other = Service(running.data, _free_port(), _free_port())
+    other = Service(running.data, free_port(), free_port())
     second = other.start()
-    said, _ = second.communicate(timeout=60)
+    said, _ = second.communicate(timeout=120)
 
     assert second.returncode == 1
     first = running.started[0].pid
@@ -205,7 +199,7 @@ def test_a_killed_supervisor_leaves_nothing_and_the_next_one_starts(service: Ser
     service.ready(second)
     assert _status(service.port) == 200
     second.send_signal(signal.SIGTERM)
-    assert second.wait(40) == 0
+    assert second.wait(120) == 0
 
 
 def test_a_killed_child_is_started_again_and_said_loudly(running: Service) -> None:
@@ -221,7 +215,7 @@ def test_a_killed_child_is_started_again_and_said_loudly(running: Service) -> No
 
 
 def _until_ready(port: int) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         try:
             if _status(port) == 200:
@@ -239,7 +233,7 @@ def test_a_port_that_is_taken_is_named_with_its_variable(service: Service, varia
         port = taken.getsockname()[1]
 
         process = service.start(**{variable: str(port)})
-        said, _ = process.communicate(timeout=20)
+        said, _ = process.communicate(timeout=120)
 
     assert process.returncode == 1
     assert f"Port {port} on 127.0.0.1 cannot be used" in said
@@ -251,7 +245,7 @@ def test_all_problems_of_the_environment_are_told_at_once(service: Service) -> N
     process = service.start(
         PORT="http", UNSPRAWL_BOOTSTRAP_TOKEN="short", UNSPRAWL_PUBLIC_URL="agents.example"
     )
-    said, _ = process.communicate(timeout=20)
+    said, _ = process.communicate(timeout=120)
 
     assert process.returncode == 1
     for name in ("PORT", "UNSPRAWL_BOOTSTRAP_TOKEN", "UNSPRAWL_PUBLIC_URL"):
@@ -269,7 +263,7 @@ def test_a_stop_asked_for_while_starting_stops_what_was_started(service: Service
     running = service.pids()
     process.send_signal(signal.SIGTERM)
 
-    assert process.wait(40) == 0
+    assert process.wait(120) == 0
     _until_gone(running)
     assert not (service.data / "runtime.json").exists()
 

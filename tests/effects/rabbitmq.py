@@ -10,7 +10,6 @@ import os
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from celery import Celery
 from kombu.exceptions import OperationalError
 
 from config.embedded import privilege
+from tests.ports import free_port
 
 # The wrapper in the path would change to a user of the package's own.
 SERVER: Final = Path("/usr/lib/rabbitmq/bin/rabbitmq-server")
@@ -30,17 +30,6 @@ READY_WITHIN: Final = 90.0
 
 def is_installed() -> bool:
     return SERVER.exists() and shutil.which("epmd") is not None
-
-
-def _free_ports(count: int) -> list[int]:
-    with_ports = [socket.socket() for _ in range(count)]
-    try:
-        for one in with_ports:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in with_ports]
-    finally:
-        for one in with_ports:
-            one.close()
 
 
 def _environment(home: Path, port: int, node_port: int, names_port: int) -> dict[str, str]:
@@ -72,7 +61,7 @@ def _environment(home: Path, port: int, node_port: int, names_port: int) -> dict
 def rabbitmq(home: Path) -> Iterator[str]:
     """Yield the address of a broker that is gone afterwards."""
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    port, node_port, names_port = _free_ports(3)
+    port, node_port, names_port = free_port(), free_port(), free_port()
     environment = _environment(home, port, node_port, names_port)
     begun: list[subprocess.Popen[bytes]] = []
     try:

@@ -134,14 +134,6 @@ def http_sink(port: int = 0) -> Iterator[HttpSink]:
         thread.join()
 
 
-def free_port() -> int:
-    """Return a port on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
 @contextmanager
 def tls_before(context: ssl.SSLContext, port: int) -> Iterator[int]:
     """Speak TLS on a port of its own, and pass on to another what comes through."""

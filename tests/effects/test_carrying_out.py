@@ -28,8 +28,9 @@ from tests.effects.acts import (
     state_of,
     verbs_of,
 )
-from tests.effects.sinks import HttpSink, free_port
+from tests.effects.sinks import HttpSink
 from tests.factories import make_agent, make_person
+from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

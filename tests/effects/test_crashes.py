@@ -37,7 +37,7 @@ def _killed_at(point: str, proposal: Proposal, sink: HttpSink, running: Workers)
     if point != IN_FLIGHT:
         assert running.turn(point, proposal.public_id) == signal.SIGKILL, point
         return
-    before, sink.delay = len(sink.asked), 5.0
+    before, sink.delay = len(sink.asked), 60.0
     child = running.begin("none", proposal.public_id)
     while len(sink.asked) == before:
         time.sleep(0.01)
@@ -61,7 +61,7 @@ def _recovered() -> None:
 def test_a_worker_killed_at_any_step_leaves_one_effect_at_most(
     sink: HttpSink, owner_address: str, idempotency: str
 ) -> None:
-    settings: dict[str, Any] = {"base_url": sink.url, "timeout_seconds": 10}
+    settings: dict[str, Any] = {"base_url": sink.url, "timeout_seconds": 30}
     operation = make_operation(make_connection(settings=settings), idempotency=idempotency)
     if idempotency == "native":
         # The clock is moved below. The template is one for all tests: theirs stays as it is.

@@ -90,5 +90,5 @@ def workers(address: str) -> Iterator[Workers]:
         assert process.stdin is not None
         assert process.stdout is not None
         process.stdin.close()
-        process.wait(20)
+        process.wait(60)
         process.stdout.close()

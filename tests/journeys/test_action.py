@@ -177,13 +177,13 @@ def test_a_web_process_killed_between_commit_and_doorbell_loses_nothing(desk: De
     asking = threading.Thread(target=approve)
     asking.start()
     with psycopg.connect(running.database_owner_url, autocommit=True) as database:
-        wait_until("it is committed", lambda: approved_in(database, made), 20)
+        wait_until("it is committed", lambda: approved_in(database, made), 120)
     os.kill(web, signal.SIGKILL)
     os.kill(broker, signal.SIGKILL)  # and what it was told has gone with it
-    asking.join(30)
+    asking.join(60)
 
     assert cut, "the answer was lost with the process"
-    wait_until("all is back", desk.service._is_ready, 45)
+    wait_until("all is back", desk.service._is_ready, 180)
     desk.succeeds(made)
     assert desk.done_with("n4") == 1
 

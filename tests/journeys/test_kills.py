@@ -32,14 +32,14 @@ from tests.journeys.conftest import (
     Caller,
     Service,
     approved_agent,
-    free_port,
     smallest_manifest,
 )
+from tests.ports import free_port
 
 KILLS: Final = int(os.environ.get("UNSPRAWL_SOAK_KILLS", "0"))  # or each process once
 CALLERS: Final = 6
-AGAIN_WITHIN: Final = 45.0
-CLOSED_WITHIN: Final = 90.0
+AGAIN_WITHIN: Final = 180.0
+CLOSED_WITHIN: Final = 240.0
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("journeys")]
 
@@ -115,7 +115,8 @@ def kill_one(service: Service, name: str) -> float:
     """Kill a process by name; return the seconds until it and both doors are there again."""
     places = Places(service.data)
     pid = places.read_runtime().pids[name][0]
-    os.kill(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):  # it ended with what was killed before
+        os.kill(pid, signal.SIGKILL)
 
     def is_back() -> bool:
         known = places.read_runtime().pids.get(name)

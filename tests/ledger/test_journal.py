@@ -203,7 +203,7 @@ async def test_closing_does_not_wait_for_a_database_that_is_gone(rig):
             "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
             " WHERE usename = current_user AND pid <> pg_backend_pid()"
         )
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         with contextlib.suppress(JournalDown):
             await made.append(entry(), stream=new_id("run"))
         await asked.wait()
@@ -217,10 +217,10 @@ async def test_closing_a_writer_waits_for_a_commit_that_runs(journal, world, rig
     async with await psycopg.AsyncConnection.connect(rig.owner) as other:
         await other.execute("INSERT INTO routing_run VALUES (%s, %s, %s, %s)", row)
         writing = asyncio.create_task(journal.append(entry(), stream=run_id, rows=[Row(RUNS, row)]))
-        await asyncio.sleep(0.1)
+        await until(lambda: waiting_for_locks(world) == 1)
         fence = "UPDATE ledger_writer SET closed_at = now() WHERE writer = %s"
         closing = asyncio.create_task(asyncio.to_thread(world.change, fence, journal.writer))
-        await asyncio.sleep(0.2)
+        await until(lambda: waiting_for_locks(world) == 2 or closing.done())
         has_waited = not closing.done()
         await other.rollback()
         await asyncio.gather(writing, closing)
@@ -262,7 +262,12 @@ async def test_it_beats_while_it_lives_and_closes_when_it_ends(rig, world, monke
         await journal.append(entry(), stream="run_x")
 
 
-async def until(holds: Any, seconds: float = 5.0) -> None:
+def waiting_for_locks(world: World) -> int:
+    ((count,),) = world.query("SELECT count(*) FROM pg_locks WHERE NOT granted")
+    return int(count)
+
+
+async def until(holds: Any, seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not holds():  # noqa: ASYNC110  what is awaited is in the database
             await asyncio.sleep(0.01)

@@ -57,7 +57,7 @@ def test_one_who_waits_for_a_chain_continues_it() -> None:
     holding, waiting = threading.Event(), threading.Event()
 
     def second() -> None:
-        holding.wait(10)
+        holding.wait(60)
         waiting.set()
         with transaction.atomic():
             record(Verb.AGENT_CHANGED, AGENT, actor=ALICE)
@@ -68,10 +68,10 @@ def test_one_who_waits_for_a_chain_continues_it() -> None:
     with transaction.atomic():
         record(Verb.AGENT_CHANGED, AGENT, actor=ALICE)
         holding.set()
-        waiting.wait(10)
+        waiting.wait(60)
         thread.join(0.2)
         assert thread.is_alive()
-    thread.join(10)
+    thread.join(60)
     assert list(Entry.objects.order_by("seq").values_list("seq", flat=True)) == [1, 2]
     assert verify_all().is_valid
 
@@ -129,7 +129,7 @@ def test_of_two_who_hold_the_same_chains_the_second_waits() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert Entry.objects.filter(stream="run_1").count() == 21
     assert verify_all().is_valid
 

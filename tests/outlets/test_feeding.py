@@ -202,7 +202,7 @@ def test_a_killed_worker_leaves_no_gap(
     assert list(dict.fromkeys(arrived)) == ids()
 
 
-def _until(holds: Any, seconds: float = 30.0) -> None:
+def _until(holds: Any, seconds: float = 120.0) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

@@ -45,6 +45,7 @@ from tests.factories import Cast, actor, client_of
 from tests.ledger.exports.reader import read
 from tests.ledger.test_verification import call
 from tests.ledger.trees import Tree
+from tests.ports import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECRET = "s3-canary-8d1e6f3a7c50/Kq+Z"
@@ -354,9 +355,7 @@ def moto_python() -> Path:
 
 
 def test_another_implementation_of_s3_takes_it(moto_python: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     server = subprocess.Popen(
         [str(moto_python), "-m", "moto.server", "-p", str(port)],
         stdout=subprocess.DEVNULL,

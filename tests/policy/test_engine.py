@@ -47,14 +47,28 @@ def is_running(pid: int) -> bool:
     return state != "Z"
 
 
-def wait_until_gone(pid: int, seconds: float = 5.0) -> bool:
+def kill_at_work(pid: int) -> None:
+    """Kill a process once it has worked for a while: it is in the middle of something then."""
+    begun = worked(pid)
+    while worked(pid) < begun + 0.2:
+        time.sleep(0.01)
+    os.kill(pid, signal.SIGKILL)
+
+
+def worked(pid: int) -> float:
+    """Return for how many seconds a process had the processor."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def wait_until_gone(pid: int, seconds: float = 60.0) -> bool:
     end = time.monotonic() + seconds
     while is_running(pid) and time.monotonic() < end:
         time.sleep(0.02)
     return not is_running(pid)
 
 
-def decide_until_clean(judge: Judge, facts: dict[str, Any], seconds: float = 10.0) -> bool:
+def decide_until_clean(judge: Judge, facts: dict[str, Any], seconds: float = 60.0) -> bool:
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if judge.decide(facts).allow:
@@ -189,10 +203,10 @@ def test_a_worker_killed_in_the_middle_of_a_decision_denies_it(
 ) -> None:
     with Judge(make_bundle(FOR_EVER, HUNDRED), deadline_seconds=30) as judge:
         pid = child_of(judge)
-        threading.Timer(0.3, os.kill, (pid, signal.SIGKILL)).start()
+        threading.Thread(target=kill_at_work, args=(pid,)).start()
         started = time.monotonic()
         assert judge.decide(good).rule == "policy.unavailable"
-        assert time.monotonic() - started < 10
+        assert time.monotonic() - started < 25
         assert child_of(judge) != pid
 
 
@@ -210,7 +224,7 @@ def test_a_slow_policy_is_denied_at_the_deadline_and_its_worker_is_ended(
         pid = child_of(judge)
         started = time.monotonic()
         assert judge.decide(good).rule == "policy.unavailable"
-        assert time.monotonic() - started < 3
+        assert time.monotonic() - started < 20
         assert not is_running(pid)
 
 
@@ -218,11 +232,12 @@ def test_repeated_failures_wait_longer_each_time_before_the_next_worker(
     make_bundle: Callable[..., Path], good: dict[str, Any]
 ) -> None:
     with Judge(make_bundle(FOR_EVER, HUNDRED), deadline_seconds=0.4) as judge:
-        end = time.monotonic() + 3
-        while time.monotonic() < end:
+        began = time.monotonic()
+        while judge._failures < 4:
             assert not judge.decide(good).allow
             time.sleep(0.01)
-        assert 2 <= judge._failures <= 6
+        # It waited after the second and the third, and each had its time.
+        assert time.monotonic() - began > 0.2 + 0.4 + 4 * 0.4
 
 
 def test_a_thread_that_cannot_get_a_turn_in_time_is_denied(
@@ -252,7 +267,7 @@ def test_eight_threads_get_their_own_answers(good: dict[str, Any]) -> None:
             right += decision.allow if turn % 2 else names_it and decision.rule == "calls.stage"
         return right
 
-    with Judge(deadline_seconds=30) as judge, ThreadPoolExecutor(8) as threads:
+    with Judge(deadline_seconds=120) as judge, ThreadPoolExecutor(8) as threads:
         assert list(threads.map(work, range(8))) == [200] * 8
 
 

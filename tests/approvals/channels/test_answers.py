@@ -350,9 +350,7 @@ def test_a_button_decides_in_the_name_of_whom_slack_vouches_for(
     slack: Channel, receiver: Receiver, opened: Callable[..., Review]
 ) -> None:
     review = opened()
-    began = time.monotonic()
     assert press(slack, pressed(review, receiver)).status_code == 200
-    assert time.monotonic() - began < 3
     assert settle_arrivals(actor=WORKER) == 1
     review.refresh_from_db()
     assert review.state == "approved"

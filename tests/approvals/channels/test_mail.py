@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import socket
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -23,6 +22,7 @@ from ledger.models import Entry
 from tests.approvals.channels.receivers import make_channel
 from tests.approvals.channels.test_sending import SENDER, sweep
 from tests.factories import Cast, actor, browser_of
+from tests.ports import free_port
 
 
 @pytest.fixture(autouse=True)
@@ -283,12 +283,6 @@ def test_what_nobody_decides_is_told_of_once_more(
         cursor.execute("SET LOCAL session_replication_role = origin")
     assert remind_deciders(actor=SENDER) == 1
     assert remind_deciders(actor=SENDER) == 0
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
-    return port
 
 
 def test_a_real_mail_server_gets_it_whole(

@@ -260,11 +260,11 @@ def test_a_receiver_that_never_ends_its_answer_is_cut_off(
 
     hasty = {"headers": None, "read": None, "seconds": 0.3}
     monkeypatch.setattr(sending.post_json, "__kwdefaults__", hasty)
-    receiver.seconds = 1.0
+    receiver.seconds = 60.0
     opened()
     began = time.monotonic()
     assert sweep() == 0
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < 20
     assert Notice.objects.get().failure == "The answer took too long."
 
 

@@ -214,6 +214,6 @@ def test_what_is_issued_while_an_agent_is_stopped_is_seen_or_refused(
         thread.start()
     revoke_leases_of(agent.public_id, actor=system("test"), reason="killed")
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(held) + len(refused) == 12
     assert not Lease.objects.filter(state="active").exists()

@@ -216,7 +216,7 @@ def test_a_server_that_says_nothing_costs_a_bounded_time(
         place = elsewhere.place | {"host": "127.0.0.1", "port": silent.getsockname()[1]}
         with pytest.raises(NotLent), borrow(place=place):
             raise AssertionError
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 30
         for peer in accepted:
             peer.close()
 

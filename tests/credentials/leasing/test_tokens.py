@@ -292,7 +292,7 @@ def test_many_who_need_one_token_fetch_it_once(borrow: Lends, authority: Authori
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert (len(got), len(set(got)), len(authority.seen)) == (8, 1, 1)
 
 

@@ -11,8 +11,9 @@ from effects.adapters.adapter import Ending, Lent, Place, Work
 from effects.adapters.errors import ArgumentsRefused, SettingsInvalid
 from effects.adapters.http import HttpAdapter
 from tests.effects.adapters.contract import HIDDEN, KEY, AdapterContract, Case
-from tests.effects.sinks import HttpSink, free_port, http_sink, tls_before
+from tests.effects.sinks import HttpSink, http_sink, tls_before
 from tests.outlets.receivers import server_context
+from tests.ports import free_port
 
 ADAPTER = HttpAdapter()
 TEMPLATE: dict[str, Any] = {
@@ -253,7 +254,7 @@ def test_a_status_that_arrived_tells_the_end_though_the_body_is_too_large(sink: 
 
 
 def test_silence_after_the_request_is_not_known(sink: HttpSink) -> None:
-    sink.delay = 1.5
+    sink.delay = 60.0
     case = case_of(sink, "native")
     place = place_at(sink.url, timeout_seconds=1)
     assert case.send(place=place).ending is Ending.UNKNOWN

@@ -16,7 +16,7 @@ from effects.adapters.errors import ArgumentsRefused, SettingsInvalid
 from effects.adapters.postgresql import PostgresqlAdapter
 from tests.effects.adapters.contract import KEY, AdapterContract, Case
 from tests.effects.fault_proxy import Proxy, fault_proxy
-from tests.effects.sinks import free_port
+from tests.ports import free_port
 
 ADAPTER = PostgresqlAdapter()
 

@@ -11,7 +11,8 @@ from effects.adapters.adapter import Ending, Lent, Place, Work
 from effects.adapters.errors import ArgumentsRefused
 from effects.adapters.slack import SlackAdapter
 from tests.effects.adapters.contract import HIDDEN, KEY, AdapterContract, Case
-from tests.effects.sinks import Asked, HttpSink, free_port, http_sink
+from tests.effects.sinks import Asked, HttpSink, http_sink
+from tests.ports import free_port
 
 ADAPTER = SlackAdapter()
 TEMPLATE: dict[str, Any] = {"channel": "#finance", "text": {"$argument": "/text"}}

@@ -10,7 +10,7 @@ from effects.adapters.errors import ArgumentsRefused, SettingsInvalid
 from effects.adapters.smtp import SmtpAdapter
 from tests.effects.adapters.contract import HIDDEN, KEY, AdapterContract, Case
 from tests.effects.mail_sink import MailSink, mail_sink
-from tests.effects.sinks import free_port
+from tests.ports import free_port
 
 ADAPTER = SmtpAdapter()
 TEMPLATE: dict[str, Any] = {

@@ -35,4 +35,4 @@ def address(story: Story) -> Iterator[str]:
     port = served.servers[0].sockets[0].getsockname()[1]
     yield f"http://127.0.0.1:{port}"
     served.should_exit = True
-    thread.join(10)
+    thread.join(60)

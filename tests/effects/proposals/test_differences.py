@@ -27,7 +27,7 @@ def test_texts_made_to_be_slow_are_compared_in_time() -> None:
     began = time.monotonic()
     found = differences(before, after)
     distance(before, after)
-    assert time.monotonic() - began < 20
+    assert time.monotonic() - began < 60
     assert len(found) == texts
     assert found[0].before.startswith("begin <del>x0 the x2")
     assert found[0].before.endswith("</del> the end")

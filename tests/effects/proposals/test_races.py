@@ -39,7 +39,7 @@ def run_all(jobs: list[Callable[[], object]]) -> Counter[str]:
 
     def one(job: Callable[[], object]) -> str:
         try:
-            start.wait(20)
+            start.wait(60)
             job()
         except DomainError as error:
             return error.code

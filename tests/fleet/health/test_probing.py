@@ -47,7 +47,7 @@ def serving(serve: Serve) -> Iterator[str]:
 
     def one(line: socket.socket) -> None:
         with line:
-            line.settimeout(5)
+            line.settimeout(60)
             try:
                 serve(line, line.recv(65536))
             except OSError:
@@ -105,11 +105,11 @@ def endless_headers(line: socket.socket, _: bytes) -> None:
 def slow(line: socket.socket, _: bytes) -> None:
     for byte in b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}":
         line.sendall(bytes([byte]))
-        time.sleep(0.2)
+        time.sleep(2)
 
 
 def silent(line: socket.socket, _: bytes) -> None:
-    time.sleep(2)
+    time.sleep(60)
 
 
 def redirecting(line: socket.socket, _: bytes) -> None:
@@ -143,7 +143,7 @@ def test_a_hostile_answer_is_bounded_and_no_answer(serve: Serve) -> None:
     with serving(serve) as url:
         began = time.monotonic()
         assert asyncio.run(ask(url))
-        assert time.monotonic() - began < 2
+        assert time.monotonic() - began < 20
 
 
 def test_tls_that_is_none_is_no_answer() -> None:
@@ -189,7 +189,8 @@ def run_prober(rounds: int) -> None:
 
         async def run(prober: Prober = prober) -> None:
             task = asyncio.create_task(prober.run())
-            await asyncio.sleep(0.2)
+            while Check.objects.filter(due_at__lte=clock.now()).exists():  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
             prober.stop()  # what is under way is ended and applied
             await task
 

@@ -16,11 +16,11 @@ import pytest
 from bench.gateway.rig import ROOT, Rig
 from config.embedded import privilege
 from config.embedded.postgres import DATABASE, OWNER
-from config.machine import free_port
 from config.watched import answers, trust_once
 from ledger.transparency.checkpoints import Checkpoint
 from ledger.transparency.merkle import Frontier
 from ledger.transparency.notes import SignatureLine, SignedNote, VerifierKey
+from tests.ports import free_port
 
 HOST: Final = "ledger.example"
 # One entry on record, by the application's own code and role.
@@ -60,7 +60,7 @@ class Installation:
     # --- processes
 
     def start_witness(self) -> None:
-        port = free_port(self.home / "witness.port")
+        port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self._spawn(
             "witness",
@@ -83,7 +83,7 @@ class Installation:
     def stop(self, name: str) -> None:
         process = self.processes.pop(name)
         process.terminate()
-        process.wait(15)
+        process.wait(60)
 
     def stop_all(self) -> None:
         for name in [*self.processes]:
@@ -133,7 +133,7 @@ class Installation:
 
     # --- looking
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.said.read_text()[-4_000:]
@@ -169,7 +169,7 @@ class Installation:
             )
             return self.leaves == self.committed and self.witnessed(epoch) == size > 0
 
-        self.wait(is_settled, 30)
+        self.wait(is_settled, 120)
 
     def check(self) -> None:
         """Every epoch's newest witnessed note holds over the leaves that lie there."""

@@ -38,7 +38,7 @@ def test_a_hold_waits_for_the_destruction_that_is_under_way() -> None:
         placing.start()
         placing.join(0.5)
         assert placing.is_alive()
-    placing.join(10)
+    placing.join(60)
     assert DataKey.objects.get().state == "shredded"
     assert LegalHold.objects.count() == 1
 
@@ -60,7 +60,7 @@ def test_nothing_is_destroyed_beside_a_hold_that_is_being_placed() -> None:
         legal_holds.place(Covers("everything"), actor=SECURITY, reason="case 7")
         other = threading.Thread(target=destroying)
         other.start()
-        other.join(10)
+        other.join(60)
         assert found == [True]  # it gave up, to be tried again
     assert destroy() == Shredded(0)
     assert DataKey.objects.get().state == "active"

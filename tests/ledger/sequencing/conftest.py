@@ -110,7 +110,7 @@ class Log:
 
     def stop(self, process: subprocess.Popen[bytes], number: int = signal.SIGTERM) -> int:
         process.send_signal(number)
-        return process.wait(10)
+        return process.wait(60)
 
     # --- reading
 
@@ -142,13 +142,13 @@ class Log:
             )
         )
 
-    def wait(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+    def wait(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, self.state()
             time.sleep(0.02)
 
-    def settle(self, seconds: float = 20) -> None:
+    def settle(self, seconds: float = 60) -> None:
         self.wait(lambda: self.is_settled, seconds)
 
     def state(self) -> str:

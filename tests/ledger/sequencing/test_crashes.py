@@ -46,7 +46,7 @@ def test_whatever_step_it_dies_at_the_tree_recovers(log: Log, point: CrashPoint,
         log.wait(partial(_died_or_settled, log, dying))
         if dying.poll() is None:
             log.fill(10)  # it needs a further batch to come by there
-        assert dying.wait(10) == -signal.SIGKILL
+        assert dying.wait(60) == -signal.SIGKILL
         log.check()
         log.fill(50)
         mending = log.start(program=WITNESSED)

@@ -23,7 +23,7 @@ REPORT = "SELECT about, state, found FROM ledger_sequencerreport ORDER BY id DES
 def test_a_role_without_rights_is_said_and_what_to_do(log: Log) -> None:
     log.fill(1)
     process = log.start(database=log.rig.login)
-    assert process.wait(20) == 1
+    assert process.wait(60) == 1
     assert "Set DATABASE_SEQUENCER_URL" in log.said.read_text(encoding="utf-8")
     assert log.sequenced == 0
 
@@ -31,7 +31,7 @@ def test_a_role_without_rights_is_said_and_what_to_do(log: Log) -> None:
 def test_a_key_that_cannot_be_read_halts_it_and_is_said(log: Log, tmp_path: Path) -> None:
     log.fill(1)
     process = log.start(keys=tmp_path)
-    assert process.wait(20) == 1
+    assert process.wait(60) == 1
     ((_, state, found),) = log.query(REPORT)
     assert state == "halted"
     assert "cannot be read as a key" in found

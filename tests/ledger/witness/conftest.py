@@ -85,7 +85,7 @@ class Running:
         request = urllib.request.Request(self.url + path, data=body)  # noqa: S310  loopback
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
         try:
-            with opener.open(request, timeout=20) as answer:
+            with opener.open(request, timeout=60) as answer:
                 return answer.status, answer.headers["Content-Type"], answer.read().decode()
         except urllib.error.HTTPError as error:
             with error:
@@ -100,7 +100,7 @@ class Running:
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         self.process.send_signal(number)
-        return self.process.wait(30)
+        return self.process.wait(60)
 
 
 @dataclass
@@ -155,7 +155,7 @@ def start_witness(tmp_path: Path) -> Iterator[Starting]:
     for one in starting.running:
         if one.process.poll() is None:
             one.process.kill()
-        one.process.wait(10)
+        one.process.wait(60)
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ import stat
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 
 import pytest
@@ -215,7 +216,7 @@ def test_killed_around_its_commit_it_goes_on_with_what_is_on_disk(
     dying = start_witness(UNSPRAWL_CRASH_AT=place)
     with pytest.raises(OSError, match=r"closed|reset"):
         dying.add(log.grow(8), 5)
-    assert dying.process.wait(5) == -signal.SIGKILL
+    assert dying.process.wait(60) == -signal.SIGKILL
 
     again = start_witness()
 
@@ -244,7 +245,7 @@ def test_killed_at_any_moment_it_never_cosigns_two_stories(
             while witness.process.poll() is None:
                 try:
                     status, body = witness.add(log.grow(len(log.leaves) + 1), answered)
-                except OSError:
+                except (OSError, HTTPException):
                     break
                 assert status in {200, 409}, body
                 answered = len(log.leaves) if status == 200 else int(body)
@@ -409,15 +410,16 @@ def test_a_beginning_proves_nothing(witness: Running, log: Log) -> None:
 
 def test_slow_clients_do_not_keep_others_waiting(witness: Running, log: Log) -> None:
     port = int(witness.url.rsplit(":", 1)[1])
+    opened = time.monotonic()
     slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(40)]
     for connection in slow:
         connection.sendall(HEAD + b"Content-Length: 500\r\n\r\nold")
     began = time.monotonic()
     assert witness.add(log.grow(3), 0)[0] == 200
-    assert time.monotonic() - began < 5
-    slow[0].settimeout(20)
+    assert time.monotonic() - began < 9  # the slow ones are waited for longer
+    slow[0].settimeout(60)
     with suppress(ConnectionResetError):
         assert slow[0].recv(100) == b""
-    assert time.monotonic() - began > 8
+    assert time.monotonic() - opened > 9
     for connection in slow:
         connection.close()

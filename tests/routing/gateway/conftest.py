@@ -17,12 +17,20 @@ import pytest
 import uvicorn
 
 from bench.gateway.rig import Rig, SeededAgent, World
+from routing import freshness
 from routing.gateway.open_calls import Patience
 from routing.runtime import Settings, create_app
 from tests.rigs import CopiedRig
 from tests.routing.gateway.scripted import SECRET, ScriptedVendor
 
 BODY = {"model": "sandbox", "messages": [{"role": "user", "content": "Say hello."}]}
+
+
+@pytest.fixture(autouse=True)
+def patient_snapshots(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a gateway of this process wait for the news as long as a slow machine takes."""
+    monkeypatch.setattr(freshness, "_AGAIN_SECONDS", 20.0)
+    monkeypatch.setattr(freshness, "GRACE_SECONDS", 20.0)
 
 
 @pytest.fixture(scope="session")
@@ -49,6 +57,9 @@ def vendor(scripted: ScriptedVendor) -> ScriptedVendor:
 def world(rig: Rig) -> Iterator[World]:
     with closing(World(rig)) as made:
         yield made
+
+
+_SERVED: dict[int, ServedGateway] = {}
 
 
 class ServedGateway:
@@ -87,8 +98,9 @@ class ServedGateway:
         )
 
     def start(self) -> None:
+        _SERVED[self.port] = self
         self._thread.start()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while not self._server.started:
             assert self._thread.is_alive()
             assert time.monotonic() < deadline
@@ -96,7 +108,8 @@ class ServedGateway:
 
     def stop(self) -> None:
         self._server.should_exit = True
-        self._thread.join(20)
+        self._thread.join(60)
+        _SERVED.pop(self.port, None)
         assert not self._thread.is_alive()
         self._socket.close()
 
@@ -187,6 +200,11 @@ class Agent(Client):
     def wait_until_known(self) -> None:
         eventually(lambda: self.ask("GET", "/v1/models").status == 200)
 
+    def catch_up(self) -> None:
+        """Wait until the gateway of this process has seen what is in the database now."""
+        moment, snapshots = time.monotonic(), _SERVED[self.port].process._snapshots
+        eventually(lambda: snapshots._confirmed > moment)
+
     def entries(self) -> list[dict[str, Any]]:
         rows = self.world.query(
             "SELECT header FROM ledger_entry WHERE agent_id = %s ORDER BY id", self.row.public_id
@@ -246,7 +264,7 @@ def agent(make_agent: Callable[..., Agent]) -> Agent:
     return make_agent()
 
 
-def eventually(holds: Callable[[], bool], seconds: float = 20.0) -> float:
+def eventually(holds: Callable[[], bool], seconds: float = 60.0) -> float:
     """Wait for something to hold; return how long it took."""
     started = time.monotonic()
     while not holds():

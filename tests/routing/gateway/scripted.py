@@ -84,8 +84,9 @@ def stream(
     cut: bool = False,
     linger: float = 0.0,
     chunked: bool = True,
+    after_first: threading.Event | None = None,
 ) -> Script:
-    """Send pieces as they are; then end well, hang up, or linger."""
+    """Send pieces as they are, all but one once told to; then end well, hang up, or linger."""
 
     async def script(seen: Seen, writer: asyncio.StreamWriter) -> None:
         framing = "transfer-encoding: chunked" if chunked else "connection: close"
@@ -98,6 +99,8 @@ def stream(
             await writer.drain()
             if pause:
                 await asyncio.sleep(pause)
+            while after_first is not None and not after_first.is_set():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
         if linger:
             await asyncio.sleep(linger)
         if cut:
@@ -127,12 +130,12 @@ class ScriptedVendor:
 
     def start(self) -> None:
         self._thread.start()
-        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result(60)
 
     def stop(self) -> None:
-        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(10)
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result(60)
         self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join(10)
+        self._thread.join(60)
         self._loop.close()
 
     def reset(self) -> None:

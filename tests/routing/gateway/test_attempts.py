@@ -8,6 +8,7 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -33,7 +34,7 @@ STOP = "UPDATE routing_vendor SET disabled_at = now() WHERE public_id = %s"
 
 
 async def silent(seen: Seen, writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(30)
+    await asyncio.sleep(60)
 
 
 async def hang_up(seen: Seen, writer: asyncio.StreamWriter) -> None:
@@ -238,8 +239,8 @@ def test_a_target_that_is_silent_for_too_long_is_fallen_back_from(make_pair, ven
     started = time.monotonic()
     got = pair.chat(BODY | {"model": "sandbox", "stream": streamed})
     assert got.headers["x-unsprawl-fallback"] == "1;reason=vendor_slow"
-    assert time.monotonic() - started < 2
-    assert vendor.seen[0].left_early.wait(2)
+    assert time.monotonic() - started < 20  # the vendor would be silent for 60 s
+    assert vendor.seen[0].left_early.wait(30)
 
 
 def test_an_attempt_that_may_have_been_billed_has_a_cost(make_pair, vendor):
@@ -253,27 +254,31 @@ def test_an_attempt_that_may_have_been_billed_has_a_cost(make_pair, vendor):
 
 
 def test_a_target_has_a_time_out_of_its_own(make_pair, vendor):
-    pair = make_pair(first_byte_ms=2500)
-    pair.world.change(
-        "UPDATE routing_routetarget SET first_byte_ms = 150 WHERE model_id = %s", pair.models[0]
-    )
+    pair = make_pair(first_byte_ms=50_000)
+    give_up_first_after(150, pair)
     vendor.script = silent
-    eventually(lambda: _took(pair) < 1.5, 20)
-
-
-def _took(pair: Pair) -> float:
     started = time.monotonic()
-    assert pair.chat().status == 200
-    return time.monotonic() - started
+    assert pair.chat().headers["x-unsprawl-fallback"] == "1;reason=vendor_slow"
+    assert time.monotonic() - started < 20
+
+
+def give_up_first_after(milliseconds: int, pair: Pair) -> None:
+    pair.world.change(
+        "UPDATE routing_routetarget SET first_byte_ms = %s WHERE model_id = %s",
+        milliseconds,
+        pair.models[0],
+    )
+    pair.catch_up()
 
 
 def test_the_deadline_is_of_the_call_and_not_of_each_attempt(make_pair, vendor, other):
-    pair = make_pair(first_byte_ms=300, deadline_ms=500)
+    pair = make_pair(first_byte_ms=50_000, deadline_ms=2500)
+    give_up_first_after(200, pair)
     vendor.script = other.script = silent
     started = time.monotonic()
     got = pair.chat()
     assert (got.status, got.code) == (504, "vendor_slow")
-    assert 0.45 < time.monotonic() - started < 1.5
+    assert 2.4 < time.monotonic() - started < 20
     assert (len(vendor.seen), len(other.seen)) == (1, 1)
 
 
@@ -309,7 +314,7 @@ def test_a_short_wish_to_wait_is_honoured_and_a_long_one_is_not_waited_for(make_
     vendor.script = answer(None, 429, ("retry-after", "60"))
     started = time.monotonic()
     assert pair.chat().headers["x-unsprawl-model"] == "second-1"
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
     assert len(vendor.seen) == 3
 
 
@@ -354,7 +359,7 @@ def _meanwhile(pair: Pair, vendor: ScriptedVendor, change: str, *values: Any) ->
     caller.start()
     eventually(lambda: bool(vendor.seen))
     pair.world.change(change, *values)
-    caller.join(15)
+    caller.join(60)
     return got[0]
 
 
@@ -366,21 +371,35 @@ def test_a_vendor_stopped_while_it_is_waited_for_is_left_for_another(make_pair, 
 
 
 def test_a_target_stopped_meanwhile_is_not_fallen_back_to(make_pair, vendor, other):
-    pair = make_pair(first_byte_ms=1500)
-    got = _meanwhile(pair, vendor, STOP, pair.other_id)
-    assert (got.status, got.code) == (504, "vendor_slow")
+    pair = make_pair()
+    stopped = threading.Event()
+
+    async def fail_once_stopped(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        while not stopped.is_set():  # noqa: ASYNC110
+            await asyncio.sleep(0.005)
+        await answer(None, 503, raw=SAID)(seen, writer)
+
+    vendor.script = fail_once_stopped
+    with ThreadPoolExecutor(1) as caller:
+        called = caller.submit(pair.chat)
+        eventually(lambda: bool(vendor.seen))
+        pair.world.change(STOP, pair.other_id)
+        pair.catch_up()
+        stopped.set()
+        got = called.result()
+    assert (got.status, got.body) == (503, SAID)
     assert not other.seen
 
 
 def test_a_client_that_left_is_not_served_elsewhere(make_pair, vendor, other):
-    pair = make_pair(first_byte_ms=3000)
+    pair = make_pair(first_byte_ms=50_000)
     vendor.script = silent
     line = http.client.HTTPConnection("127.0.0.1", pair.port, timeout=30)
     raw = json.dumps(BODY | {"model": pair.route}).encode()
     line.request("POST", "/v1/chat/completions", raw, {"authorization": f"Bearer {pair.key}"})
     eventually(lambda: bool(vendor.seen))
     line.close()
-    assert vendor.seen[0].left_early.wait(2.5)
+    assert vendor.seen[0].left_early.wait(30)
     eventually(lambda: [row["status"] for row in pair.calls()] == ["cancelled"])
     assert not other.seen
 
@@ -468,8 +487,8 @@ def test_a_run_stays_on_its_side_of_a_canary(make_pair, world):
     def served(run: str) -> str:
         return str(pair.chat(x_unsprawl_run=run).headers["x-unsprawl-model"])
 
-    runs = [f"night {number}" for number in range(12)]
-    eventually(lambda: {served(run) for run in runs} == {"first-1", "second-1"}, 20)
+    runs = [f"night {number}" for number in range(40)]
+    eventually(lambda: {served(run) for run in runs} == {"first-1", "second-1"})
     sides = {run: served(run) for run in runs}
     assert {run: served(run) for run in runs} == sides
     chosen = {(facts["model"], facts.get("choice")) for facts in pair.facts("intent")}
@@ -489,13 +508,13 @@ def test_a_storm_of_refusals_ends_in_answers(make_pair, vendor, other):
     for caller in callers:
         caller.join(60)
     assert got == [200] * 40
-    assert len(vendor.seen) < 20
+    assert len(vendor.seen) < 40
     assert len(other.seen) == 40
 
 
 def test_a_first_event_may_come_late_and_still_be_the_first(make_pair, vendor, other):
     vendor.script = stream([chunk_event("x"), DONE], pause=0.2)
-    assert make_pair(first_byte_ms=5000).stream().status == 200
+    assert make_pair(first_byte_ms=50_000).stream().status == 200
     assert not other.seen
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import os
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from typing import Any
 import pytest
 
 from bench.gateway.rig import ROOT, GatewayChild
+from tests.ports import free_port
 from tests.routing.gateway.conftest import Agent, Client, eventually
 from tests.routing.gateway.scripted import DONE, chunk_event, stream
 from tests.routing.gateway.test_outages import assert_chains_hold
@@ -44,10 +44,7 @@ print(reap_lost_calls(actor=Actor.system("lost-calls")))
 def children(rig, tmp_path) -> Iterator[list[GatewayChild]]:
     made = []
     for number in range(3):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
-        made.append(GatewayChild(rig, port, tmp_path / f"gateway-{number}.log"))
+        made.append(GatewayChild(rig, free_port(), tmp_path / f"gateway-{number}.log"))
     for each in made:
         each.wait_ready()
     yield made
@@ -83,11 +80,12 @@ def call(port: int, agent: Agent) -> int:
     return got.status if got.status != 200 or got.body.endswith(DONE) else -1
 
 
-def reap(agent: Agent, rig) -> int:
-    """Let the worker conclude what gateways left that beat no more."""
+def reap(agent: Agent, rig, killed: GatewayChild) -> int:
+    """Let the worker conclude what a killed gateway left, as if it had been silent for long."""
     agent.world.change(
         "UPDATE ledger_writer SET heartbeat_at = now() - interval '1 minute'"
-        " WHERE closed_at IS NULL AND heartbeat_at < now() - interval '3 seconds'"
+        " WHERE closed_at IS NULL AND process LIKE %s",
+        f"gateway:%:{killed.process.pid}:%",
     )
     told = rig.environment(DATABASE_URL=rig.owner, DJANGO_SETTINGS_MODULE="config.settings")
     ended = subprocess.run(
@@ -138,29 +136,30 @@ def test_what_a_killed_gateway_held_is_charged_and_the_cap_still_holds(
     rig, children, make_agent, vendor
 ):
     agent = make_agent(children[0].port)
-    vendor.script = stream([chunk_event("word ")] * 40 + [BILL, DONE], pause=0.1)
+    rest = threading.Event()
+    vendor.script = stream([chunk_event("word "), BILL, DONE], after_first=rest)
     amount = 20_000
     budget = cap(agent, amount)
     wait_until_capped(agent, children)
     with ThreadPoolExecutor(30) as pool:
         ports = [children[number % 3].port for number in range(30)]
         calls = [pool.submit(call, port, agent) for port in ports]
-        eventually(lambda: agent.world.level_of(budget)[1] > 0)
-        time.sleep(1.0)
+        # Each is refused by now, or its vendor is at work.
+        eventually(lambda: sum(each.done() for each in calls) + len(vendor.seen) == 30)
         children[0].kill()
+        rest.set()
         ended = Counter(each.result() for each in calls)
     spent, held = agent.world.level_of(budget)
     assert ended[0] > 0
     assert held > 0
     assert spent == ended[200] * EACH
-    time.sleep(3.1)
-    assert reap(agent, rig) == ended[0]
+    assert reap(agent, rig, children[0]) == ended[0]
     charged, left = agent.world.level_of(budget)
     assert left == 0
     assert charged == spent + held <= amount
     lost = [entry for entry in agent.entries() if entry["verb"] == "call.lost"]
     assert {entry["facts"]["charged"] for entry in lost} == {"reserved"}
-    assert reap(agent, rig) == 0
+    assert reap(agent, rig, children[0]) == 0
     assert agent.world.level_of(budget) == (charged, 0)
     assert_chains_hold(rig)
 
@@ -189,7 +188,7 @@ def test_a_database_that_restarts_loses_no_hold_and_settles_none_twice(
         said = Counter(status for each in working for status in each.result())
     agent.world.connection.close()
     agent.world.connection = rig.connect()
-    eventually(lambda: agent.world.level_of(budget)[1] == 0, 20)
+    eventually(lambda: agent.world.level_of(budget)[1] == 0)
     entries = agent.entries()
     intents = {entry["id"] for entry in entries if entry["kind"] == "intent"}
     results = Counter(entry["intent"] for entry in entries if entry["kind"] == "result")

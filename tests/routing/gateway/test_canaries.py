@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import socket
 
 import pytest
 
 from bench.gateway.rig import GatewayChild
+from tests.ports import free_port
 from tests.routing.gateway.conftest import BODY, Client, raw_request
 from tests.routing.gateway.scripted import SECRET, answer, stream
 from tests.routing.gateway.test_wire import exchange
@@ -20,9 +20,7 @@ TOLD = "canary-of-a-header-3e9d"
 
 
 def test_no_line_has_a_canary(rig, make_agent, vendor, tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     log = tmp_path / "log"
     child = GatewayChild(rig, port, log, UNSPRAWL_LOG_LEVEL="DEBUG")
     try:

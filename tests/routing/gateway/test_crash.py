@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import threading
-import time
 
 import pytest
 
 from bench.gateway.rig import GatewayChild
-from tests.routing.gateway.conftest import Client
+from tests.ports import free_port
+from tests.routing.gateway.conftest import Client, eventually
 from tests.routing.gateway.scripted import answer
 from tests.routing.gateway.test_outages import assert_chains_hold, assert_recorded
 
@@ -19,16 +18,14 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture
 def child(rig, tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     made = GatewayChild(rig, port, tmp_path / "gateway.log")
     yield made
     made.kill()
 
 
 def test_killed_under_load_it_loses_no_acknowledged_entry(rig, child, make_agent, vendor):
-    took = child.wait_ready()
+    child.wait_ready()
     agent = make_agent(child.port)
     vendor.script = answer()
     acknowledged: list[str] = []
@@ -46,12 +43,10 @@ def test_killed_under_load_it_loses_no_acknowledged_entry(rig, child, make_agent
     callers = [threading.Thread(target=call_on) for _ in range(8)]
     for caller in callers:
         caller.start()
-    time.sleep(1.0)
+    eventually(lambda: len(acknowledged) > 50)
     child.kill()
     for caller in callers:
-        caller.join(30)
-    assert took < 60  # how soon it is ready is measured by the benchmark of starts
-    assert len(acknowledged) > 20
+        caller.join(60)
     assert_recorded(rig, acknowledged)
     assert_chains_hold(rig)
 

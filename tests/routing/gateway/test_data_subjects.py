@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import socket
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -27,6 +25,7 @@ from ledger.entries import (
     open_payload,
 )
 from ledger.subjects import SubjectTags
+from tests.ports import free_port
 from tests.routing.gateway.conftest import Client, eventually
 from tests.routing.gateway.scripted import answer
 
@@ -171,7 +170,7 @@ def test_destruction_against_two_writing_gateways_loses_nothing_silently(
 ):
     """Calls go on in two processes while their keys are destroyed again and again."""
     vendor.script = answer()
-    child = GatewayChild(rig, _free_port(), tmp_path / "gateway.log")
+    child = GatewayChild(rig, free_port(), tmp_path / "gateway.log")
     acknowledged: list[str] = []
     over = threading.Event()
 
@@ -190,7 +189,8 @@ def test_destruction_against_two_writing_gateways_loses_nothing_silently(
             calling = [callers.submit(call_on, port) for port in (child.port, agent.port) * 2]
             try:
                 for n in range(8):
-                    time.sleep(0.15)
+                    already = len(acknowledged)
+                    eventually(lambda: len(acknowledged) > already + 4)  # noqa: B023
                     counted |= _destroy(rig, agent, n)
             finally:
                 over.set()
@@ -261,9 +261,3 @@ def _destroy(rig: Any, agent: Any, n: int) -> dict[str, int]:
             "SELECT dek_id, count(*) FROM ledger_payload WHERE dek_id = ANY(%s) GROUP BY 1", [keys]
         ).fetchall()
     return dict(rows)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -14,6 +13,7 @@ import pytest
 from bench.gateway.rig import ROOT, GatewayChild, Rig
 from kernel import clock
 from kernel.refs import new_id
+from tests.ports import free_port
 from tests.rigs import CopiedRig
 from tests.routing.gateway.conftest import Agent, eventually
 from tests.routing.gateway.scripted import SECRET, STREAM, answer, stream
@@ -64,13 +64,9 @@ def at(agent: Agent, gateway: GatewayChild) -> Agent:
     return found
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def manage(rig: Rig, *arguments: str, stdin: str = "", **more: str) -> tuple[int, str]:
+    if arguments[0] == "kill" and not {"--seconds", "--dry-run"} & set(arguments):
+        arguments += ("--seconds", "60")  # it says so as soon as it is proven
     # Neither web nor a broker: the address of the broker leads nowhere.
     told = rig.environment(
         DJANGO_SETTINGS_MODULE="config.settings", BROKER_URL="redis://127.0.0.1:1/0",
@@ -131,8 +127,8 @@ def test_a_paused_gateway_with_an_open_stream_is_named_and_not_contained(
     # recorded: an end that looks complete it cannot say.
     assert b'"error"' in rest
     assert b"[DONE]" not in rest
-    eventually(lambda: at(agent, gateways[1]).chat().code == "stopped", 5.0)
-    status, said = manage(rig, *kill)
+    eventually(lambda: at(agent, gateways[1]).chat().code == "stopped")
+    status, said = manage(rig, *kill[:-1], "60")
     assert status == 0, said
 
 
@@ -149,12 +145,12 @@ def test_a_paused_gateway_without_one_is_fenced_and_sends_nothing_when_it_wakes(
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     status, said = manage(
-        rig, "kill", "agent", agent.row.name, "--reason", "Wild.", "--seconds", "2"
+        rig, "kill", "agent", agent.row.name, "--reason", "Wild.", "--seconds", "6"
     )
     assert status == 0, said
     assert "Its writer is closed" in said
     os.kill(gateways[1].process.pid, signal.SIGCONT)
-    told, _ = line.communicate(timeout=30)
+    told, _ = line.communicate(timeout=60)
     assert told.strip() in {"403", "503"}
     assert len(vendor.seen) == seen
 
@@ -162,7 +158,7 @@ def test_a_paused_gateway_without_one_is_fenced_and_sends_nothing_when_it_wakes(
 CALL = """
 import http.client, json, sys
 port, key, route = sys.argv[1:]
-line = http.client.HTTPConnection("127.0.0.1", int(port), timeout=25)
+line = http.client.HTTPConnection("127.0.0.1", int(port), timeout=55)
 line.request("POST", "/v1/chat/completions", json.dumps({"model": route, "messages": []}),
              {"authorization": "Bearer " + key, "content-type": "application/json"})
 print(line.getresponse().status)
@@ -201,12 +197,12 @@ def test_a_paused_database_closes_every_gateway(rig, gateways, agent):
     try:
         time.sleep(1.2)
         assert {at(agent, each).chat().status for each in gateways} == {503}
-        status, said = manage(rig, "kill", "fleet", "--reason", "A leak.")
+        status, said = manage(rig, "kill", "fleet", "--reason", "A leak.", "--seconds", "5")
         assert status == 1
         assert "every gateway refuses" in said
     finally:
         rig.spawn()
-    eventually(lambda: all(at(agent, each).chat().status == 200 for each in gateways), 10.0)
+    eventually(lambda: all(at(agent, each).chat().status == 200 for each in gateways))
 
 
 def test_everything_stops_and_two_people_let_it_go_on(rig, gateways, agent, world):
@@ -250,9 +246,7 @@ def test_a_gateway_that_never_announced_itself_is_found_by_its_writer(rig, gatew
         " VALUES (%s, 'gateway:elsewhere:1:ffff', %s, %s)",
         new_id("gw"), clock.now(), clock.now(),
     )  # fmt: skip
-    status, said = manage(
-        rig, "kill", "agent", agent.row.name, "--reason", "Wild.", "--seconds", "2"
-    )
+    status, said = manage(rig, "kill", "agent", agent.row.name, "--reason", "Wild.")
     assert "elsewhere:1:ffff: Not seen: it has announced no door. Its writer is closed" in said
     assert status == 0, said
     (left,) = world.query(

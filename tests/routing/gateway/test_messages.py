@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import time
 from typing import Any
 
 import pytest
@@ -40,7 +39,7 @@ def test_a_message_passes_untouched_and_is_metered_with_its_cache(claude, vendor
         " WHERE vendor_id = (SELECT id FROM routing_vendor WHERE public_id = %s)",
         claude.vendor_id,
     )
-    time.sleep(0.5)  # until the gateway knows
+    claude.catch_up()
     system = [{"type": "text", "text": "b"}, {"type": "text", "text": "a"}]
     got = messages(claude, system=system, thinking={"type": "adaptive"})
     assert (got.status, got.json) == (200, MESSAGE)

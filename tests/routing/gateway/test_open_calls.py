@@ -23,7 +23,7 @@ async def test_a_cut_ends_the_block_with_its_cause(calls):
     call = calls.add(None, VENDOR)
     asyncio.get_running_loop().call_later(0.01, call.cut, KeyRevoked())
     with pytest.raises(KeyRevoked), call:
-        await asyncio.sleep(5)
+        await asyncio.sleep(60)
     await asyncio.sleep(0)  # nothing is left to arrive later
 
 
@@ -52,7 +52,7 @@ async def test_another_failure_in_the_block_is_not_hidden(calls):
 async def test_a_cancellation_from_elsewhere_stays_one(calls):
     async def body():
         with calls.add(None, VENDOR):
-            await asyncio.sleep(5)
+            await asyncio.sleep(60)
 
     task = asyncio.create_task(body())
     await asyncio.sleep(0)
@@ -67,7 +67,7 @@ async def test_the_sweep_cuts_what_is_overdue_and_total_bounds_every_wait(calls)
     assert call.deadline <= time.monotonic() + 0.05
     asyncio.get_running_loop().call_later(0.06, calls.sweep)
     with pytest.raises(VendorSlow), call:
-        await asyncio.sleep(5)
+        await asyncio.sleep(60)
 
 
 async def test_calls_are_counted_while_they_are_open(calls):

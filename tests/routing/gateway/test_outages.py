@@ -64,7 +64,7 @@ def test_a_stopped_database_closes_the_gateway_and_its_return_opens_it(own, own_
         assert (ready.status, bool(ready.json["missing"])) == (503, True)
     finally:
         own_rig.spawn()
-    assert eventually(lambda: ask(own).status == 200, 5.0) < 5.0
+    eventually(lambda: ask(own).status == 200)
     assert own.ask("GET", "/readyz").status == 200
 
 
@@ -83,14 +83,15 @@ def test_a_restart_under_load_loses_nothing_that_was_acknowledged(own, own_rig):
     callers = [threading.Thread(target=call_on) for _ in range(4)]
     for caller in callers:
         caller.start()
-    time.sleep(0.5)
+    eventually(lambda: len(acknowledged) > 10)
     own_rig.postgres.stop()
+    eventually(lambda: 503 in statuses)
     own_rig.spawn()
     before = len(acknowledged)
-    eventually(lambda: len(acknowledged) > before + 10, 5.0)
+    eventually(lambda: len(acknowledged) > before + 10)
     over.set()
     for caller in callers:
-        caller.join(20)
+        caller.join(60)
     assert set(statuses) == {200, 503}
     assert_recorded(own_rig, acknowledged)
     assert_chains_hold(own_rig)
@@ -131,7 +132,7 @@ def test_a_fenced_gateway_records_nothing_until_it_goes_on_under_a_new_epoch(own
     world.change("UPDATE ledger_writer SET closed_at = now()")
     fenced = [ask(own).status for _ in range(3)]
     assert 503 in fenced
-    eventually(lambda: ask(own).status == 200, 5.0)
+    eventually(lambda: ask(own).status == 200)
     (after,) = world.query("SELECT writer FROM ledger_writer WHERE closed_at IS NULL")
     assert after != before
     late = world.query(
@@ -149,13 +150,13 @@ def test_a_gateway_that_ends_ends_its_streams_on_the_record(own_rig, vendor):
     seeded = world.add_agent(routes=[vendor_id])
     gateway = ServedGateway(own_rig)
     gateway.start()
-    vendor.script = stream([STREAM[0]], linger=30)
+    vendor.script = stream([STREAM[0]], linger=60)
     line, answer = Client(gateway.port, seeded.key).open_stream(model=vendor_id)
     answer.readline()
     ending = threading.Thread(target=gateway.stop)
     ending.start()
     rest = answer.read()
-    ending.join(20)
+    ending.join(60)
     line.close()
     assert b'"code":"shutting_down"' in rest
     rows = world.query(

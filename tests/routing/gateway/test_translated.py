@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -38,7 +37,7 @@ def allow(agent: Any, **options: Any) -> None:
         json.dumps(options),
         agent.route,
     )
-    time.sleep(0.5)
+    agent.catch_up()
 
 
 def test_a_chat_call_is_served_by_messages_and_that_is_told(claude, vendor):

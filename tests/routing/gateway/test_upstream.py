@@ -95,7 +95,7 @@ async def running(
 
 def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
     async def bounded() -> None:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await test()
 
     uvloop.run(bounded())
@@ -418,7 +418,7 @@ def test_a_caller_that_leaves_ends_the_connection_at_once(answer):
                 await task
             if answer:
                 await upstream.close()  # an exchange closes its reply; here nobody does
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(30):
                 await vendor.ended.wait()
 
     run(test)

@@ -360,14 +360,14 @@ def test_an_open_call_is_cut_when_its_giver_is_stopped(
 ) -> None:
     planner, worker = pair
     text = give(planner, worker)["delegation"]
-    vendor.script = stream([chunk_event("Hel")], linger=20)
+    vendor.script = stream([chunk_event("Hel")], linger=60)
     worker.headers[HEADER] = text
     line, answer = worker.open_stream(model=planner.route)
     assert b"Hel" in answer.read1(65536)
     world.change("UPDATE registry_agent SET suspended_at = now() WHERE id = %s", planner.row.pk)
     began = time.monotonic()
     rest = answer.read()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20  # the vendor would hold it for 60 s
     assert b"delegation_ended" in rest
     line.close()
 

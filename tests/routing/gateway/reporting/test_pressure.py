@@ -129,7 +129,7 @@ def test_without_a_ledger_nothing_is_acknowledged(own_rig) -> None:
             assert all(got.headers["retry-after"] for got in refused)
         finally:
             own_rig.spawn()
-        eventually(lambda: export(client, document).status == 200, 10.0)
+        eventually(lambda: export(client, document).status == 200)
         assert export(client, document).status == 200
     world = World(own_rig)
     [(count, keys)] = world.query(
