@@ -57,8 +57,9 @@ INSERT INTO routing_modeluse (agent_id, route, vendor, model, calls, first_calle
        last_called_at)
 SELECT agent_id, route, vendor, model, sum(calls), min(day), max(day)
 FROM routing_usageday GROUP BY 1, 2, 3, 4;
-INSERT INTO routing_usagerecent (agent_id, calls_week, cost_month)
-SELECT agent_id, sum(calls) FILTER (WHERE day > current_date - 7), sum(cost_micros)
+INSERT INTO routing_usagerecent (agent_id, calls_week, errors_week, cost_month)
+SELECT agent_id, sum(calls) FILTER (WHERE day > current_date - 7),
+       sum(errors) FILTER (WHERE day > current_date - 7), sum(cost_micros)
 FROM routing_usageday WHERE day > current_date - 30 GROUP BY agent_id;
 INSERT INTO routing_usagemark (name, xid, call_id, counted_at, recent_on)
 VALUES ('usage', 0, 0, now(), current_date) ON CONFLICT DO NOTHING;

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
 
-from django.db.models import Count, Exists, F, Min, OuterRef, QuerySet, Sum, Window
+from django.db.models import Count, Exists, F, Min, OuterRef, QuerySet, Window
 
 from fleet.campaigns.queries.campaigns import left_to_do
 from fleet.cutovers.queries.cutovers import to_sign
@@ -15,14 +15,12 @@ from fleet.drift.queries.watches import standing_of
 from kernel import clock
 from registry.actors import Actor
 from registry.models import Agent, AgentKey
-from routing.models import ModelUse, UsageDay
+from routing.models import ModelUse, UsageRecent
 from routing.queries.calls import seen_agents
-from routing.queries.usage import first_day
 
 SHOWN: Final = 5
 EXPIRES_DAYS: Final = 14
 UNUSED_DAYS: Final = 30
-FAILING_DAYS: Final = 7
 FAILING_PERCENT: Final = 10
 FAILING_CALLS: Final = 20
 
@@ -53,7 +51,7 @@ def concerns_for(actor: Actor) -> list[Concern]:
         _suspended(agents),
         _unwell(agents),
         _key_expiring(agents),
-        _failing(agents, seen),
+        _failing(agents),
         _ending(agents),
         _must_move(actor),
         _to_sign(actor),
@@ -143,34 +141,18 @@ def _ending(agents: QuerySet[Agent]) -> Concern:
     )
 
 
-def _failing(agents: QuerySet[Agent], seen: QuerySet[Agent] | None) -> Concern:
-    days = UsageDay.objects.filter(day__gte=first_day(FAILING_DAYS))
-    if seen is not None:
-        days = days.filter(agent_id__in=seen.values("public_id"))
-    # Judged where the days lie: in a large fleet almost every agent has failed once.
+def _failing(agents: QuerySet[Agent]) -> Concern:
+    made, failed = F("recent__calls_week"), F("recent__errors_week")
     rows = (
-        days.values("agent_id")
-        .annotate(failed=Sum("errors"), made=Sum("calls"))
-        .annotate(excess=100 * F("failed") - FAILING_PERCENT * F("made"))
-        .filter(made__gte=FAILING_CALLS, failed__gt=0, excess__gte=0)
+        agents.filter(recent__calls_week__gte=FAILING_CALLS, recent__errors_week__gt=0)
+        .annotate(percent=100 * failed / made)  # of whole numbers, rounded down
+        .filter(percent__gte=FAILING_PERCENT)
+        .order_by("-percent", "name")
     )
-    percent = {
-        agent_id: 100 * failed // made
-        for agent_id, failed, made in rows.values_list("agent_id", "failed", "made")
-    }
-    named = agents.filter(public_id__in=percent).values("public_id", "name", "title")
-    listed = sorted(named, key=lambda row: (-percent[row["public_id"]], row["name"]))
-    return Concern(
+    return _concern(
         "failing",
-        len(listed),
-        [
-            Concerned(
-                row["name"],
-                row["title"],
-                f"{percent[row['public_id']]} % of calls failed in {FAILING_DAYS} days",
-            )
-            for row in listed[:SHOWN]
-        ],
+        _first(rows, "percent"),
+        lambda row: f"{row['percent']} % of calls failed in {UsageRecent.CALLS_DAYS} days",
     )
 
 

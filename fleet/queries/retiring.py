@@ -17,7 +17,8 @@ from registry.actors import Actor
 from routing.queries.calls import seen_agents
 
 TOUCHED_DAYS: Final = 90
-NAMED: Final = 8
+LISTED: Final = 6  # models whose agents are named
+NAMED: Final = 3
 LONGEST: Final = 50
 
 _TOUCHING: Final = """
@@ -50,21 +51,24 @@ WITH soon AS (
     SELECT id, count(*) AS agents, count(*) FILTER (WHERE called) AS calling
     FROM agents GROUP BY id
 ), first AS (
-    SELECT soon.*, counted.agents, counted.calling
+    SELECT soon.*, counted.agents, counted.calling,
+           row_number() OVER (ORDER BY soon.retires_on, soon.vendor, soon.name) AS place
     FROM soon JOIN counted ON counted.id = soon.id
-    ORDER BY soon.retires_on, soon.vendor, soon.name LIMIT %(longest)s
+    ORDER BY place LIMIT %(longest)s
 ), placed AS (
     SELECT agents.id, seen.name, row_number() OVER (
         PARTITION BY agents.id ORDER BY agents.called DESC, seen.name) AS place
-    FROM agents JOIN seen ON seen.id = agents.agent
+    FROM first JOIN agents ON agents.id = first.id JOIN seen ON seen.id = agents.agent
+    WHERE first.place <= %(listed)s
 ), named AS (
     SELECT id, array_agg(name ORDER BY place) AS names FROM placed
     WHERE place <= %(named)s GROUP BY id
 )
 SELECT first.public_id, first.vendor, first.name, first.retires_on, first.replacement,
-       first.lifecycle_source, first.lifecycle_as_of, first.agents, first.calling, named.names
-FROM first JOIN named ON named.id = first.id
-ORDER BY first.retires_on, first.vendor, first.name
+       first.lifecycle_source, first.lifecycle_as_of, first.agents, first.calling,
+       coalesce(named.names, '{{}}')
+FROM first LEFT JOIN named ON named.id = first.id
+ORDER BY first.place
 """
 
 
@@ -81,12 +85,8 @@ class Retiring:
     as_of: str
     agents: int
     calling: int  # of them, those that were served by it lately
-    names: list[str]
+    names: list[str]  # the first of them; of the models that end first only
     days_left: int
-
-    @property
-    def others(self) -> int:
-        return self.agents - len(self.names)
 
 
 def retiring_for(actor: Actor, *, within_days: int) -> list[Retiring]:
@@ -98,6 +98,7 @@ def retiring_for(actor: Actor, *, within_days: int) -> list[Retiring]:
         "before": today + timedelta(days=within_days),
         "since": now - timedelta(days=TOUCHED_DAYS),
         "named": NAMED,
+        "listed": LISTED,
         "longest": LONGEST,
     }
     with connection.cursor() as cursor:

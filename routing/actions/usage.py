@@ -106,13 +106,15 @@ WITH fresh AS MATERIALIZED (
     GROUP BY 1, 2 ORDER BY 1, 2
     ON CONFLICT (month, agent_id) DO UPDATE SET {added}
 ), recent AS (
-    INSERT INTO routing_usagerecent AS kept (agent_id, calls_week, cost_month)
+    INSERT INTO routing_usagerecent AS kept (agent_id, calls_week, errors_week, cost_month)
     SELECT agent_id, coalesce(sum(calls) FILTER (WHERE day >= %(calls_since)s), 0),
+           coalesce(sum(errors) FILTER (WHERE day >= %(calls_since)s), 0),
            coalesce(sum(cost_micros) FILTER (WHERE day >= %(cost_since)s), 0)
     FROM counted WHERE agent_id <> '' AND day >= least(%(calls_since)s, %(cost_since)s)
     GROUP BY 1 ORDER BY 1
     ON CONFLICT (agent_id) DO UPDATE SET
         calls_week = kept.calls_week + excluded.calls_week,
+        errors_week = kept.errors_week + excluded.errors_week,
         cost_month = kept.cost_month + excluded.cost_month
 ), uses AS (
     INSERT INTO routing_modeluse AS kept (
@@ -152,8 +154,9 @@ RETURNING (SELECT count(*) FROM fresh)
     .replace("{longest}", str(_LONGEST_NAME))
 )
 _SUM_RECENT: Final = """
-INSERT INTO routing_usagerecent (agent_id, calls_week, cost_month)
+INSERT INTO routing_usagerecent (agent_id, calls_week, errors_week, cost_month)
 SELECT agent_id, coalesce(sum(calls) FILTER (WHERE day >= %(calls_since)s), 0),
+       coalesce(sum(errors) FILTER (WHERE day >= %(calls_since)s), 0),
        coalesce(sum(cost_micros) FILTER (WHERE day >= %(cost_since)s), 0)
 FROM routing_usageday
 WHERE agent_id <> '' AND day >= least(%(calls_since)s, %(cost_since)s)

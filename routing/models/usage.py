@@ -171,7 +171,7 @@ class UsageFallback(models.Model):
 
 
 class UsageRecent(models.Model):
-    """Calls and cost of one agent lately, as of the day the mark names: what lists are ordered by.
+    """What one agent called, failed and cost lately, as of the day the mark names: lists read it.
 
     An agent that did nothing lately has no row.
     """
@@ -189,6 +189,7 @@ class UsageRecent(models.Model):
         related_name="recent",
     )
     calls_week = models.BigIntegerField(default=0)
+    errors_week = models.BigIntegerField(default=0)
     cost_month = models.BigIntegerField(default=0)
 
     def __str__(self) -> str:

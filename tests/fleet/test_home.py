@@ -8,7 +8,7 @@ import pytest
 
 from fleet.queries.home import home_for
 from kernel import clock
-from routing.models import ModelUse, UsageDay, UsageMonth, UsageTotal
+from routing.models import ModelUse, UsageDay, UsageMonth, UsageRecent, UsageTotal
 from tests.factories import (
     Cast,
     actor,
@@ -43,6 +43,11 @@ def used(agent, *, days_ago: int = 0, calls: int = 10, errors: int = 0, cost: in
         for name, value in sums.items():
             setattr(row, name, getattr(row, name) + value)
         row.save(update_fields=list(sums))
+    if days_ago < UsageRecent.CALLS_DAYS:
+        recent, _ = UsageRecent.objects.get_or_create(**key)
+        recent.calls_week += calls
+        recent.errors_week += errors
+        recent.save(update_fields=["calls_week", "errors_week"])
 
 
 def called(agent, model, *, days_ago: int = 1, route: str = "direct") -> None:

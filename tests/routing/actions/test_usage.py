@@ -110,9 +110,9 @@ def test_days_add_up_to_the_fleets_and_to_each_agents_month(agent):
     ]
 
 
-def recent() -> dict[str, tuple[int, int]]:
-    rows = UsageRecent.objects.values_list("agent_id", "calls_week", "cost_month")
-    return {str(agent): (calls, cost) for agent, calls, cost in rows}
+def recent() -> dict[str, tuple[int, int, int]]:
+    rows = UsageRecent.objects.values_list("agent_id", "calls_week", "errors_week", "cost_month")
+    return {str(agent): (calls, errors, cost) for agent, calls, errors, cost in rows}
 
 
 def test_each_agents_last_days_are_summed_as_calls_come_in(agent):
@@ -122,8 +122,10 @@ def test_each_agents_last_days_are_summed_as_calls_come_in(agent):
         count_usage(actor=operator())
     make_call(other, status="denied", cost_micros=None)
     make_call(agent, cost_micros=None)
+    make_call(agent, status="error", started_at=clock.now() - timedelta(days=1))
+    make_call(agent, status="error", started_at=clock.now() - timedelta(days=8))
     count_usage(actor=operator())
-    assert recent() == {agent.public_id: (3, 400), other.public_id: (0, 0)}
+    assert recent() == {agent.public_id: (4, 1, 600), other.public_id: (0, 0, 0)}
 
 
 def test_the_first_count_of_a_day_lets_go_of_what_is_no_longer_recent(agent):
@@ -135,10 +137,10 @@ def test_the_first_count_of_a_day_lets_go_of_what_is_no_longer_recent(agent):
     # As the days before would have left it, with nothing new to count today.
     today = clock.now().date()
     UsageMark.objects.update(recent_on=today - timedelta(days=1))
-    UsageRecent.objects.update(calls_week=9, cost_month=9)
+    UsageRecent.objects.update(calls_week=9, errors_week=9, cost_month=9)
     UsageRecent.objects.create(agent_id=other.public_id, calls_week=1, cost_month=1)
     assert count_usage(actor=operator()) == 0
-    assert recent() == {agent.public_id: (2, 200)}
+    assert recent() == {agent.public_id: (2, 0, 200)}
     assert UsageMark.objects.get().recent_on == today
 
 
