@@ -1,11 +1,29 @@
-"""What holds on every page in every look: nothing broken, nothing wider than the screen."""
+"""What holds on every page in every look: nothing broken, nothing wider than the screen.
+
+A page is loaded once and turned from look to look, as a person turns a screen or the theme:
+what a second load of it would show is the same, and takes three times as long.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Final
 
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
+
+Look = tuple[str, int]
+LOOKS: Final[tuple[Look, ...]] = (("light", 1280), ("dark", 390))
+EVERY_LOOK: Final[tuple[Look, ...]] = (*LOOKS, ("light", 390), ("dark", 1280))
+# Charts are drawn anew in the next frame; colours that slide over are at their end at once.
+_SETTLE: Final = """async () => {
+  for (let each = 0; each < 2; each++) await new Promise(requestAnimationFrame);
+  for (const each of document.getAnimations()) {
+    if (each.effect.getComputedTiming().endTime !== Infinity) each.finish();
+  }
+}"""
+_ASK: Final = "axe.run({resultTypes: ['violations']})"
+_WIDE: Final = "document.documentElement.scrollWidth > innerWidth"
 
 
 def complaints_of(page: Page) -> list[str]:
@@ -16,28 +34,58 @@ def complaints_of(page: Page) -> list[str]:
     return heard
 
 
-def faults_here(page: Page, what: str) -> list[str]:
-    """Say what is wrong with the page as it is now, to axe and to a narrow screen."""
+def turn(page: Page, look: Look) -> None:
+    """Show the page as it is in this theme and at this width, when it has come to rest."""
+    theme, width = look
+    scheme: Any = theme
+    page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 900})
+    page.evaluate(_SETTLE)
+
+
+def faults_here(page: Page, what: str, looks: Sequence[Look] = ()) -> list[str]:
+    """Say what is wrong with the page as it is now, or in each of some looks."""
+    found = []
+    for look in looks:
+        turn(page, look)
+        found += _faults(page, f"{what} in {look}")
+    return found if looks else _faults(page, what)
+
+
+def _faults(page: Page, what: str) -> list[str]:
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(Axe().axe_script)
     found = [
         f"{what}: {rule['id']} at {rule['nodes'][0]['target']}"
-        for rule in Axe().run(page).response["violations"]
+        for rule in page.evaluate(_ASK)["violations"]
         if rule["impact"] in {"serious", "critical"}
     ]
-    if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+    if page.evaluate(_WIDE):
         found.append(f"{what} scrolls sideways")
     return found
 
 
 def faults_of(
-    page: Page, pages: Mapping[str, str], then: Callable[[str], None] = lambda _: None
+    page: Page,
+    pages: Mapping[str, str],
+    then: Callable[[str], None] = lambda _: None,
+    looks: Sequence[Look] = (),
 ) -> list[str]:
-    """Go to each of some pages, by name and path, and say all that is wrong with them."""
+    """Go to each of some pages, by name and path, and say all that is wrong with them.
+
+    With looks, each page is turned to each of them, and `then` is told the name and the look.
+    """
     heard, found = complaints_of(page), []
     for name, path in pages.items():
         answer = page.goto(path)
         assert answer is not None
         assert answer.status == 200, path
         page.wait_for_load_state("load")
-        then(name)
-        found += faults_here(page, path)
+        for look in looks:
+            turn(page, look)
+            then(f"{name}-{look[0]}-{look[1]}")
+            found += _faults(page, f"{path} in {look}")
+        if not looks:
+            then(name)
+            found += _faults(page, path)
     return found + heard

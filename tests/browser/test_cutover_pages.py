@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from fleet.cutovers.actions.stepping import step_cutovers
-from tests.browser.test_ledger_page import LOOKS, looked_at
-from tests.browser.test_steering_pages import opened
+from tests.browser.looks import EVERY_LOOK, faults_of
+from tests.browser.test_steering_pages import kept, opened
 from tests.fleet.cutovers.world import SWEEP, World
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -24,14 +26,9 @@ def test_the_pages_are_sound_in_every_look(browser, live_server):
         world.calls(agent, "target", 12, contract="kept", duration_ms=500, cost_micros=700)
     step_cutovers(actor=SWEEP)
     new = f"cutovers/new/?model={world.source.public_id}&to={world.target.public_id}&group=yes"
-    for theme, width in LOOKS:
-        page = opened(browser, live_server, world.cast.pat, theme=theme, width=width)
-        page.set_default_timeout(20_000)
-        for name, path in (
-            ("cutovers", "cutovers/"),
-            ("cutover", f"cutovers/{cutover.public_id}/"),
-            ("begin", new),
-        ):
-            page.goto(f"{live_server.url}/{path}")
-            looked_at(page, f"{name}-{theme}-{width}")
-        page.context.close()
+    page = opened(browser, live_server, world.cast.pat)
+    pages = {
+        "cutovers": "/cutovers/", "cutover": f"/cutovers/{cutover.public_id}/", "begin": f"/{new}"
+    }  # fmt: skip
+    assert faults_of(page, pages, partial(kept, page), EVERY_LOOK) == []
+    page.context.close()

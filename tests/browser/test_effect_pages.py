@@ -25,9 +25,9 @@ from effects.models import Connection, Operation
 from kernel import clock
 from registry.actors import Actor
 from rules.actions.granting import Wish, ask_grant
-from tests.browser.looks import complaints_of, faults_here, faults_of
+from tests.browser.looks import LOOKS, complaints_of, faults_here, faults_of
 from tests.browser.test_inbox import HOSTILE
-from tests.browser.test_steering_pages import LOOKS, kept, opened
+from tests.browser.test_steering_pages import kept, opened
 from tests.effects.launch.acting import Acts
 from tests.effects.proposals.story import Story, make_story
 from tests.factories import actor, client_of, make_agent, make_route, make_vendor
@@ -160,12 +160,11 @@ def link_to(email: str) -> str:
     raise AssertionError(f"no link for {email} in {len(mail.outbox)} mails")
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_every_page_is_sound_in_this_look(
-    browser: Any, live_server: Any, company: Company, theme: str, width: int
+def test_every_page_is_sound_in_every_look(
+    browser: Any, live_server: Any, company: Company
 ) -> None:
     def look(name: str) -> None:
-        kept(page, f"effect-{name}-{theme}-{width}")
+        kept(page, f"effect-{name}")
 
     reviews = Review.objects.filter(state="open")
     pages = company.pages | {
@@ -180,17 +179,16 @@ def test_every_page_is_sound_in_this_look(
         "notices": "/account/notices/",
         "home": "/",
     }
-    page = opened(browser, live_server, company.cast.sam, theme=theme, width=width)
-    page.set_default_timeout(20_000)
-    found = faults_of(page, pages, look)
+    page = opened(browser, live_server, company.cast.sam)
+    found = faults_of(page, pages, look, LOOKS)
     heard = complaints_of(page)
     page.goto(f"/reviews/{company.hostile.review_id}/")
     assert not set(page.title()) & set("\u202e\u202c\u200b\x1b")
     page.get_by_text("Correct it and approve that").click()
     look("review-edit")
-    found += faults_here(page, "the edit form")
+    found += faults_here(page, "the edit form", LOOKS)
     page.goto(link_to("sam@acme.test"))
     look("answer")
-    found += faults_here(page, "an answer by mail")
+    found += faults_here(page, "an answer by mail", LOOKS)
     page.context.close()
     assert found + heard == []

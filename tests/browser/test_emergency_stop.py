@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from registry.actors import Actor
 from routing.actions.stops import place_stop
 from routing.models import Stop
-from tests.browser.looks import faults_of
+from tests.browser.looks import LOOKS, faults_of
 from tests.browser.test_steering_pages import Company, kept, opened
 
 pytestmark = [
@@ -30,8 +32,7 @@ KEPT = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390), ("dark", 1280)])
-def test_the_pages_of_a_stop_are_sound(browser, live_server, transactional_db, theme, width):
+def test_the_pages_of_a_stop_are_sound(browser, live_server, transactional_db):
     company = Company()
     sam = Actor.of(company.cast.sam)
     placed = place_stop("vendor", "openai", actor=sam, reason="It leaks what it is told.")
@@ -47,9 +48,9 @@ def test_the_pages_of_a_stop_are_sound(browser, live_server, transactional_db, t
         "stop-vendor": "/vendors/openai/",
         "stop-end": f"/agents/{company.agent.name}/end/",
     }
-    page = opened(browser, live_server, company.cast.sam, theme=theme, width=width)
-    faults = faults_of(page, paths, then=lambda name: kept(page, f"{name}-{theme}-{width}"))
-    assert faults == []
+    page = opened(browser, live_server, company.cast.sam)
+    looks = [*LOOKS, ("dark", 1280)]
+    assert faults_of(page, paths, partial(kept, page), looks) == []
 
 
 def test_a_stop_is_placed_and_proven_without_leaving_the_page(

@@ -14,8 +14,8 @@ from fleet.evaluations.expecting.content import checked
 from fleet.evaluations.models import Asking
 from kernel import clock
 from registry.actors import Actor
-from tests.browser.looks import faults_of
-from tests.browser.test_steering_pages import LOOKS, kept, opened
+from tests.browser.looks import LOOKS, faults_of
+from tests.browser.test_steering_pages import kept, opened
 from tests.factories import make_cast
 from tests.fleet.evaluations.scene import WORKER, Scene, question
 
@@ -83,13 +83,5 @@ def pages(transactional_db):
 
 def test_every_page_is_sound_in_both_looks(browser, live_server, pages):
     person, places = pages
-    faults = []
-    for theme, width in LOOKS:
-        page = opened(browser, live_server, person, theme=theme, width=width)
-        page.set_default_navigation_timeout(60_000)  # the first page of a busy machine
-        faults += faults_of(page, places, then=partial(_keep, page, f"{theme}-{width}"))
-    assert faults == []
-
-
-def _keep(page, look, name):
-    kept(page, f"{name}-{look}")
+    page = opened(browser, live_server, person)
+    assert faults_of(page, places, partial(kept, page), LOOKS) == []

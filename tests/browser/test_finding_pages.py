@@ -23,8 +23,7 @@ from kernel import clock
 from registry.actors import Actor
 from registry.models import Agent
 from routing.models import ModelUse, UsageDay
-from tests.browser.looks import faults_here, faults_of
-from tests.browser.test_ledger_page import LOOKS
+from tests.browser.looks import EVERY_LOOK, faults_here, faults_of
 from tests.browser.test_steering_pages import opened
 from tests.effects.acts import make_operation
 from tests.factories import Cast, actor, make_agent, make_cast, make_key, make_manifest, make_route
@@ -159,7 +158,7 @@ def test_a_finding_is_claimed_merged_and_blocked_and_every_page_is_sound(
     pages = company(cast)
     batch = pages.pop("batch")
     # What a test asks is the phone in the dark; all four looks are made to be looked at.
-    for theme, width in LOOKS if SHOTS else LOOKS[1:2]:
+    for theme, width in EVERY_LOOK if SHOTS else EVERY_LOOK[1:2]:
         page = opened(browser, live_server, cast.pat, theme=theme, width=width)
 
         def keep(name: str, look: str = f"{theme}-{width}", page: Any = page) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.db import transaction
@@ -13,8 +14,8 @@ from fleet.health.actions.restating import restate
 from fleet.health.models import AgentHealth, Check, Incident
 from kernel import clock
 from registry.actors import Actor
-from tests.browser.test_ledger_page import LOOKS, looked_at
-from tests.browser.test_steering_pages import opened
+from tests.browser.looks import LOOKS, faults_of
+from tests.browser.test_steering_pages import kept, opened
 from tests.factories import Cast, actor, make_agent, make_cast
 
 pytestmark = [
@@ -42,17 +43,19 @@ def _watch(cast: Cast) -> None:
     attend(actor=Actor.system("health"))
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS[:2])
-def test_the_pages_are_sound_in_this_look(browser, live_server, theme, width):
+def test_the_pages_are_sound_in_every_look(browser, live_server):
     cast = make_cast()
     _watch(cast)
     incident = Incident.objects.get(agent__name="agent-3")
     note_on_incident(incident, "Restarted it.\nIt came back.", actor=actor(cast.alice))
-    page = opened(browser, live_server, cast.alice, theme=theme, width=width)
-    page.set_default_timeout(20_000)
-    for path in ("health/", "health/incidents/", f"health/incidents/{incident.public_id}/",
-                 "health/agents/agent-3/", "health/mutes/", "notices/"):  # fmt: skip
-        page.goto(f"{live_server.url}/{path}")
+    page = opened(browser, live_server, cast.alice)
+    paths = (
+        "health/", "health/incidents/", f"health/incidents/{incident.public_id}/",
+        "health/agents/agent-3/", "health/mutes/", "notices/",
+    )  # fmt: skip
+    pages = {}
+    for path in paths:
         name = path.strip("/").replace("/", "-").replace(incident.public_id, "one")
-        looked_at(page, f"health-{name}-{theme}-{width}")
+        pages[f"health-{name}"] = f"/{path}"
+    assert faults_of(page, pages, partial(kept, page), LOOKS) == []
     page.context.close()

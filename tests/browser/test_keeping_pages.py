@@ -12,7 +12,7 @@ from kernel import clock
 from registry.actors import Actor
 from routing.keeping.deciding import place_hold, set_age
 from routing.keeping.erasing import carry_out_erasures, request_erasure
-from tests.browser.looks import faults_here, faults_of
+from tests.browser.looks import LOOKS, faults_here, faults_of
 from tests.browser.test_steering_pages import Company, kept, opened
 from tests.routing.keeping.scenes import PERSON, say, tag
 
@@ -45,9 +45,9 @@ def company(transactional_db, settings, tmp_path):
     return made
 
 
-@pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390), ("light", 390)])
-def test_the_pages_of_keeping_are_sound(browser, live_server, company, theme, width):
-    page = opened(browser, live_server, company.cast.sam, theme=theme, width=width)
+def test_the_pages_of_keeping_are_sound(browser, live_server, company):
+    looks = [*LOOKS, ("light", 390)]
+    page = opened(browser, live_server, company.cast.sam)
     pages = {
         "retention": "/retention/",
         "age": "/retention/age/?data_class=personal",
@@ -57,13 +57,13 @@ def test_the_pages_of_keeping_are_sound(browser, live_server, company, theme, wi
         "erasure-new": "/retention/erasures/new/",
         "erasure": f"/retention/erasures/{company.erasure.public_id}/",
     }
-    faults = faults_of(page, pages, lambda name: kept(page, f"keeping-{name}-{theme}-{width}"))
+    faults = faults_of(page, pages, lambda name: kept(page, f"keeping-{name}"), looks)
     page.goto("/retention/erasures/new/")
     page.get_by_label("Which").fill(PERSON)
     page.get_by_role("button", name="See what is there").click()
     page.get_by_text("What goes, what stays").wait_for()
-    kept(page, f"keeping-preview-{theme}-{width}")
-    faults += faults_here(page, "preview")
+    kept(page, "keeping-preview")
+    faults += faults_here(page, "preview", looks)
     assert tag() in page.content()
     assert PERSON not in page.content() + page.url
     assert faults == []

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
@@ -13,8 +12,8 @@ from ledger.models import Checkpoint
 from ledger.record import record
 from ledger.transparency.notes import COSIGNATURE_V1, VerifierKey
 from ledger.verbs import Verb
-from tests.browser.looks import complaints_of, faults_here
-from tests.browser.test_steering_pages import opened
+from tests.browser.looks import EVERY_LOOK, faults_of
+from tests.browser.test_steering_pages import kept, opened
 from tests.factories import make_cast
 from tests.ledger.sequenced import sequence_now
 
@@ -22,8 +21,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
 ]
-SHOTS = os.environ.get("SCREENSHOTS_DIR", "")
-LOOKS = [("light", 1280), ("dark", 390), ("light", 390), ("dark", 1280)]
 WITNESS = VerifierKey("witness.example.com/ledger", COSIGNATURE_V1, bytes(range(32)))
 
 
@@ -45,19 +42,10 @@ def cast(transactional_db, settings):
     return made
 
 
-def looked_at(page, name):
-    problems = complaints_of(page)
-    page.reload()
-    assert faults_here(page, name) + problems == []
-    if SHOTS:
-        page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
-
-
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_the_page_is_sound_in_this_look(browser, live_server, cast, theme, width):
-    page = opened(browser, live_server, cast.pat, theme=theme, width=width)
-    page.goto(f"{live_server.url}/ledger/")
-    looked_at(page, f"ledger-{theme}-{width}")
+def test_the_page_is_sound_in_every_look(browser, live_server, cast):
+    page = opened(browser, live_server, cast.pat)
+    then = partial(kept, page)
+    assert faults_of(page, {"ledger": "/ledger/"}, then, EVERY_LOOK) == []
     with connection.cursor() as cursor:
         cursor.execute(
             "INSERT INTO ledger_suspension (epoch_id, found, suspended_at) VALUES (1, %s, now())",
@@ -67,6 +55,5 @@ def test_the_page_is_sound_in_this_look(browser, live_server, cast, theme, width
                 " the tree here has 1130."
             ],
         )
-    page.goto(f"{live_server.url}/ledger/")
-    looked_at(page, f"ledger-suspended-{theme}-{width}")
+    assert faults_of(page, {"ledger-suspended": "/ledger/"}, then, EVERY_LOOK) == []
     page.context.close()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from kernel import clock
 from outlets.models import Export, Feed, Schedule, Target
-from tests.browser.test_ledger_page import LOOKS, looked_at
-from tests.browser.test_steering_pages import opened
+from tests.browser.looks import EVERY_LOOK, faults_of
+from tests.browser.test_steering_pages import kept, opened
 from tests.factories import make_cast
 
 pytestmark = [
@@ -16,8 +18,7 @@ pytestmark = [
 ]
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_the_pages_are_sound_in_this_look(browser, live_server, theme, width):
+def test_the_pages_are_sound_in_every_look(browser, live_server):
     cast, now = make_cast(), clock.now()
     given = {
         "scope": {"run": "run_x"}, "with_payloads": True, "reason": "Audit of the year.",
@@ -49,11 +50,11 @@ def test_the_pages_are_sound_in_this_look(browser, live_server, theme, width):
         public_id="exp_c", title="What is new since the last copy, to vault", state="failed",
         failure="The storage did not answer.", target=vault, finished_at=now, **given,
     )  # fmt: skip
-    page = opened(browser, live_server, cast.pat, theme=theme, width=width)
-    page.set_default_timeout(20_000)
-    for path in ("exports/", "exports/new/", "exports/exp_a/", "exports/exp_b/",
-                 "exports/targets/", "exports/targets/new/", "exports/targets/tgt_a/", "feeds/",
-                 "feeds/new/", "feeds/fed_a/"):  # fmt: skip
-        page.goto(f"{live_server.url}/{path}")
-        looked_at(page, f"outlets-{path.strip('/').replace('/', '-')}-{theme}-{width}")
+    page = opened(browser, live_server, cast.pat)
+    paths = (
+        "exports/", "exports/new/", "exports/exp_a/", "exports/exp_b/", "exports/targets/",
+        "exports/targets/new/", "exports/targets/tgt_a/", "feeds/", "feeds/new/", "feeds/fed_a/",
+    )  # fmt: skip
+    pages = {f"outlets-{path.strip('/').replace('/', '-')}": f"/{path}" for path in paths}
+    assert faults_of(page, pages, partial(kept, page), EVERY_LOOK) == []
     page.context.close()

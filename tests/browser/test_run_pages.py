@@ -16,7 +16,7 @@ from kernel.refs import Ref
 from ledger.record import record
 from ledger.verbs import Verb
 from routing.models import RunLink
-from tests.browser.looks import faults_here, faults_of
+from tests.browser.looks import EVERY_LOOK, faults_here, faults_of
 from tests.browser.test_steering_pages import kept, opened
 from tests.factories import make_agent, make_call, make_cast, make_exchange, make_run
 
@@ -24,7 +24,6 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True),
 ]
-LOOKS = [("light", 1280), ("dark", 390), ("dark", 1280), ("light", 390)]
 _ASKED = {
     "model": "gpt-5",
     "messages": [
@@ -138,16 +137,15 @@ def story(transactional_db):
     return Story()
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_the_pages_of_runs_are_sound_in_this_look(browser, live_server, story, theme, width):
-    page = opened(browser, live_server, story.cast.alice, theme=theme, width=width)
+def test_the_pages_of_runs_are_sound_in_every_look(browser, live_server, story):
+    page = opened(browser, live_server, story.cast.alice)
 
     def then(name):
-        if name == "run":
+        if name == "run-light-1280":
             page.locator("details.step summary").nth(1).click()
-        kept(page, f"runs-{name}-{theme}-{width}")
+        kept(page, f"runs-{name}")
 
-    assert faults_of(page, story.pages, then) == []
+    assert faults_of(page, story.pages, then, EVERY_LOOK) == []
 
 
 def test_runs_are_searched_while_one_types_and_the_search_is_in_the_address(

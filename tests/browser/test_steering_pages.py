@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -31,7 +32,7 @@ from routing.models import (
     Vendor,
 )
 from routing.queries.budgets import window_now
-from tests.browser.looks import faults_of
+from tests.browser.looks import LOOKS, faults_of
 from tests.factories import (
     browser_of,
     make_agent,
@@ -50,7 +51,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 SHOTS = os.environ.get("SCREENSHOTS_DIR", "")
-LOOKS = [("light", 1280), ("dark", 390)]
 
 
 class Company:
@@ -221,7 +221,7 @@ def opened(browser, live_server, person, *, theme="light", width=1280, scripts=T
     )
     session = browser_of(person).cookies["unsprawl"].value
     context.add_cookies([{"name": "unsprawl", "value": session, "url": live_server.url}])
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(60_000)
     return context.new_page()
 
 
@@ -230,11 +230,10 @@ def kept(page, name):
         page.screenshot(path=str(Path(SHOTS) / f"{name}.png"), full_page=True)
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_every_page_is_sound_in_this_look(browser, live_server, company, theme, width):
-    page = opened(browser, live_server, company.cast.pat, theme=theme, width=width)
-    faults = faults_of(page, company.pages, then=lambda name: kept(page, f"{name}-{theme}-{width}"))
-    assert faults == []
+def test_every_page_is_sound_in_every_look(browser, live_server, company):
+    page = opened(browser, live_server, company.cast.pat)
+    then = partial(kept, page)
+    assert faults_of(page, company.pages, then, LOOKS) == []
 
 
 def test_a_run_is_verified_and_read_with_the_keyboard_alone(browser, live_server, company):

@@ -11,7 +11,7 @@ import pytest
 
 from policy.bundle import BASE, Bundle, pack_files
 from policy.engine import Judge
-from tests.browser.looks import complaints_of, faults_here
+from tests.browser.looks import EVERY_LOOK, complaints_of, faults_here
 from tests.browser.test_steering_pages import opened
 from tests.factories import make_agent, make_cast
 from tests.rules.decisions import action_facts, call_facts, put_action, put_calls
@@ -21,7 +21,6 @@ pytestmark = [
     pytest.mark.django_db(transaction=True),
 ]
 SHOTS = os.environ.get("SCREENSHOTS_DIR", "")
-LOOKS = [("light", 1280), ("dark", 390), ("light", 390), ("dark", 1280)]
 
 
 @pytest.fixture
@@ -53,20 +52,17 @@ def kept(cast: Any) -> Any:
     return add_bundle(Sources(bundle), title="Refuse acme", origin="uploaded", actor=sam)
 
 
-@pytest.mark.parametrize(("theme", "width"), LOOKS)
-def test_a_trial_is_asked_for_and_read(
-    browser: Any, live_server: Any, cast: Any, theme: str, width: int
-) -> None:
+def test_a_trial_is_asked_for_and_read(browser: Any, live_server: Any, cast: Any) -> None:
     from registry.actors import Actor
     from rules.trying.making import try_bundles
 
-    page = opened(browser, live_server, cast.sam, theme=theme, width=width)
+    page = opened(browser, live_server, cast.sam)
     heard = complaints_of(page)
 
     def look(name: str) -> None:
-        assert faults_here(page, name) == []
+        assert faults_here(page, name, EVERY_LOOK) == []
         if SHOTS:
-            page.screenshot(path=Path(SHOTS) / f"{name}-{theme}-{width}.png", full_page=True)
+            page.screenshot(path=Path(SHOTS) / f"{name}.png", full_page=True)
 
     page.goto(f"{live_server.url}/policies/{kept(cast).public_id}/trials/")
     look("trials")
