@@ -7,6 +7,7 @@ if it is gone, the lease says until when the token may still open.
 
 from __future__ import annotations
 
+import os
 import secrets
 import threading
 from collections.abc import Iterator, Mapping
@@ -49,6 +50,10 @@ class Keeper:
     """What one process keeps. Never written, never passed on."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Keep nothing, under a name that no other process has."""
         self.name = f"mem_{secrets.token_hex(8)}"
         self._kept: dict[str, Kept] = {}
         self._replaced: dict[str, Kept] = {}  # by lease: not lent any more, and not dead
@@ -120,6 +125,9 @@ class Keeper:
 
 
 KEEPER: Final = Keeper()
+# A worker's processes are forked from one that has made its keeper: with its name, each would
+# take the others' tokens for its own, and call them lost because it has not got them.
+os.register_at_fork(after_in_child=KEEPER.begin_anew)
 
 
 @contextmanager

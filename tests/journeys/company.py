@@ -245,6 +245,12 @@ class Portal:
         self._session.get(link, timeout=30)
         self.press(link.removeprefix(service.web))
 
+    def read(self, path: str) -> requests.Response:
+        """Open a page."""
+        answer = self._session.get(self._web + path, timeout=60)
+        assert answer.ok, f"{path}: {answer.status_code}"
+        return answer
+
     def press(self, path: str, **said: Any) -> requests.Response:
         """Send a form. A page that refuses fails the test with its words."""
         token = self._session.cookies["unsprawl-csrf"]

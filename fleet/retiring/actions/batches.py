@@ -167,7 +167,8 @@ def carry_out(batch: Batch) -> Batch:
         if is_ours and batch.state == State.RUNNING:
             step = STEPS[batch.step]
             actor = Actor.of(batch.made_by, batch.roles)
-            for pk in list(batch.items.filter(state=Item.WAITING).values_list("pk", flat=True)):
+            waiting = batch.items.filter(state=Item.WAITING).order_by("pk")
+            for pk in list(waiting.values_list("pk", flat=True)):
                 _take(pk, step, batch, actor)
             _end(batch, actor=actor)
     batch.refresh_from_db()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
@@ -264,6 +265,23 @@ def test_the_token_of_a_process_that_died_is_irrevocable(
             end_leases()
     lease = Lease.objects.get()
     assert (lease.state, lease.fault) == ("irrevocable", "kept_elsewhere")
+
+
+def test_a_forked_process_keeps_tokens_under_a_name_of_its_own(borrow: Lends) -> None:
+    with borrow():
+        pass
+    hears, tells = os.pipe()
+    child = os.fork()
+    if not child:
+        os.write(tells, f"{KEEPER.name} {KEEPER.is_empty}".encode())
+        os._exit(0)
+    os.waitpid(child, 0)
+    os.close(tells)
+    with os.fdopen(hears) as told:
+        name, is_empty = told.read().split()
+    assert name.startswith("mem_")
+    assert name != KEEPER.name
+    assert (is_empty, KEEPER.is_empty) == ("True", False)
 
 
 def test_an_agent_that_was_stopped_does_not_get_a_kept_token(borrow: Lends, agent: Agent) -> None:
