@@ -214,16 +214,18 @@ async def test_closing_a_writer_waits_for_a_commit_that_runs(journal, world, rig
     """Whoever fences sees everything that the fenced one recorded."""
     run_id = new_id("run")
     row = (run_id, "agt_1", run_id, clock.now())
+    looking = rig.connect()
     async with await psycopg.AsyncConnection.connect(rig.owner) as other:
         await other.execute("INSERT INTO routing_run VALUES (%s, %s, %s, %s)", row)
         writing = asyncio.create_task(journal.append(entry(), stream=run_id, rows=[Row(RUNS, row)]))
-        await until(lambda: waiting_for_locks(world) == 1)
+        await until(lambda: waiting_for_locks(looking) == 1)
         fence = "UPDATE ledger_writer SET closed_at = now() WHERE writer = %s"
         closing = asyncio.create_task(asyncio.to_thread(world.change, fence, journal.writer))
-        await until(lambda: waiting_for_locks(world) == 2 or closing.done())
+        await until(lambda: waiting_for_locks(looking) == 2 or closing.done())
         has_waited = not closing.done()
         await other.rollback()
         await asyncio.gather(writing, closing)
+    looking.close()
     assert has_waited
     assert len(chain(world, run_id)) == 1
 
@@ -262,8 +264,8 @@ async def test_it_beats_while_it_lives_and_closes_when_it_ends(rig, world, monke
         await journal.append(entry(), stream="run_x")
 
 
-def waiting_for_locks(world: World) -> int:
-    ((count,),) = world.query("SELECT count(*) FROM pg_locks WHERE NOT granted")
+def waiting_for_locks(looking: psycopg.Connection[Any]) -> int:
+    ((count,),) = looking.execute("SELECT count(*) FROM pg_locks WHERE NOT granted").fetchall()
     return int(count)
 
 

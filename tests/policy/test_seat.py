@@ -44,9 +44,9 @@ def test_one_question_without_an_answer_costs_no_other_its_own(
     make_bundle: Callable[..., Path],
 ) -> None:
     bundle = Bundle.load(make_bundle(CHOOSY, {"l": list(range(100))}))
-    with Seat(bundle, deadline_seconds=0.5) as seat:
-        said = [seat.ask(json.dumps({"name": name}).encode()) for name in ("a", "bad", "b", "bad")]
-    assert [one is not None for one in said] == [True, False, True, False]
+    with Seat(bundle, deadline_seconds=4) as seat:
+        said = [seat.ask(json.dumps({"name": name}).encode()) for name in ("a", "bad", "b")]
+    assert [one is not None for one in said] == [True, False, True]
 
 
 def test_a_child_that_was_killed_is_followed_by_another(good: dict[str, Any]) -> None:
