@@ -13,28 +13,19 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from bench.gateway.rig import Rig
-
-_PASSWORDS = "postgres.passwords.json"
+from bench.gateway.rig import PASSWORDS, Rig
 
 
 class CopiedRig(Rig):
     """A rig whose cluster and keys are copied instead of made."""
 
     def start(self) -> None:
-        made = _made_once(Path(os.environ["UNSPRAWL_TEST_HOME"]))
-        shutil.copytree(made / "keys", self.keys_dir)
-        shutil.copy2(made / _PASSWORDS, self.home / _PASSWORDS)
-        place = self.postgres.place
-        place.mkdir(parents=True, exist_ok=True)
-        place.chmod(0o755)
-        _copy(made / "cluster", self.postgres.data)
-        (place / ".created").touch()
-        self.spawn()
+        self.copy(made_once())
 
 
-def _made_once(home: Path) -> Path:
+def made_once() -> Path:
     """Return where the one lies that is copied; other workers wait until it is whole."""
+    home = Path(os.environ["UNSPRAWL_TEST_HOME"])
     kept = home / "rig"
     with (home / "rig.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -46,7 +37,7 @@ def _made_once(home: Path) -> Path:
                 rig.postgres.stop()
                 kept.mkdir()
                 shutil.copytree(rig.keys_dir, kept / "keys")
-                shutil.copy2(making / _PASSWORDS, kept / _PASSWORDS)
+                shutil.copy2(making / PASSWORDS, kept / PASSWORDS)
                 _copy(rig.postgres.data, kept / "cluster")
             (kept / ".whole").touch()
     return kept

@@ -13,7 +13,6 @@ from bench.bulk import Bulk
 from bench.gateway.rig import ROOT, Rig
 from bench.startup.service import free_port, wait_ready
 from config.embedded.postgres import DATABASE, SUPERUSER
-from kernel.sealing import ensure_key_rings
 
 
 class Site:
@@ -26,10 +25,7 @@ class Site:
 
     def start(self) -> None:
         rig = self.rig
-        ensure_key_rings(rig.keys_dir)
-        rig.postgres.create()
-        rig.spawn()
-        rig.postgres.ensure_roles()
+        rig.bring_up()  # what is missing in it, and in an empty one, is prepared alike
         told = rig.environment(DATABASE_URL=rig.owner, UNSPRAWL_OPENS="")
         with (rig.home / "prepare.log").open("wb") as log:
             subprocess.run(

@@ -12,13 +12,16 @@ from typing import Any
 import pytest
 
 from bench import report
+from bench.gateway.rig import COPIED
 from config.places import BASE_DIR
+from tests.rigs import made_once
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("bench")]
 
 
 def _measured(part: str, out: Path) -> dict[str, Any]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    kept[COPIED] = str(made_once())
     ended = subprocess.run(
         [sys.executable, "-m", "bench", "--tiny", "--only", part, "--out", str(out)],
         cwd=BASE_DIR,
