@@ -7,7 +7,7 @@ the next call of each agent is served by the source again.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -27,6 +27,7 @@ from routing.models import Shift
 
 State = Cutover.State
 _MOVED = (CutoverAgent.State.SHIFTING, CutoverAgent.State.DONE)
+_MILLISECOND: Final = timedelta(milliseconds=1)
 TOGETHER: Final = 5  # so many agents that come back at once are one incident
 
 
@@ -64,10 +65,12 @@ def bring_back(
     actor: Actor,
     why: str,
     whys: Mapping[int, str] | None = None,
+    looked_at: datetime | None = None,
 ) -> None:
     """Serve rows of a held cutover by the source again; with the last of them it is over.
 
-    ``whys`` says it of single rows, by their key, where it is known.
+    ``whys`` says it of single rows, by their key, where it is known; ``looked_at`` when a look
+    found nothing yet.
     Records: cutover.rolled_back, once for all of them; shift.ended, or shift.set after it was
     settled.
     """
@@ -97,6 +100,7 @@ def bring_back(
         actor=actor,
         agent=rows[0].agent if len(rows) == 1 else None,
         facts={"agents": len(rows), "all": whole},
+        since_look_ms=None if looked_at is None else round((now - looked_at) / _MILLISECOND),
         whole=f"{', '.join(names)}: {why}",
     )
 

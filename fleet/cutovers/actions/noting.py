@@ -28,6 +28,7 @@ def note(  # noqa: PLR0913  one fact, named
     agent: Agent | None = None,
     facts: dict[str, Fact] | None = None,
     whole: str = "",
+    since_look_ms: int | None = None,
 ) -> None:
     """Put a fact about a cutover on record; what people wrote goes into the payload.
 
@@ -35,7 +36,7 @@ def note(  # noqa: PLR0913  one fact, named
 
     Records: the verb it is given.
     """
-    record(
+    link = record(
         verb,
         cutover.ref,
         actor=actor.ref,
@@ -56,6 +57,8 @@ def note(  # noqa: PLR0913  one fact, named
         actor=str(actor.ref),
         text=text[:2000],
         at=clock.now(),
+        entry_id=link.entry_id,
+        since_look_ms=since_look_ms,
     )
 
 

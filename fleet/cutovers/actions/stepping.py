@@ -8,7 +8,7 @@ passes it over.
 from __future__ import annotations
 
 import logging
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db import transaction
 from django.db.models import F
@@ -58,16 +58,18 @@ def _look_at(pk: int) -> int:
     cutover = held.select_related("source__vendor", "target__vendor").first()
     if cutover is None:
         return 0
-    cutover.looked_at = clock.now()
+    before, cutover.looked_at = cutover.looked_at, clock.now()
     cutover.save(update_fields=["looked_at"])
     rows = list(rows_of(cutover).filter(state__in=_MOVED))
     figures = figures_of(cutover, rows)
-    if not _brought_back(cutover, rows, figures) and cutover.state == Cutover.State.RUNNING:
+    if not _brought_back(cutover, rows, figures, before) and cutover.state == Cutover.State.RUNNING:
         _go_on(cutover, figures)
     return 1
 
 
-def _brought_back(cutover: Cutover, rows: list[CutoverAgent], figures: Figures) -> bool:
+def _brought_back(
+    cutover: Cutover, rows: list[CutoverAgent], figures: Figures, looked_at: datetime | None
+) -> bool:
     """Bring back whom a limit was passed for; say whether all were."""
     whys = {pk: f"By itself: {'; '.join(map(str, found))}." for pk, found in figures.agents.items()
             if found}  # fmt: skip
@@ -81,7 +83,7 @@ def _brought_back(cutover: Cutover, rows: list[CutoverAgent], figures: Figures) 
     said = "; ".join(map(str, figures.whole)) or f"{len(passed) + before} agents passed a limit"
     whole = f"By itself: {said}."
     why = whys[passed[0].pk] if len(back) == 1 and passed else whole
-    bring_back(cutover, back, actor=MOVER, why=why, whys=whys)
+    bring_back(cutover, back, actor=MOVER, why=why, whys=whys, looked_at=looked_at)
     report_breaches(cutover, passed or rows[:1], {row.pk: whole for row in rows} | whys)
     return cutover.state == Cutover.State.ROLLED_BACK
 

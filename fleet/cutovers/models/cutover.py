@@ -159,6 +159,9 @@ class CutoverEvent(models.Model):
     actor = models.TextField()
     text = models.TextField()
     at = models.DateTimeField()
+    entry_id = models.TextField(blank=True, default="", db_default="")  # ent_… on the ledger
+    # Of a way back by itself: so long after a look that found nothing.
+    since_look_ms = models.BigIntegerField(null=True, blank=True)
 
     class Meta:
         indexes = [models.Index(fields=["cutover", "-id"], name="cutovers_event_newest_idx")]

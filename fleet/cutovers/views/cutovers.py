@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
@@ -21,6 +21,7 @@ from fleet.cutovers.actions.signing import sign_off, start_without_others
 from fleet.cutovers.drawing import track_of
 from fleet.cutovers.judging import rise
 from fleet.cutovers.models import Cutover, CutoverAgent
+from fleet.cutovers.ports import drift_alerts
 from fleet.cutovers.queries.cutovers import (
     bound_digest,
     counts_of,
@@ -31,8 +32,10 @@ from fleet.cutovers.queries.cutovers import (
     shifted_rows,
     steps_taken,
 )
+from fleet.cutovers.queries.evidence import evidence_of
 from fleet.cutovers.queries.figures import Sides, figures_of
-from fleet.cutovers.views.chart import charts_of, stages_of
+from fleet.cutovers.views.chart import Stage, charts_of, stages_of
+from fleet.cutovers.views.stages import trends_of
 from fleet.templatetags.figures import DASH
 from kernel.pages import asked, chosen, cut, found
 from registry.actors import Actor
@@ -113,6 +116,8 @@ def cutover(request: HttpRequest, actor: Actor, cutover: str) -> HttpResponse:
         ],
         "stages": stages,
         "charts": charts_of(stages, shown.limits, shown.target.currency),
+        "trends": trends_of(stages, _alerts_by_stage(shown, stages, actor), shown.limits),
+        "evidence": evidence_of(shown, names),
         "alerts": figures.alerts,
         "advance_text": _advance_text(shown),
         "back_text": _back_text(shown, counts),
@@ -156,6 +161,13 @@ def act(request: HttpRequest, actor: Actor, cutover: str, deed: str) -> HttpResp
             case _:
                 roll_back(cutover, actor=actor, reason=reason)
     return redirect("cutovers:cutover", cutover)
+
+
+def _alerts_by_stage(cutover: Cutover, stages: Sequence[Stage], actor: Actor) -> list[int]:
+    """Return how many alerts of drift there were while each stage lasted."""
+    agents = [row.agent.public_id for row in shifted_rows(cutover, actor)] if stages else []
+    since = [sum(drift_alerts(agents, cutover.target, one.began_at).values()) for one in stages]
+    return [now - later for now, later in zip(since, [*since[1:], 0], strict=False)]
 
 
 def _advance_text(cutover: Cutover) -> str:
@@ -221,7 +233,7 @@ def _events(cutover: Cutover) -> list[dict[str, Any]]:
     return [
         {
             "title": row.kind.replace("_", " "),
-            "text": row.text,
+            "text": " · ".join(filter(None, (row.text, row.entry_id))),
             "at": row.at,
             "tone": tones.get(row.kind, ""),
         }

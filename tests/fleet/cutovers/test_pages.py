@@ -9,12 +9,16 @@ from django.test import Client
 
 from approvals.models import Review
 from fleet.cutovers.actions.stepping import step_cutovers
-from fleet.cutovers.models import Cutover
+from fleet.cutovers.models import Cutover, CutoverEvent
 from fleet.cutovers.plan import LIMITS
+from fleet.cutovers.queries.evidence import evidence_of
 from fleet.cutovers.views.chart import Stage, charts_of
+from fleet.cutovers.views.stages import trends_of
 from kernel import clock
+from ledger.models import Entry
 from routing.arm_sums import Sums
-from tests.factories import browser_of, make_agent
+from routing.models import Shift
+from tests.factories import browser_of, make_agent, make_call
 from tests.fleet.cutovers.world import SWEEP, World
 
 pytestmark = pytest.mark.django_db
@@ -88,6 +92,54 @@ def test_both_arms_are_drawn_step_by_step_with_their_limits(world: World) -> Non
     assert "Errors at 10 %: 0.0 % → 0.0 %, limit 2.0 %" in shown
     assert "Errors at 100 %: – → 100.0 %, limit 2.0 %" in shown
     assert "1 agent with 100 % of their runs go back to old-1" in shown
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.xdist_group("cutover-races")
+def test_a_way_back_says_how_long_it_took_and_that_every_step_is_on_record(world: World) -> None:
+    agent = world.agent()
+    cutover = world.started(agent)
+    shift = Shift.objects.get(ended_at=None)
+    now = clock.now()
+    with clock.held_at(now + timedelta(seconds=10)):
+        step_cutovers(actor=SWEEP)
+    world.calls(agent, "source", 40)
+    world.calls(agent, "target", 30, status="error", http_status=500)
+    with clock.held_at(now + timedelta(seconds=15)):
+        step_cutovers(actor=SWEEP)
+    # It had left a gateway that had not heard of the way back yet.
+    make_call(agent, shift=shift.public_id, arm="target", started_at=now + timedelta(seconds=15.4))
+    found = evidence_of(cutover, [shift.public_id])
+    assert found.back is not None
+    assert (found.back.seconds, found.back.calls_after, found.back.is_kept) == (5.4, 1, True)
+    events = CutoverEvent.objects.filter(cutover=cutover).order_by("id")
+    entries = Entry.objects.filter(stream=str(cutover.ref)).order_by("id")
+    named = events.values_list("entry_id", flat=True)
+    assert list(named) == list(entries.values_list("entry_id", flat=True))
+    assert found.steps == found.recorded == len(named)
+    shown = browser_of(world.cast.pat).get(f"/cutovers/{cutover.public_id}/").content.decode()
+    assert f"{found.steps} of {found.steps} on the ledger" in shown
+    assert ("5.4 s" in shown, named[0] in shown) == (True, True)
+
+
+def test_errors_form_and_drift_are_drawn_stage_by_stage() -> None:
+    now = clock.now()
+    source = Sums(calls=200, errors=2, checked=200, broken=0)
+    good, bad = (
+        Sums(calls=300, errors=3, checked=300, broken=1),
+        Sums(calls=300, errors=60, checked=300, broken=1),
+    )
+    stages = [
+        Stage(1, now, {"source": source, "target": good}),
+        Stage(10, now + timedelta(hours=1), {"source": source, "target": bad}),
+    ]
+    errors, form, drift = trends_of(stages, [0, 1], LIMITS)
+    assert (errors.last, errors.marks, form.marks, drift.marks) == ("20.0 %", [100.0], [], [100.0])
+    assert "at 1 % 1.0 % and 1.0 %, at 10 % 1.0 % and 20.0 %" in errors.words
+    assert all(0 <= float(spot.split(",")[1]) <= 30 for spot in errors.limit.split())
+    (alone, *_) = trends_of(stages[:1], [0], LIMITS)
+    assert alone.target.startswith("0.0,")
+    assert trends_of([], [], LIMITS) == []
 
 
 def test_a_lane_is_beyond_its_limit_only_where_the_figures_prove_it() -> None:
