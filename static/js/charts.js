@@ -59,6 +59,9 @@
     const words = { day: "numeric", month: "short", ...(daily ? { timeZone: "UTC" } : { hour: "2-digit", minute: "2-digit" }) };
     const calendar = new Intl.DateTimeFormat("en-GB", words);
     const when = (seconds) => calendar.format(seconds * 1000);
+    // Half an agent is no agent: of whole numbers the marks are whole as well.
+    const whole = !chart.unit && chart.series.every((series) => series.values.every((value) => Number.isInteger(value ?? 0)));
+    const steps = whole && { incrs: [...Array(13).keys()].flatMap((power) => [1, 2, 5].map((each) => each * 10 ** power)) };
     const axis = { stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
     element.replaceChildren();
     const made = new uPlot(
@@ -70,7 +73,7 @@
         scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(low ?? 0, 0), (high ?? 0) > 0 ? high * 1.08 : 1] } },
         axes: [
           { ...axis, grid: { show: false }, size: 26, space: 72, values: (_, marks) => marks.map(when) },
-          { ...axis, size: 52, space: 36, values: (_, marks) => marks.map(write) },
+          { ...axis, ...steps, size: 52, space: 36, values: (_, marks) => marks.map(write) },
         ],
         series: [{ label: "Time", value: (_, __, ___, at) => when(chart.times[at ?? last]) }, ...order.map((i) => lines[i])],
         legend: { live: true },
