@@ -11,7 +11,7 @@ from pathlib import Path
 
 from config.env import Env, Misconfigured
 from config.places import Places
-from kernel.sealing import ensure_key_rings
+from kernel.sealing import PLAIN_KEYS, RINGS, ensure_key_rings
 from ledger.exports.signing import ensure_export_key
 from ledger.sequencing.keys import ensure_signing_key
 
@@ -23,6 +23,19 @@ def make_keys(directory: Path, public_url: str) -> Iterator[str]:
         yield "export"
     if ensure_signing_key(directory):
         yield "ledger"
+
+
+def lost_keys(directory: Path) -> list[str]:
+    """Name the keys without which what a database holds stays sealed or unknown.
+
+    The web secret is none of them: with a new one people sign in again, and nothing is lost.
+    """
+    files = {
+        **{name: f"{name}.key.json" for name in RINGS},
+        "pepper": "pepper.json",
+        **{name: f"{name}.key" for name in (*PLAIN_KEYS, "ledger")},
+    }
+    return [name for name, file in files.items() if not (directory / file).exists()]
 
 
 def main() -> int:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -32,6 +31,7 @@ from config.env import Env, Misconfigured
 from config.key_files import make_keys
 from config.machine import CannotStart, Make, free_port, only_one, started_at
 from config.places import Places, Runtime
+from config.preconditions import require_free_port, require_keys
 from config.watched import answers, log_key, trust_once
 
 _READY_WITHIN: Final = 120.0
@@ -119,8 +119,10 @@ class Supervisor:
         started = time.monotonic()
         self.say(f"Unsprawl, data in {self.places.data}")
         self._stop_leftovers()
-        self._require_free_port(self.port, "PORT")
-        self._require_free_port(self.gateway_port, "GATEWAY_PORT")
+        require_free_port(self.bind, self.port, "PORT")
+        require_free_port(self.bind, self.gateway_port, "GATEWAY_PORT")
+        if self.own_database:
+            require_keys(self.keys, self.places)
         with self.step("keys") as remarks:
             remarks += [f"made {name}" for name in make_keys(self.keys, self.public_url)]
         self.sockets = privilege.sockets_directory()
@@ -141,17 +143,6 @@ class Supervisor:
         if self.is_suspended:
             self.say("!! THE LEDGER IS SUSPENDED: calls are refused. manage.py epoch show")
         self.say("Stop with Ctrl-C. Logs are in " + str(self.places.logs))
-
-    def _require_free_port(self, port: int, variable: str) -> None:
-        with socket.socket(socket.AF_INET6 if ":" in self.bind else socket.AF_INET) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((self.bind, port))
-            except OSError as error:
-                raise CannotStart(
-                    f"Port {port} on {self.bind} cannot be used ({error.strerror}). "
-                    f"Choose another one: {variable}={port + 1} make run"
-                ) from None
 
     def _stop_leftovers(self) -> None:
         """End what a killed supervisor left, if it is still what we started."""

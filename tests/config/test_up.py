@@ -241,6 +241,27 @@ def test_a_port_that_is_taken_is_named_with_its_variable(service: Service, varia
     assert "Traceback" not in said
 
 
+def test_lost_keys_are_named_and_none_is_made_in_their_place(service: Service) -> None:
+    keys = service.data / "keys"
+    lost = [keys / "pepper.json", keys / "payload.key.json"]
+    kept = {file: file.read_bytes() for file in lost}
+    for file in lost:
+        file.unlink()
+    process = service.start()
+    try:
+        said, _ = process.communicate(timeout=120)
+        assert not any(file.exists() for file in lost)
+    finally:
+        for file, raw in kept.items():
+            file.write_bytes(raw)
+            file.chmod(0o600)
+
+    assert process.returncode == 1
+    assert "not in" in said
+    assert ": payload, pepper. Put keys/ back from its backup." in said
+    assert "Traceback" not in said
+
+
 def test_all_problems_of_the_environment_are_told_at_once(service: Service) -> None:
     process = service.start(
         PORT="http", UNSPRAWL_BOOTSTRAP_TOKEN="short", UNSPRAWL_PUBLIC_URL="agents.example"
