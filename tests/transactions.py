@@ -1,10 +1,29 @@
-"""Transactions of other tests on the same server, which hold back what is counted."""
+"""What others do on the same server: transactions that hold back, locks that outlive a process."""
 
 from __future__ import annotations
 
 import time
 
 from django.db import connection
+
+KILLED = "unsprawl-test-killed"
+TO_BE_KILLED = {"PGAPPNAME": KILLED}  # in the environment of a process that a test kills
+
+
+def wait_for_the_killed() -> None:
+    """Wait until the server has noticed that a killed process is gone: its locks go with it."""
+    until = time.monotonic() + 60
+    with connection.cursor() as cursor:
+        while True:
+            cursor.execute(
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE application_name = %s AND datname = current_database()",
+                [KILLED],
+            )
+            if cursor.fetchone() == (0,):
+                return
+            assert time.monotonic() < until
+            time.sleep(0.01)
 
 
 def wait_for_open_transactions() -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from playwright.sync_api import expect
 
 from fleet.conformance.actions.checking import check_runs
 from fleet.discovery.models import Evidence, Finding, Reading
@@ -57,9 +58,9 @@ def story(browser: Any, live_server: Any, cast: Cast) -> None:
     page = opened(browser, live_server, cast.sam)
     page.goto("/unregistered/")
     page.get_by_role("link", name=first.title).click()
-    assert page.get_by_text(f"This repository breaks on {on:%-d %B %Y}").is_visible()
+    expect(page.get_by_text(f"This repository breaks on {on:%-d %B %Y}")).to_be_visible()
     page.get_by_text("What it says").click()
-    assert page.get_by_text("app/run.py").is_visible()
+    expect(page.get_by_text("app/run.py")).to_be_visible()
     page.locator("form[action$='/assign/']").get_by_role("button", name="Assign").click()
     page.get_by_text("is asked").wait_for()
     page.goto(f"/unregistered/{second.public_id}/")

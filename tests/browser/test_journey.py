@@ -68,7 +68,7 @@ def people(browser: Browser, service: Service) -> Iterator[Any]:
         context = browser.new_context(
             viewport={"width": 1280, "height": 860}, color_scheme="light", locale="en-GB"
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(60_000)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: complaints.append(str(error)))

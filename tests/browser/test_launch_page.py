@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect
 
 from effects.models import Demotion
 from kernel import clock
@@ -41,7 +42,7 @@ def test_the_figures_are_seen_and_live_is_asked_for(
     )  # fmt: skip
     page = opened(browser, live_server, cast.alice, theme=scheme, width=width)
     page.goto(f"{live_server.url}/agents/payer/launch/")
-    assert page.get_by_text("Not ready to go live").is_visible()
+    expect(page.get_by_text("Not ready to go live")).to_be_visible()
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     found = Axe().run(page).response["violations"]
     assert [one["id"] for one in found if one["impact"] in {"serious", "critical"}] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from playwright.sync_api import expect
 
 from kernel import clock
 from routing.models import ReportedStep
@@ -30,9 +31,8 @@ def test_the_page_says_how_to_trace_and_since_when(browser, live_server, db):
     assert answer is not None
     assert answer.status == 200
     page.get_by_role("tab", name="Tracing").click()
-    assert (
-        "OTEL_EXPORTER_OTLP_ENDPOINT" in page.get_by_role("tabpanel", name="Tracing").inner_text()
-    )
-    assert page.get_by_text("Reports its own steps through its traces since").is_visible()
+    panel = page.get_by_role("tabpanel", name="Tracing")
+    expect(panel).to_contain_text("OTEL_EXPORTER_OTLP_ENDPOINT")
+    expect(page.get_by_text("Reports its own steps through its traces since")).to_be_visible()
     kept(page, "connect")
     assert faults_here(page, "connect", EVERY_LOOK) == []

@@ -10,6 +10,7 @@ from datetime import timedelta
 
 import pytest
 from django.db import transaction
+from playwright.sync_api import expect
 
 from kernel import clock
 from kernel.refs import Ref
@@ -157,7 +158,7 @@ def test_runs_are_searched_while_one_types_and_the_search_is_in_the_address(
     page.wait_for_url("**search=two%20thousand**")
     results = page.locator("#results")
     results.get_by_role("link", name="Two thousand steps").wait_for()
-    assert results.get_by_role("link", name="One step").count() == 0
+    expect(results.get_by_role("link", name="One step")).to_have_count(0)
     page.get_by_text("More to search by").click()
     page.get_by_label("Cost from, USD").fill("1000")
     results.get_by_text("No run fits").wait_for()
@@ -185,7 +186,7 @@ def test_a_run_under_way_is_shown_as_it_goes_on_and_keeps_what_is_open(browser, 
     page = opened(browser, live_server, story.cast.alice)
     page.goto(story.pages["live"])
     page.locator("details.step > summary").first.click()
-    assert page.locator("details.step[open]").count() == 1
+    expect(page.locator("details.step[open]")).to_have_count(1)
     with transaction.atomic():
         record(
             Verb.TOOL_REPORTED, story.agent.ref, actor=story.agent.ref, kind="report",
@@ -193,7 +194,7 @@ def test_a_run_under_way_is_shown_as_it_goes_on_and_keeps_what_is_open(browser, 
             agent_id=story.agent.public_id, stream=story.live.run_id,
         )  # fmt: skip
     page.get_by_text("just_now").wait_for()
-    assert page.locator("details.step[open]").count() == 1
+    expect(page.locator("details.step[open]")).to_have_count(1)
 
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1280), ("dark", 390)])

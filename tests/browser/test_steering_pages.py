@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from django.db import transaction
+from playwright.sync_api import expect
 
 from kernel import clock
 from ledger.record import record
@@ -288,7 +289,7 @@ def test_the_charts_change_in_place(browser, live_server, company):
     page.get_by_role("heading", name="Use, last 7 days").wait_for()
     page.get_by_label("Team", exact=True).select_option(label="Finance")
     page.get_by_role("heading", name="Use by Finance, last 7 days").wait_for()
-    assert page.locator("#home-cost").count() == 1
+    expect(page.locator("#home-cost")).to_have_count(1)
     page.locator("[data-chart=home-calls] canvas").wait_for()
 
 
@@ -299,7 +300,7 @@ def test_a_list_is_searched_while_one_types(browser, live_server, company):
     page.wait_for_url("**search=gpt-6**")
     results = page.locator("#results")
     results.get_by_role("link", name="gpt-6.1").wait_for()
-    assert results.get_by_role("link", name="gpt-5").count() == 0
+    expect(results.get_by_role("link", name="gpt-5")).to_have_count(0)
 
 
 def test_a_newcomer_begins_at_home(browser, live_server, company):

@@ -24,6 +24,7 @@ from tests.effects.acts import (
 )
 from tests.effects.sinks import HttpSink
 from tests.effects.workers import Workers, workers
+from tests.transactions import wait_for_the_killed
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.slow]
 TIMES = int(os.environ.get("UNSPRAWL_SOAK_EFFECT_CRASHES", "1"))
@@ -74,6 +75,7 @@ def test_a_worker_killed_at_any_step_leaves_one_effect_at_most(
             sink.keys.clear()
             proposal = make_approved(operation)
             _killed_at(point, proposal, sink, running)
+            wait_for_the_killed()
             assert len(sink.done) <= 1, point
             _recovered()
             assert len(sink.done) <= 1, point

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from config.places import BASE_DIR
+from tests.transactions import TO_BE_KILLED
 
 _PROGRAM = """
 import os, signal, sys
@@ -77,7 +78,7 @@ def workers(address: str) -> Iterator[Workers]:
     process = subprocess.Popen(
         [sys.executable, "-W", "ignore", "-c", _PROGRAM],
         cwd=BASE_DIR,
-        env=environment(address),
+        env=environment(address, **TO_BE_KILLED),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -166,7 +166,7 @@ def test_two_administrators_who_demote_each_other_leave_one() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     assert sorted(outcomes) == ["done", "refused"]
     assert Person.objects.filter(roles__contains=["platform"]).count() == 1
 

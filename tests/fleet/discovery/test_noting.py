@@ -265,7 +265,7 @@ def test_two_imports_at_once_find_the_same_thing_once() -> None:
 
     def imports(batch: str) -> None:
         try:
-            together.wait(10)
+            together.wait(60)
             seen = [sighting(f"k{number}") for number in range(20)]
             note_sightings(seen, source="openai", batch=batch)
         finally:

@@ -20,6 +20,7 @@ from fleet.evaluations.models import Arm, Asking
 from ledger.models import Entry
 from registry.actors import Actor
 from tests.fleet.evaluations.scene import WORKER, Scene, question
+from tests.transactions import TO_BE_KILLED, wait_for_the_killed
 
 pytestmark = [pytest.mark.django_db(transaction=True)]
 # It dies after some answers came back, before they are noted; and in the middle of comparing.
@@ -53,6 +54,7 @@ def die(step: str, address: str) -> int:
         "UNSPRAWL_GATEWAY_INTERNAL_URL": django_settings.GATEWAY_INTERNAL_URL,
         "UNSPRAWL_SECRET_KEY": "x" * 50,
         "UNSPRAWL_OPENS": "tool,payload",
+        **TO_BE_KILLED,
     }
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, step],
@@ -63,6 +65,7 @@ def die(step: str, address: str) -> int:
         check=False,
     )
     assert done.returncode < 0, done.stdout[-2000:] + done.stderr[-2000:]
+    wait_for_the_killed()
     return done.returncode
 
 

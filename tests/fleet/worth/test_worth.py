@@ -254,7 +254,7 @@ def test_of_two_answers_at_once_one_is_kept_and_the_other_told_so() -> None:
     gate = threading.Barrier(2)
 
     def run(call: Callable[[], Any]) -> Any:
-        gate.wait(10)
+        gate.wait(60)
         try:
             return call()
         except Conflict as refusal:
@@ -263,6 +263,6 @@ def test_of_two_answers_at_once_one_is_kept_and_the_other_told_so() -> None:
             connection.close()
 
     with ThreadPoolExecutor(2) as pool:
-        outcomes = [each.result(20) for each in [pool.submit(run, call) for call in calls]]
+        outcomes = [each.result(60) for each in [pool.submit(run, call) for call in calls]]
     assert sum(isinstance(each, AlreadyAnswered) for each in outcomes) == 1
     assert Answer.objects.count() == 1

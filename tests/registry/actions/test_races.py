@@ -46,7 +46,7 @@ def at_once(pool: ThreadPoolExecutor, *calls: Callable[[], Any]) -> list[Any]:
     gate = threading.Barrier(len(calls))
 
     def run(call: Callable[[], Any]) -> Any:
-        gate.wait(10)
+        gate.wait(60)
         try:
             return call()
         except Conflict as refusal:
@@ -54,7 +54,7 @@ def at_once(pool: ThreadPoolExecutor, *calls: Callable[[], Any]) -> list[Any]:
         finally:
             connection.close()
 
-    return [future.result(20) for future in [pool.submit(run, call) for call in calls]]
+    return [future.result(60) for future in [pool.submit(run, call) for call in calls]]
 
 
 def refusals(outcomes: list[Any]) -> list[type]:

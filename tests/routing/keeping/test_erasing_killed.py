@@ -26,6 +26,7 @@ from routing.keeping.erasing import carry_out_erasures, request_erasure
 from routing.models import Erasure
 from tests.factories import make_agent, make_cast
 from tests.routing.keeping.scenes import PERSON, plaintext_anywhere, say
+from tests.transactions import TO_BE_KILLED, wait_for_the_killed
 
 pytestmark = pytest.mark.slow
 SWEEP = Actor.system("erasure")
@@ -115,11 +116,14 @@ def _die(step: str, address: str, shreds: Path) -> int:
         "UNSPRAWL_DATA_DIR": str(django_settings.DATA_DIR),
         "UNSPRAWL_SHREDS_DIR": str(shreds),
         "DATABASE_URL": address,
+        **TO_BE_KILLED,
     }
-    return subprocess.run(
+    ended = subprocess.run(
         [sys.executable, "-c", PROGRAM, step],
         cwd=BASE_DIR,
         env=environment,
         check=False,
-        timeout=120,
-    ).returncode
+        timeout=300,
+    )
+    wait_for_the_killed()
+    return ended.returncode
