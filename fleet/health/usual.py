@@ -1,7 +1,8 @@
 """What calls say of an agent: how many of them failed, and whether it fell silent. Pure.
 
 Both are held against the agent's own habit: an agent that always fails one call in ten is not
-degraded by it, and one that is never called at night is not silent then.
+degraded by it, and one that is never called at night is not silent then. A habit excuses less
+than half of the calls: an outage that goes on becomes the habit, and is no health.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Final
 FEW: Final = 5  # calls: fewer say nothing
 DOWN_SHARE: Final = 0.5
 DEGRADED_SHARE: Final = 0.1
+HOPELESS_SHARE: Final = 0.9  # down, whatever is usual
 ABOVE_HABIT: Final = 3.0
 # So many calls were usual in these hours that none at all is no accident.
 EXPECTED_CALLS: Final = 20
@@ -50,9 +52,10 @@ def say(recent: Recent) -> Said:
             return Said("healthy", _words(recent))
         return Said("")
     share = recent.errors / recent.calls
-    if share >= DOWN_SHARE and share > recent.usual_share * 1.5:
+    is_half = share >= DOWN_SHARE
+    if share >= HOPELESS_SHARE or (is_half and share > recent.usual_share * 1.5):
         return Said("down", _words(recent), _cause(recent))
-    if share >= DEGRADED_SHARE and share > recent.usual_share * ABOVE_HABIT:
+    if is_half or (share >= DEGRADED_SHARE and share > recent.usual_share * ABOVE_HABIT):
         return Said("degraded", _words(recent), _cause(recent))
     return Said("healthy", _words(recent))
 

@@ -130,6 +130,13 @@ def test_calls_are_held_against_the_agents_own_habit() -> None:
     assert say(calls(2, 2)).seen == ""
 
 
+def test_an_outage_that_has_become_the_habit_is_still_one() -> None:
+    assert say(calls(200, 200, usual_share=1.0)).seen == "down"
+    assert say(calls(100, 95, usual_share=0.8)).seen == "down"
+    assert say(calls(100, 60, usual_share=0.6)).seen == "degraded"
+    assert say(calls(100, 30, usual_share=0.3)).seen == "healthy"
+
+
 def test_silence_counts_only_where_calls_are_usual() -> None:
     assert say(calls(0, 0, usual_calls=40.0)).seen == "degraded"
     assert say(calls(0, 0, usual_calls=3.0)).seen == ""
