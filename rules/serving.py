@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections.abc import Iterator
 from typing import Any, Final
 
 from django.http import StreamingHttpResponse
 
+from kernel.sheets import line
 from rules.models import Question, Trial
 from rules.queries.trials import questions_of
 
@@ -16,15 +16,6 @@ COLUMNS: Final = (
     "agent", "owner", "found", "answer", "rule", "new_answer", "new_rule", "constraints",
     "own_bundle", "decisions", "first_at", "last_at", "source", "input", "bundle", "entry",
 )  # fmt: skip
-# What a spreadsheet would take for a formula.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
-
-
-class _Line:
-    """What a csv writer writes to: it hands the line back."""
-
-    def write(self, line: str) -> str:
-        return line
 
 
 def table_of(trial: Trial) -> StreamingHttpResponse:
@@ -36,10 +27,9 @@ def table_of(trial: Trial) -> StreamingHttpResponse:
 
 
 def _lines(trial: Trial) -> Iterator[str]:
-    writer = csv.writer(_Line())
-    yield writer.writerow(COLUMNS)
+    yield line(COLUMNS)
     for question in questions_of(trial).iterator(chunk_size=500):
-        yield writer.writerow(map(_harmless, _row(question)))
+        yield line(_row(question))
 
 
 def _row(question: Question) -> tuple[Any, ...]:
@@ -61,8 +51,3 @@ def _row(question: Question) -> tuple[Any, ...]:
         question.bundle_digest,
         question.entry_id,
     )
-
-
-def _harmless(cell: Any) -> str:
-    text = str(cell)
-    return f"'{text}" if text.startswith(_FORMULA) else text

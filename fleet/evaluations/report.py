@@ -5,12 +5,11 @@ Owns what an owner reads in a minute. Figures come from the rows; nothing is com
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from fleet.evaluations.models import Arm, Asking, Evaluation
+from kernel.sheets import table
 
 TITLES: Final = {
     "golden": "Golden cases hold",
@@ -136,15 +135,9 @@ def pair_told(asking: Asking) -> dict[str, Any]:
 
 
 def as_csv(pairs: Sequence[Asking]) -> str:
-    """Write pairs as CSV; a cell that a spreadsheet would run begins with an apostrophe."""
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(_COLUMNS)
-    for asking in pairs:
-        row = pair_told(asking)
-        flat = {**row, **_flat(asking.outcome or {})}
-        writer.writerow([_cell(flat.get(name)) for name in _COLUMNS])
-    return out.getvalue()
+    """Write pairs as CSV."""
+    told = ({**pair_told(asking), **_flat(asking.outcome or {})} for asking in pairs)
+    return table(_COLUMNS, ([row.get(name) for name in _COLUMNS] for row in told))
 
 
 _COLUMNS: Final = (
@@ -163,11 +156,6 @@ def _flat(outcome: Mapping[str, Any]) -> dict[str, Any]:
         elif name != "golden":
             found[name] = value
     return found
-
-
-def _cell(value: Any) -> str:
-    text = "" if value is None else str(value)
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@", "\t", "\r") else text
 
 
 def _held(one: Mapping[str, Any]) -> str:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Sequence
 from typing import Any, Final
@@ -14,6 +12,7 @@ from django.views.decorators.http import require_GET
 
 from kernel import clock
 from kernel.pages import cut, wanted_order
+from kernel.sheets import line
 from registry.actors import Actor
 from registry.portal import signed_in
 from routing.api.shapes import RunOutput
@@ -27,7 +26,6 @@ _ORDERINGS: Final = {"began": "started_at", "took": "length_ms", "cost": "cost_m
 # A file of more is an export's business, which is signed and can be checked.
 MOST_DOWNLOADED: Final = 10_000
 _KINDS: Final = {"csv": "text/csv; charset=utf-8", "json": "application/json"}
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @signed_in
@@ -88,10 +86,10 @@ def _found(request: HttpRequest, actor: Actor) -> tuple[RunSearch, SummedRuns, S
 
 def _as_csv(rows: Sequence[RunSummary]) -> Iterator[str]:
     names = list(RunOutput().fields)
-    yield _line(names)
+    yield line(names)
     for row in rows:
         shown = RunOutput(row).data
-        yield _line([_plain(shown[name]) for name in names])
+        yield line(shown[name] for name in names)
 
 
 def _as_json(rows: Sequence[RunSummary]) -> Iterator[str]:
@@ -99,17 +97,6 @@ def _as_json(rows: Sequence[RunSummary]) -> Iterator[str]:
     for number, row in enumerate(rows):
         yield (",\n" if number else "\n") + json.dumps(RunOutput(row).data, ensure_ascii=False)
     yield "\n]\n"
-
-
-def _line(values: Sequence[Any]) -> str:
-    out = io.StringIO()
-    csv.writer(out).writerow(values)
-    return out.getvalue()
-
-
-def _plain(value: Any) -> Any:
-    # A label is anybody's to choose, and a table would take it for a formula.
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
 
 
 def _select(name: str, label: str, value: str, options: Any) -> dict[str, Any]:

@@ -5,8 +5,6 @@ Everybody may ask; agents are shown as far as the viewer sees them.
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
@@ -25,6 +23,7 @@ from fleet.campaigns.queries.impact import (
 )
 from fleet.campaigns.queries.naming import named_in
 from kernel.pages import Page, asked, chosen
+from kernel.sheets import table
 from registry.actors import Actor
 from registry.models import Role
 from registry.portal import signed_in
@@ -37,7 +36,6 @@ COLUMNS: Final = (
     "agent", "title", "owner", "ways", "data_classes", "calls", "cost_micros", "unpriced_calls",
     "input_tokens", "output_tokens", "last_called_at",
 )  # fmt: skip
-_FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r")
 
 
 @signed_in
@@ -86,12 +84,9 @@ def impact(request: HttpRequest, actor: Actor, model: str) -> HttpResponse:
 def impact_csv(request: HttpRequest, actor: Actor, model: str) -> HttpResponse:
     """Give every agent that a change of a model concerns as a table."""
     row = model_for(actor, model)
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
-    for agent in touched_agents(row, viewer=actor, asked=_asked(request)):
-        writer.writerow([_plain(value) for value in _cells(agent)])
-    answer = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
+    agents = touched_agents(row, viewer=actor, asked=_asked(request))
+    sheet = table(COLUMNS, map(_cells, agents))
+    answer = HttpResponse(sheet, content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="impact-{row.public_id}.csv"'
     return answer
 
@@ -108,11 +103,6 @@ def _cells(agent: TouchedAgent) -> list[Any]:
         " ".join(agent.data_classes), figures.calls, figures.cost_micros, figures.unpriced_calls,
         figures.input_tokens, figures.output_tokens, last.isoformat() if last else "",
     ]  # fmt: skip
-
-
-def _plain(value: Any) -> Any:
-    # A title is anybody's to choose, and a table would take it for a formula.
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
 
 
 def _start(request: HttpRequest) -> int:

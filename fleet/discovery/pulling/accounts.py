@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from fleet.discovery.models import Source
-from fleet.discovery.pulling.pages import Account
+from fleet.discovery.pulling.pages import MOST_PAGES, Account, PullFailed
 from fleet.discovery.readers import anthropic, documents, litellm, openai
 from fleet.discovery.readers.moments import listed, text
 from fleet.discovery.readers.tally import Tally
@@ -16,6 +16,10 @@ from kernel import clock
 from outlets.queries.secrets import secret_of_holder
 
 DAYS: Final = 30
+_ROWS: Final = 100  # the most that a LiteLLM proxy gives at once
+_MOMENT: Final = "%Y-%m-%d %H:%M:%S"
+_MOST_PAGES: Final = {"litellm": 5000}
+_NO_SUCH_PAGE: Final = (404, 405)
 _ANTHROPIC_VERSION: Final = "2023-06-01"
 _AUTH: Final = {
     "openai": ("Authorization", "Bearer", {}),
@@ -34,6 +38,7 @@ def account_of(source: Source, beat: Callable[[], None]) -> Account:
         secret=secret_of_holder(source.ref),
         more=dict(more),
         allow_private=source.allow_private,
+        most_pages=_MOST_PAGES.get(source.kind, MOST_PAGES),
         beat=beat,
     )
 
@@ -93,6 +98,33 @@ def _anthropic(account: Account) -> Iterator[Any]:
 
 
 def _litellm(account: Account) -> Iterator[Any]:
+    """Yield the log by pages, day by day; from a proxy that has none, in one answer."""
+    try:
+        yield from _litellm_days(account)
+    except PullFailed as failed:
+        if account.pages > 1 or failed.facts.get("status") not in _NO_SUCH_PAGE:
+            raise
+        yield from _litellm_at_once(account)
+
+
+def _litellm_days(account: Account) -> Iterator[Any]:
+    # Rows are written some time after their calls: what is newest is read the next time.
+    end = clock.now() - timedelta(minutes=10)
+    until = (end - timedelta(days=DAYS)).replace(hour=0, minute=0, second=0, microsecond=0)
+    before: set[str] = set()
+    while until < end:
+        since, until = until, min(until + timedelta(days=1), end)
+        rows: list[dict[str, Any]] = []
+        for rows in account.by_number(
+            "/spend/logs/v2", _ROWS, start_date=f"{since:{_MOMENT}}", end_date=f"{until:{_MOMENT}}",
+            sort_by="startTime", sort_order="asc",
+        ):  # fmt: skip
+            # Both days hold a row of the moment between them.
+            yield {"data": [row for row in rows if text(row.get("request_id"), 300) not in before]}
+        before = {text(row.get("request_id"), 300) for row in rows} - {""}
+
+
+def _litellm_at_once(account: Account) -> Iterator[Any]:
     until = clock.now()
     since = until - timedelta(days=DAYS)
     yield account.get(

@@ -16,7 +16,7 @@ import orjson
 
 from credentials.broker import SecretText
 from credentials.egress import Answer, GuardedClient
-from fleet.discovery.readers.moments import text
+from fleet.discovery.readers.moments import listed, text
 from kernel.errors import Unavailable
 
 MAX_BYTES: Final = 16 * 1024 * 1024
@@ -48,15 +48,16 @@ class Account:
     secret: SecretText = field(repr=False)
     more: dict[str, str] = field(default_factory=dict)
     allow_private: bool = False
+    most_pages: int = MOST_PAGES
     beat: Callable[[], None] = lambda: None
     sleep: Callable[[float], None] = time.sleep
-    _pages: int = 0
+    pages: int = field(default=0, init=False)  # how many were asked for
 
     def get(self, path: str, **query: Any) -> dict[str, Any] | list[Any]:
         """Return one page. Raises: PullFailed, AddressRefused, FetchFailed."""
-        self._pages += 1
-        if self._pages > MOST_PAGES:
-            raise PullFailed(f"It has more than {MOST_PAGES} pages.")
+        self.pages += 1
+        if self.pages > self.most_pages:
+            raise PullFailed(f"It has more than {self.most_pages} pages.")
         self.beat()
         asked = urlencode([(key, value) for key, value in query.items() if value], doseq=True)
         url = f"{self.base_url}{path}" + (f"?{asked}" if asked else "")
@@ -70,7 +71,7 @@ class Account:
                 self.sleep(_wait(answer, attempt))
                 self.beat()
                 answer = self._ask(url)
-        raise PullFailed(_words(answer.status))
+        raise PullFailed(_words(answer.status), status=answer.status)
 
     def _ask(self, url: str) -> Answer:
         client = GuardedClient(
@@ -100,6 +101,25 @@ class Account:
             if page.get("has_more") is not True or not token:
                 return
             _check_new(token, seen)
+
+    def by_number(self, path: str, size: int, **query: Any) -> Iterator[list[dict[str, Any]]]:
+        """Yield the rows of numbered pages, whose number of pages may be cut short."""
+        number, seen = 1, set[str]()
+        while True:
+            page = _object(self.get(path, **query, page=number, page_size=size))
+            rows = [row for row in listed(page.get("data")) if isinstance(row, dict)]
+            if not rows:
+                return
+            if first := text(rows[0].get("request_id"), 300):
+                _check_new(first, seen)
+            yield rows
+            last = page.get("total_pages")
+            if page.get("total_is_capped") is not True and isinstance(last, int):
+                if number >= last:
+                    return
+            elif len(rows) < size:
+                return
+            number += 1
 
 
 def _check_new(place: str, seen: set[str]) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from typing import Any, Final
 
 from django.contrib import messages
@@ -30,6 +28,7 @@ from fleet.worth.queries.lists import (
     sums_for,
 )
 from kernel.pages import asked, chosen, cut, found
+from kernel.sheets import table
 from registry.actors import Actor
 from registry.models import Role
 from registry.portal import signed_in, told
@@ -108,15 +107,11 @@ def quarter(request: HttpRequest, actor: Actor, quarter: str) -> HttpResponse:
 def as_csv(request: HttpRequest, actor: Actor, quarter: str) -> HttpResponse:
     """Give a list as CSV, with its answers."""
     shown = quarter_named(quarter)
-    out = io.StringIO()
-    writer = csv.writer(out)
-    writer.writerow(
-        ["quarter", "agent", "title", "owner", "team", "suggestion", "reasons", "cost_micros",
-         *_COLUMNS, "answer", "decision"]
-    )  # fmt: skip
-    for row in listed_in(actor, shown).order_by("-cost_micros", "-public_id"):
-        writer.writerow([_plain(cell) for cell in _cells(shown.name, row)])
-    answer = HttpResponse(out.getvalue(), content_type="text/csv; charset=utf-8")
+    columns = ["quarter", "agent", "title", "owner", "team", "suggestion", "reasons",
+               "cost_micros", *_COLUMNS, "answer", "decision"]  # fmt: skip
+    rows = listed_in(actor, shown).order_by("-cost_micros", "-public_id")
+    sheet = table(columns, (_cells(shown.name, row) for row in rows))
+    answer = HttpResponse(sheet, content_type="text/csv; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="worth-{shown.name}.csv"'
     return answer
 
@@ -173,13 +168,6 @@ def _cells(name: str, row: Listed) -> list[Any]:
         " ".join(row.reasons), row.cost_micros, *(row.figures.get(key) for key in _COLUMNS),
         *answers,
     ]  # fmt: skip
-
-
-def _plain(cell: Any) -> Any:
-    # A spreadsheet takes a text that begins like this for a formula.
-    if isinstance(cell, str) and cell[:1] in ("=", "+", "-", "@", "\t", "\r"):
-        return f"'{cell}"
-    return cell
 
 
 def _select(value: str) -> dict[str, Any]:

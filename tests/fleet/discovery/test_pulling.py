@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -41,6 +42,7 @@ class Vendor:
     url: str = ""
     answers: dict[str, list[tuple[int, Any]]] = field(default_factory=dict)
     asked: list[tuple[str, dict[str, list[str]], dict[str, str]]] = field(default_factory=list)
+    answer: Callable[[str, dict[str, list[str]]], tuple[int, Any]] | None = None
 
 
 @contextmanager
@@ -52,7 +54,10 @@ def vendor() -> Iterator[Vendor]:
             parts = urlsplit(self.path)
             kept.asked.append((parts.path, parse_qs(parts.query), dict(self.headers.items())))
             waiting = kept.answers.get(parts.path, [(404, {})])
-            status, body = waiting.pop(0) if len(waiting) > 1 else waiting[0]
+            if kept.answer is not None:
+                status, body = kept.answer(parts.path, parse_qs(parts.query))
+            else:
+                status, body = waiting.pop(0) if len(waiting) > 1 else waiting[0]
             raw = json.dumps(body).encode()
             self.send_response(status)
             self.send_header("Content-Length", str(len(raw)))
@@ -123,6 +128,75 @@ def test_an_anthropic_organisation_is_joined_with_its_usage(cast: Cast) -> None:
     batch = Finding.objects.get(title__contains="batch")
     assert (batch.cost_micros, batch.calls) == (1_234_500, 1)
     assert door.asked[0][2]["x-api-key"] == SECRET
+
+
+def spent(number: int, **over: Any) -> dict[str, Any]:
+    """One row of a LiteLLM proxy's log."""
+    at = clock.now() - timedelta(hours=2)
+    return {
+        "request_id": f"chatcmpl-{number}", "call_type": "acompletion", "api_key": "ab" * 32,
+        "spend": 0.001, "total_tokens": 30, "startTime": at.isoformat(), "model": "gpt-5",
+        "custom_llm_provider": "openai", "user": "", "status": "success",
+        "metadata": {"user_api_key_alias": "nightly"},
+    } | over  # fmt: skip
+
+
+def page_of(query: dict[str, list[str]], rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Answer as a proxy does that gives its log by pages."""
+    number, size = int(query["page"][0]), int(query["page_size"][0])
+    since, until = query["start_date"][0], query["end_date"][0]
+    held = [row for row in rows if since <= row["startTime"][:19].replace("T", " ") <= until]
+    return {
+        "data": held[(number - 1) * size : number * size], "total": len(held),
+        "page": number, "page_size": size, "total_pages": -(-len(held) // size),
+    }  # fmt: skip
+
+
+def test_a_proxys_log_is_read_by_pages_and_no_row_twice(cast: Cast) -> None:
+    midnight = clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+    rows = [spent(number, startTime=(midnight - timedelta(days=2)).isoformat())
+            for number in range(3)]  # fmt: skip
+    rows += [spent(number) for number in range(3, 253)]
+    rows.sort(key=lambda row: row["startTime"])
+    with vendor() as door:
+        door.answer = lambda path, query: (
+            (200, page_of(query, rows)) if path == "/v1/spend/logs/v2" else (404, {})
+        )
+        source = connected(cast, "litellm", door.url)
+        pull_sources(actor=WORKER)
+
+    source.refresh_from_db()
+    assert source.failure == ""
+    found = Finding.objects.get()
+    assert (found.title, found.calls, found.cost_micros) == ("LiteLLM nightly", 253, 253_000)
+    asked = [query for path, query, _ in door.asked]
+    assert {query["page_size"][0] for query in asked} == {"100"}
+    assert len(asked) >= 33
+    assert {path for path, _, _ in door.asked} == {"/v1/spend/logs/v2"}
+
+
+def test_a_proxy_without_pages_is_read_at_once(cast: Cast) -> None:
+    with vendor() as door:
+        door.answers = {"/v1/spend/logs": [(200, [spent(1), spent(2)])]}
+        connected(cast, "litellm", door.url)
+        pull_sources(actor=WORKER)
+
+    assert Finding.objects.get().calls == 2
+    assert [path for path, _, _ in door.asked] == ["/v1/spend/logs/v2", "/v1/spend/logs"]
+    assert door.asked[-1][1]["summarize"] == ["false"]
+
+
+def test_a_log_whose_pages_break_off_or_repeat_is_not_stored(cast: Cast) -> None:
+    full = {"data": [spent(number) for number in range(100)], "total_pages": 9}
+    for answers in ([(200, full)], [(200, full), (403, {})]):
+        with vendor() as door:
+            door.answers = {"/v1/spend/logs/v2": answers}
+            source = connected(cast, "litellm", door.url)
+            pull_sources(actor=WORKER)
+        source.refresh_from_db()
+        assert ("circle" in source.failure) or ("admin key" in source.failure)
+        assert not Finding.objects.exists()
+        remove_source(source, actor=actor(cast.pat))
 
 
 @pytest.mark.parametrize(
