@@ -223,6 +223,7 @@ LAUNCH_MARGIN = env.integer("UNSPRAWL_LAUNCH_MARGIN", 10, minimum=1, maximum=50)
 # --- campaigns: how long before a model's end one is opened, and how long before the day's
 # beginning in UTC nothing may call it any more
 CAMPAIGN_HORIZON_DAYS = env.integer("UNSPRAWL_CAMPAIGN_HORIZON_DAYS", 180, minimum=1, maximum=730)
+EGRESS_SENDERS = env.listing("UNSPRAWL_EGRESS_SENDERS")
 LISTING_MINUTES = env.integer("UNSPRAWL_LISTING_MINUTES", 30, minimum=5, maximum=1440)
 # A changed price is told when a month's difference is this or more, in whole units of currency.
 PRICE_TELL = env.integer("UNSPRAWL_PRICE_TELL", 10, maximum=1_000_000)

@@ -30,6 +30,7 @@ from fleet.discovery.errors import (
 from fleet.discovery.models import Reading
 from fleet.discovery.models.intake import UNDER_WAY
 from fleet.discovery.queries.findings import DECIDING
+from fleet.discovery.queries.own import own_traffic
 from fleet.discovery.readers.formats import READERS
 from fleet.discovery.readers.tally import NotReadable, Tally, TooLargeUnpacked
 from fleet.discovery.scanning.repositories import read_archive
@@ -183,7 +184,7 @@ def _read(reading: Reading, actor: Actor) -> None:
     if reading.attempts > MOST_ATTEMPTS:
         raise NotReadable("The worker ended three times while it read this file.")
     lease = Lease(reading)
-    tally = Tally(beat=lease.beat)
+    tally = Tally(beat=lease.beat, own=own_traffic())
     with _opened(reading) as file:
         sightings = (
             read_archive(file, reading.title, tally)
@@ -290,6 +291,7 @@ def _counts(tally: Tally) -> dict[str, Any]:
         "passed": tally.passed,
         "malformed": tally.malformed,
         "overflow": tally.overflow,
+        "ours": tally.ours,
         "samples": list(tally.samples),
     }
 

@@ -107,6 +107,7 @@ class ReadingOutput(serializers.Serializer[Any]):
     malformed = serializers.IntegerField()
     samples = serializers.JSONField()
     overflow = serializers.IntegerField()
+    ours = serializers.IntegerField(help_text="Lines of gateways here to connected vendors.")
     found = serializers.IntegerField()
     seen_again = serializers.IntegerField()
     known = serializers.IntegerField()

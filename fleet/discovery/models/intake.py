@@ -83,6 +83,7 @@ class Reading(models.Model):
     malformed = models.BigIntegerField(default=0)
     samples = models.JSONField(default=list, blank=True)  # number and reason, never the line
     overflow = models.BigIntegerField(default=0)  # sightings beyond what one reading may hold
+    ours = models.BigIntegerField(default=0)  # lines of gateways here to connected vendors
     found = models.IntegerField(default=0)
     seen_again = models.IntegerField(default=0)
     known = models.IntegerField(default=0)  # belong to agents of the registry

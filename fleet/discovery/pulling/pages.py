@@ -107,7 +107,7 @@ class Account:
         number, seen = 1, set[str]()
         while True:
             page = _object(self.get(path, **query, page=number, page_size=size))
-            rows = [row for row in listed(page.get("data")) if isinstance(row, dict)]
+            rows = listed(page.get("data"))
             if not rows:
                 return
             if first := text(rows[0].get("request_id"), 300):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from fleet.discovery.readers.hosts import Service, service_of
+from fleet.discovery.readers.hosts import Service, normalised, service_of
 from fleet.discovery.readers.tally import MAX_GROUPS, Tally
 from fleet.discovery.signs import Flag, Hint, Sighting
 
@@ -63,6 +63,11 @@ class Traffic:
         who = sent.user or sent.machine or sent.address
         if not who:
             self._tally.miss("the line names no sender")
+            return
+        if self._tally.own.is_ours(
+            normalised(sent.host), user=sent.user, machine=sent.machine, address=sent.address
+        ):
+            self._tally.ours += 1
             return
         key = (who, service.vendor)
         group = self._groups.get(key)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
+from fleet.discovery.readers.own import Own
+
 MAX_LINE = 256 * 1024
 MAX_SAMPLES = 20
 MAX_GROUPS = 20_000
@@ -45,6 +47,8 @@ class Tally:
     passed: int = 0
     malformed: int = 0
     overflow: int = 0
+    ours: int = 0  # of gateways here to connected vendors
+    own: Own = field(default_factory=Own)
     reached: int = 0  # bytes of the file as it lies there
     samples: list[dict[str, object]] = field(default_factory=list)
     # Told now and then how far it is; may end the reading by raising.

@@ -203,8 +203,8 @@ class Circle(Account):
     """An account whose pages lead back into each other."""
 
     def get(self, path: str, **query: Any) -> dict[str, Any] | list[Any]:
-        self._pages += 1
-        assert self._pages <= MOST_PAGES
+        self.pages += 1
+        assert self.pages <= MOST_PAGES
         place = str(query.get("after") or query.get("after_id") or query.get("page") or "")
         following = {"": "a", "a": "b", "b": "a"}[place]
         return {"data": [{}], "has_more": True, "last_id": following, "next_page": following}
@@ -222,7 +222,7 @@ def test_pages_that_lead_in_a_circle_end_and_nothing_of_them_counts(walk: Any) -
     account = Circle(base_url="x", header="x", scheme="", secret=None)  # type: ignore[arg-type]
     with pytest.raises(PullFailed, match="circle"):
         list(walk(account))
-    assert account._pages < 10
+    assert account.pages < 10
 
 
 def hostile_files() -> dict[str, tuple[str, bytes]]:
