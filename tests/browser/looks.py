@@ -15,12 +15,30 @@ from playwright.sync_api import Page
 Look = tuple[str, int]
 LOOKS: Final[tuple[Look, ...]] = (("light", 1280), ("dark", 390))
 EVERY_LOOK: Final[tuple[Look, ...]] = (*LOOKS, ("light", 390), ("dark", 1280))
-# Charts are drawn anew in the next frame; colours that slide over are at their end at once.
+# What a page asks of the server by itself is held back while it is looked at: a panel that
+# waits for an answer is paler, and one that has it may be another. Charts are drawn anew in
+# the next frame; what slides, fades or changes colour is at its end at once.
 _SETTLE: Final = """async () => {
-  for (let each = 0; each < 2; each++) await new Promise(requestAnimationFrame);
+  const held = (window.heldBack ??= { asked: new Map(), hold: null });
+  if (!held.hold) {
+    held.hold = (event) => {
+      event.preventDefault();
+      held.asked.set(event.target, event.detail.issueRequest);
+    };
+    document.addEventListener("htmx:confirm", held.hold);
+  }
+  const frame = () => new Promise(requestAnimationFrame);
+  const moving = ".htmx-request, .htmx-swapping, .htmx-added, .htmx-settling";
+  while (document.querySelector(moving)) await frame();
+  for (let each = 0; each < 2; each++) await frame();
   for (const each of document.getAnimations()) {
     if (each.effect.getComputedTiming().endTime !== Infinity) each.finish();
   }
+}"""
+_LET_GO: Final = """() => {
+  document.removeEventListener("htmx:confirm", window.heldBack.hold);
+  for (const [element, ask] of window.heldBack.asked) if (element.isConnected) ask(true);
+  window.heldBack = undefined;
 }"""
 _ASK: Final = "axe.run({resultTypes: ['violations']})"
 _WIDE: Final = "document.documentElement.scrollWidth > innerWidth"
@@ -35,12 +53,11 @@ def complaints_of(page: Page) -> list[str]:
 
 
 def turn(page: Page, look: Look) -> None:
-    """Show the page as it is in this theme and at this width, when it has come to rest."""
+    """Show the page as it is in this theme and at this width."""
     theme, width = look
     scheme: Any = theme
     page.emulate_media(color_scheme=scheme)
     page.set_viewport_size({"width": width, "height": 900})
-    page.evaluate(_SETTLE)
 
 
 def faults_here(page: Page, what: str, looks: Sequence[Look] = ()) -> list[str]:
@@ -55,6 +72,7 @@ def faults_here(page: Page, what: str, looks: Sequence[Look] = ()) -> list[str]:
 def _faults(page: Page, what: str) -> list[str]:
     if not page.evaluate("'axe' in window"):
         page.evaluate(Axe().axe_script)
+    page.evaluate(_SETTLE)
     found = [
         f"{what}: {rule['id']} at {rule['nodes'][0]['target']}"
         for rule in page.evaluate(_ASK)["violations"]
@@ -62,6 +80,7 @@ def _faults(page: Page, what: str) -> list[str]:
     ]
     if page.evaluate(_WIDE):
         found.append(f"{what} scrolls sideways")
+    page.evaluate(_LET_GO)
     return found
 
 
