@@ -45,7 +45,7 @@ _FIELDS: Final = (
 
 def judge_again(keys: Collection[int]) -> int:
     """Bring findings in step with their evidence; return how many belong to registered agents."""
-    findings = list(Finding.objects.filter(pk__in=keys).select_related("owner"))
+    findings = list(Finding.objects.filter(pk__in=keys).select_related("owner", "agent"))
     said: dict[int, list[Evidence]] = {}
     for row in Evidence.objects.filter(finding__in=keys).order_by("pk"):
         said.setdefault(row.finding_id, []).append(row)
@@ -174,7 +174,7 @@ def _date_places(places: Iterable[list[NamedModel]], endings: dict[str, Ending])
 
 
 def _come_back(finding: Finding) -> None:
-    """Open a finding again that was dismissed for less, or blocked and is still seen."""
+    """Open a finding again that was dismissed for less, or is still seen after it was to end."""
     is_news = (
         finding.state == Finding.State.DISMISSED
         and finding.settled_signs != signs_of(finding)
@@ -185,7 +185,14 @@ def _come_back(finding: Finding) -> None:
         and finding.settled_at is not None
         and finding.last_seen_at > finding.settled_at + _STILL_RUNS
     )
-    if not (is_news or still_runs):
+    # What belonged to an agent that has ended since, and is used all the same, is nobody's.
+    ended = finding.agent.retired_at if finding.agent is not None else None
+    outlives = (
+        finding.state in {Finding.State.CLAIMED, Finding.State.MERGED}
+        and ended is not None
+        and finding.last_seen_at > ended + _STILL_RUNS
+    )
+    if not (is_news or still_runs or outlives):
         return
     moved = Finding.objects.filter(pk=finding.pk, state=finding.state).update(
         state=Finding.State.NEW,
@@ -197,10 +204,11 @@ def _come_back(finding: Finding) -> None:
         settled_by="",
         settled_signs="",
         reason="",
+        forgotten_at=None,
     )
     if moved:
-        why = (
-            "other evidence than when it was dismissed" if is_news else "seen after it was blocked"
-        )
+        why = "other evidence than when it was dismissed"
+        if not is_news:
+            why = "seen after it was blocked" if still_runs else "seen after its agent was retired"
         facts: dict[str, Fact] = {"kind": finding.kind, "why": why}
         record(Verb.FINDING_REOPENED, finding.ref, actor=OF_ITSELF, facts=facts)

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from fleet.discovery.actions.judging import judge_again
 from fleet.discovery.actions.reminding import remind
@@ -48,7 +48,11 @@ def forget_people(*, actor: Actor) -> int:
     Records: nothing; that it is done is a rule, and what is removed is nobody's to keep.
     """
     now = clock.now()
-    due = Finding.objects.filter(forgotten_at__isnull=True, settled_at__lt=now - KEPT)
+    # Again where a source that is still read has named people since.
+    named = Evidence.objects.filter(finding=OuterRef("pk")).exclude(people=[])
+    due = Finding.objects.filter(settled_at__lt=now - KEPT).filter(
+        Q(forgotten_at__isnull=True) | Q(likely__isnull=False) | Exists(named)
+    )
     keys = list(due.order_by("pk").values_list("pk", flat=True)[:_AT_ONCE])
     Evidence.objects.filter(finding__in=keys).update(people=[])
     return Finding.objects.filter(pk__in=keys).update(

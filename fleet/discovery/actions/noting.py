@@ -48,13 +48,14 @@ def note_sightings(sightings: Iterable[Sighting], *, source: str, batch: str) ->
     noted, waiting = Noted(), iter(sightings)
     while part := list(islice(waiting, PART)):
         with transaction.atomic():
-            _wait_for_turn()
+            wait_for_turn()
             changed = _store(part, source, batch, noted)
             noted.known += judge_again(changed)
     return noted
 
 
-def _wait_for_turn() -> None:
+def wait_for_turn() -> None:
+    """Let one transaction at a time say what was found; until it ends."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('unsprawl.discovery'))")
 

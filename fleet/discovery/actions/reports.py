@@ -6,13 +6,13 @@ from typing import Any
 
 from django.db import transaction
 
-from fleet.discovery.actions.noting import Noted, note_sightings
+from fleet.discovery.actions.noting import Noted, note_sightings, wait_for_turn
 from fleet.discovery.errors import NotYourFinding, ReportNotUsable
-from fleet.discovery.models import Finding, Reading
+from fleet.discovery.models import Finding, MergeKey, Reading
 from fleet.discovery.queries.findings import DECIDING
-from fleet.discovery.readers import moments
+from fleet.discovery.queries.names import name_digest
 from fleet.discovery.readers.tally import NotReadable
-from fleet.discovery.scanning.repositories import read_report
+from fleet.discovery.scanning.repositories import merge_key, name_in, read_report
 from fleet.discovery.signs import REPORT
 from kernel import clock
 from kernel.canonical import digest
@@ -30,8 +30,9 @@ _LISTS = ("signs", "models", "keys")
 def take_report(report: Any, *, actor: Actor) -> tuple[Reading, Finding | None]:
     """Store what the scanner found; nothing in the repository is a finding of none.
 
-    A report of the same repository replaces the one before, so after the first one it is for
-    whoever sent that, security and platform: nobody talks another's repository clean.
+    A report of the same repository replaces what was known of it, so once it is known it is for
+    whoever first sent a report of it, security and platform: nobody talks another's repository
+    clean.
     Records: reading.done. Raises: RoleMissing, ReportNotUsable, NotYourFinding.
     """
     actor.require(Role.EMPLOYEE, *DECIDING)
@@ -39,7 +40,8 @@ def take_report(report: Any, *, actor: Actor) -> tuple[Reading, Finding | None]:
         sightings = read_report(report)
     except NotReadable as error:
         raise ReportNotUsable(str(error)) from None
-    named = moments.text(report["repository"], 200)
+    named = name_in(report)
+    wait_for_turn()  # of two first reports of one repository, one is the first
     _require_own(named, actor)
     noted = note_sightings(sightings, source=REPORT, batch=named.lower())
     row = _done(report, named, noted, actor)
@@ -50,8 +52,10 @@ def take_report(report: Any, *, actor: Actor) -> tuple[Reading, Finding | None]:
 def _require_own(named: str, actor: Actor) -> None:
     if actor.has(*DECIDING):
         return
-    first = Reading.objects.filter(kind=REPORT, title=named).order_by("pk").first()
-    if first is not None and first.asked_by != str(actor.ref):
+    first = Reading.objects.filter(kind=REPORT, title__iexact=named).order_by("pk").first()
+    digest_of_it = name_digest(merge_key(named))
+    is_known = first is not None or MergeKey.objects.filter(digest=digest_of_it).exists()
+    if is_known and (first is None or first.asked_by != str(actor.ref)):
         raise NotYourFinding(
             "Somebody else reports this repository. Use their token, or ask security.",
             rule="fleet.reports_repository",

@@ -12,7 +12,7 @@ import tarfile
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Final
 
 from fleet.discovery.readers.tally import NotReadable, Tally, TooLargeUnpacked, pieces
@@ -25,6 +25,7 @@ _END: Final = b"PK\x05\x06"
 _END_SIZE: Final = 22
 _LONG: Final = (tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.SOLARIS_XHDTYPE,
                 tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK)  # fmt: skip
+_DAMAGED: Final = "The archive is damaged, or neither .zip nor .tar.gz."
 BROKEN: Final = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, struct.error,
                  ValueError, OSError, NotImplementedError, RuntimeError)  # fmt: skip
 
@@ -37,7 +38,7 @@ def members(file: IO[bytes], tally: Tally, skipped: Counter[str]) -> Iterator[Fi
     try:
         yield from found
     except BROKEN:
-        raise NotReadable("The archive is damaged, or neither .zip nor .tar.gz.") from None
+        raise NotReadable(_DAMAGED) from None
 
 
 class _Member(tarfile.TarInfo):
@@ -81,7 +82,18 @@ def _of_tar(file: IO[bytes], tally: Tally, skipped: Counter[str]) -> Iterator[Fi
             opened = archive.extractfile(member)
             if (path := _label(member.name)) and opened is not None:
                 tally.lines += 1
-                yield File(path, opened.read)
+                yield File(path, _in_turn(opened))
+
+
+def _in_turn(opened: IO[bytes]) -> Callable[[int], bytes]:
+    def first(most: int) -> bytes:
+        # Whoever reads is outside of `members`. Behind a break of a stream there is nothing more.
+        try:
+            return opened.read(most)
+        except BROKEN:
+            raise NotReadable(_DAMAGED) from None
+
+    return first
 
 
 def _of_zip(file: IO[bytes], tally: Tally, skipped: Counter[str]) -> Iterator[File]:
@@ -103,10 +115,16 @@ def _of_zip(file: IO[bytes], tally: Tally, skipped: Counter[str]) -> Iterator[Fi
                 yield File(path, _of_member(archive, member, read))
 
 
-def _of_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, read: list[int]):  # type: ignore[no-untyped-def]
+def _of_member(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, read: list[int]
+) -> Callable[[int], bytes]:
     def first(most: int) -> bytes:
-        with archive.open(member) as opened:
-            taken = opened.read(most)
+        # Damaged, locked by a password, or packed in a way of its own: one file less, counted.
+        try:
+            with archive.open(member) as opened:
+                taken = opened.read(most)
+        except BROKEN:
+            raise OSError from None
         read[0] += len(taken)
         if read[0] > MAX_READ:
             raise TooLargeUnpacked
@@ -122,7 +140,7 @@ def _check_directory(file: IO[bytes]) -> None:
     end = file.read()
     at = end.rfind(_END)
     if at < 0 or len(end) - at < _END_SIZE:
-        raise NotReadable("The archive is damaged, or neither .zip nor .tar.gz.")
+        raise NotReadable(_DAMAGED)
     count, length = struct.unpack("<HL", end[at + 10 : at + 16])
     if count == 0xFFFF or length > MAX_DIRECTORY:
         raise NotReadable("The .zip has too many members; send a .tar.gz.")

@@ -39,14 +39,24 @@ def read_report(report: Any) -> list[Sighting]:
     """Read a report that was sent. Raises: NotReadable."""
     if not isinstance(report, dict) or report.get("format") != FORMAT:
         raise NotReadable(f"A report says format: {FORMAT}.")
-    if not moments.text(report.get("repository"), 300):
+    if not name_in(report):
         raise NotReadable("The report names no repository.")
     return list(sightings_of(report))
 
 
+def name_in(report: dict[str, Any]) -> str:
+    """Return the name of the repository that a report is of."""
+    return redacted(moments.text(report.get("repository"), 300))
+
+
+def merge_key(name: str) -> str:
+    """Return what makes two reports speak of one repository: its name, whatever its case."""
+    return f"repository|{name.lower()}"
+
+
 def sightings_of(report: dict[str, Any]) -> Iterator[Sighting]:
     """Yield the repository, and each key that stands in it."""
-    name = redacted(moments.text(report.get("repository"), 300))
+    name = name_in(report)
     signs = [_sign(each) for each in moments.listed(report.get("signs"))[: MOST["signs"]]]
     places = tuple(_places(report))
     keys = moments.listed(report.get("keys"))[: MOST["keys"]]
@@ -88,7 +98,7 @@ def _repository(
     strong = {place.model_id for place in places if not place.is_weak}
     return Sighting(
         kind="repository",
-        keys=(f"repository|{name.lower()}",),
+        keys=(merge_key(name),),
         title=name,
         vendor="",
         summary=f"{', '.join(kinds) or 'names models'}; {len(strong)} models named in its code",

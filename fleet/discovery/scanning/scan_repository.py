@@ -254,7 +254,11 @@ class Scan:
             for kind, confidence, said in look(path, name, text):
                 self._sign(kind, path, confidence, said)
         is_crew = name in {"agents.yaml", "agents.yml", "tasks.yaml", "tasks.yml"}
-        if is_crew and folder.rsplit("/", 1)[-1] == "config" and re.search(r"^\s+\w+:", text, re.M):
+        if (
+            is_crew
+            and folder.rsplit("/", 1)[-1] == "config"
+            and re.search(r"^[ \t]+\w+:", text, re.M)
+        ):
             self._crews.setdefault(folder, set()).add(name.split(".")[0])
         if name == "codeowners":
             for line in text.split("\n"):
@@ -270,7 +274,7 @@ def _declared(path: str, name: str, text: str) -> Signs:
     if name in {"agent.yaml", "agent.yml", "agent.json"} and "unsprawl.dev/" in text:
         yield "declared", 1.0, _yaml_value(text, "name")
     is_catalog = name in {"catalog-info.yaml", "catalog-info.yml"}
-    if is_catalog and re.search(r"^\s*type:\s*[\"']?ai-agent\b", text, re.M):
+    if is_catalog and re.search(r"^[ \t]*type:[ \t]*[\"']?ai-agent\b", text, re.M):
         yield "declared", 1.0, _yaml_value(text, "name")
 
 
@@ -284,19 +288,28 @@ def _document(path: str, name: str, text: str) -> Signs:
         yield "copilot-studio", 0.9, _yaml_value(text, "displayName")
     elif name.endswith((".yaml", ".yml")):
         if name in {"root_agent.yaml", "root_agent.yml"} or re.search(
-            r"^agent_class:\s*[\"']?(?:Llm|Loop|Sequential|Parallel)Agent", text, re.M
+            r"^agent_class:[ \t]*[\"']?(?:Llm|Loop|Sequential|Parallel)Agent", text, re.M
         ):
             yield "google-adk", 0.9, _yaml_value(text, "name")
-        elif _CAGENT.search(text) and re.search(r"^\s+model:\s*\S", text, re.M):
+        elif _has_root_agent(text) and re.search(r"^[ \t]+model:[ \t]*\S", text, re.M):
             yield "cagent", 0.9, ""
     elif name.endswith(".json") and any(mark in text for mark in _MARKS):
         yield from _json_document(name, text)
 
 
 _MARKS = ('"graphs"', "n8n-nodes-langchain", "declarative-agent")
-_CAGENT = re.compile(
-    r"^agents:[^\n]*\n(?:[ \t]*(?:#[^\n]*)?\n|[ \t]+[^\n]*\n){0,200}?[ \t]+root:[ \t]*\n", re.M
-)
+
+
+def _has_root_agent(text: str) -> bool:
+    """Tell whether the mapping ``agents`` has a ``root``, line by line: a pattern could go back."""
+    inside = False
+    for line in text.split("\n"):
+        if line[:1] in {" ", "\t"}:
+            if inside and line.strip() == "root:":
+                return True
+        elif line.strip() and not line.startswith("#"):
+            inside = line.startswith("agents:")
+    return False
 
 
 def _json_document(name: str, text: str) -> Signs:
@@ -337,17 +350,22 @@ def _depended(name: str, text: str) -> set[str]:
                 or f'"{each}@' in text or f"'{each}@" in text or f"/{each}@" in text}  # fmt: skip
     if name in _LOCKS or name == "pipfile":
         return set(re.findall(r'^name = "([\w.-]+)"', text, re.M)) | set(
-            re.findall(r'^\s*"?([\w.-]+)"?\s*[=:]\s*[{"]', text, re.M)
+            re.findall(r'^[ \t]*"?([\w.-]+)"?[ \t]*[=:][ \t]*[{"]', text, re.M)
         )
     if name == "pyproject.toml" or name in {"setup.py", "setup.cfg"}:
-        words = re.findall(r"[\"']([A-Za-z0-9._-]+)\s*(?:\[[^\]]*\])?\s*(?:[<>=~!;@ ].*?)?[\"']",
-                           text)  # fmt: skip
-        words += re.findall(r"^\s*([A-Za-z0-9._-]+)\s*(?:=\s*[\"'{]|[<>=~!]=|$)", text, re.M)
+        words = _QUOTED.findall(text) + _LISTED.findall(text)
         return {_normal(each) for each in words}
     if re.fullmatch(r"(?:requirements|constraints)[\w.-]*\.(?:txt|in)", name):
-        found = re.findall(r"^\s*([A-Za-z0-9._-]+)\s*(?:\[|[<>=~!;@#]|$)", text, re.M)
-        return {_normal(each) for each in found}
+        return {_normal(each) for each in _REQUIRED.findall(text)}
     return set()
+
+
+# Each looks at one line, and at no more of it than a requirement has: a file may be written to
+# make a pattern that goes on over lines go back for hours.
+_NAME = r"[A-Za-z0-9._-]{1,200}"
+_QUOTED = re.compile(rf"[\"']({_NAME})(?:[ \t\[<>=~!;@][^\"'\n]{{0,200}})?[\"']")
+_LISTED = re.compile(rf"^[ \t]*({_NAME})[ \t]*(?:=[ \t]*[\"'{{]|[<>=~!]=|$)", re.M)
+_REQUIRED = re.compile(rf"^[ \t]*({_NAME})[ \t]*(?:\[|[<>=~!;@#]|$)", re.M)
 
 
 def _wanted_packages() -> list[str]:
@@ -373,7 +391,7 @@ def _normal(name: str) -> str:
 
 
 def _yaml_value(text: str, key: str) -> str:
-    found = re.search(rf"^\s*[\"']?{key}[\"']?:[ \t]*[\"']?([^\n\"'#]{{1,120}})", text, re.M)
+    found = re.search(rf"^[ \t]*[\"']?{key}[\"']?:[ \t]*[\"']?([^\n\"'#]{{1,120}})", text, re.M)
     return found[1].strip() if found else ""
 
 

@@ -12,7 +12,7 @@ from django.db import connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fleet.discovery.actions.deciding import block_finding, dismiss_finding
+from fleet.discovery.actions.deciding import block_finding, dismiss_finding, merge_finding
 from fleet.discovery.actions.keeping import KEPT, forget_people
 from fleet.discovery.actions.noting import note_sightings
 from fleet.discovery.models import Evidence, Finding
@@ -23,6 +23,7 @@ from fleet.discovery.signs import Flag, Hint, Sighting
 from kernel import clock
 from ledger.models import Entry
 from registry.actors import Actor
+from registry.models import Agent
 from routing.models import LifecycleRow
 from tests.factories import Cast, actor, make_agent, make_manifest, make_person
 from tests.fleet.discovery.corpus import KEYS
@@ -224,6 +225,24 @@ def test_people_are_forgotten_and_the_thing_is_known_still(cast: Cast) -> None:
     assert forget_people(actor=Actor.system("test")) == 0
     note_sightings([mine], source="squid", batch="c")
     assert Finding.objects.count() == 1
+    # A source that is still read names them again, and they are forgotten again.
+    assert forget_people(actor=Actor.system("test")) == 1
+    assert not Evidence.objects.exclude(people=[]).exists()
+
+
+def test_what_outlives_the_agent_that_it_belonged_to_comes_back(cast: Cast) -> None:
+    note_sightings([sighting()], source="openai", batch="b")
+    agent = make_agent("fin-bot", owner=cast.alice, stage="live")
+    merge_finding(Finding.objects.get(), agent, actor=actor(cast.sam))
+    Agent.objects.filter(pk=agent.pk).update(stage="retired", retired_at=clock.now())
+    note_sightings([sighting()], source="openai", batch="c")
+    assert Finding.objects.get().state == "merged"
+
+    later = clock.now() + timedelta(days=2)
+    with clock.held_at(later):
+        note_sightings([sighting(seen_to=later)], source="openai", batch="d")
+
+    assert Finding.objects.get().state == "new"
 
 
 @pytest.mark.parametrize(

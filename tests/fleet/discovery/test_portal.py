@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 
+from fleet.discovery.actions.noting import note_sightings
 from fleet.discovery.actions.readings import carry_out_readings
-from fleet.discovery.models import Finding, Reading
+from fleet.discovery.models import Evidence, Finding, Reading
 from fleet.discovery.queries.naming import repositories_naming
+from fleet.discovery.scanning.repositories import read_report
 from registry.actors import Actor
 from registry.models import Agent
 from tests.factories import Cast, browser_of, client_of, make_route
@@ -153,9 +155,33 @@ def test_a_pipeline_reports_its_own_repository_with_an_employees_token(cast: Cas
     assert alice.post(f"{API}/repositories", mine, format="json").status_code == 200
     clean = mine | {"models": []}
     assert mallory.post(f"{API}/repositories", clean, format="json").status_code == 403
+    shouted = clean | {"repository": mine["repository"].upper()}
+    assert mallory.post(f"{API}/repositories", shouted, format="json").status_code == 403
     assert len(repositories_naming(["gpt-5"])) == 1
     assert client_of(cast.sam).post(f"{API}/repositories", clean, format="json").status_code == 200
     assert repositories_naming(["gpt-5"]) == []
+
+
+def test_what_an_archive_told_is_not_replaced_by_anybodys_report(cast: Cast) -> None:
+    told = report(keys=[])
+    note_sightings(read_report(told), source="archive", batch="ab" * 32)
+    clean = told | {"models": []}
+    assert (
+        client_of(cast.mallory).post(f"{API}/repositories", clean, format="json").status_code == 403
+    )
+    assert client_of(cast.sam).post(f"{API}/repositories", clean, format="json").status_code == 200
+
+
+def test_a_key_in_the_name_of_a_repository_comes_to_rest_nowhere(cast: Cast) -> None:
+    key = "sk-" + "proj-" + "aB3dE5fG7hJ9kL1mN2pQ4rS6"
+    given = report(repository=f"acme/{key}")
+    told = client_of(cast.alice).post(f"{API}/repositories", given, format="json")
+    assert told.status_code == 200
+    kept = [
+        *Reading.objects.values_list("title", flat=True),
+        *Evidence.objects.values_list("batch"),
+    ]
+    assert key.lower() not in f"{told.content!r} {kept}".lower()
 
 
 def test_a_source_is_connected_and_its_key_never_read_back(cast: Cast) -> None:
