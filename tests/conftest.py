@@ -133,6 +133,10 @@ def _chromium() -> str | None:
     return next((path for path in map(shutil.which, names) if path), None)
 
 
+def _turn(item: pytest.Item) -> int:
+    return 1 if item.get_closest_marker("slow") or "every_look" in item.name else 2
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     grouped = [item for item in items if item.get_closest_marker("xdist_group")]
     if _WORKER and not all("@" in item.nodeid.rpartition("]")[2] for item in grouped):
@@ -143,8 +147,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             f"A group may run early, and a browser's test only last: {early[0]}"
         )
     # Last, because the browser's driver keeps an event loop in the main thread to its end,
-    # and a test with a loop of its own cannot run beside it.
-    items.sort(key=browser.__contains__)
+    # and a test with a loop of its own cannot run beside it. Of these the long ones first:
+    # no worker is to end with a test of a minute while the other has nothing left.
+    items.sort(key=lambda item: _turn(item) if item in browser else 0)
     if browser and _chromium() is None:
         if os.environ.get("CI") == "true":
             raise pytest.UsageError("There is no chromium, and under CI=true no test is skipped.")
