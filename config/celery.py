@@ -75,6 +75,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "drift.watch_calls": {"task": "drift.watch_calls", "schedule": 300.0},
         "drift.ask_golden_cases": {"task": "drift.ask_golden_cases", "schedule": 30.0},
         "drift.count_price_effects": {"task": "drift.count_price_effects", "schedule": 60.0},
+        "drift.count_limit_effects": {"task": "drift.count_limit_effects", "schedule": 60.0},
         "drift.attend_sources": {"task": "drift.attend_sources", "schedule": 300.0},
         "retiring.carry_on": {"task": "retiring.carry_on", "schedule": 10.0},
         "retiring.carry_out_batches": {"task": "retiring.carry_out_batches", "schedule": 10.0},

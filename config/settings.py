@@ -224,6 +224,13 @@ LAUNCH_MARGIN = env.integer("UNSPRAWL_LAUNCH_MARGIN", 10, minimum=1, maximum=50)
 # beginning in UTC nothing may call it any more
 CAMPAIGN_HORIZON_DAYS = env.integer("UNSPRAWL_CAMPAIGN_HORIZON_DAYS", 180, minimum=1, maximum=730)
 EGRESS_SENDERS = env.listing("UNSPRAWL_EGRESS_SENDERS")
+# A dearer price opens one from so many whole units of currency a month on, another rate limit from
+# so many calls of 30 days that it would have refused; each with so many days to answer.
+CAMPAIGN_PRICE = env.integer("UNSPRAWL_CAMPAIGN_PRICE", 500, minimum=1, maximum=1_000_000_000)
+CAMPAIGN_REFUSED_CALLS = env.integer(
+    "UNSPRAWL_CAMPAIGN_REFUSED_CALLS", 100, minimum=1, maximum=1_000_000_000
+)
+CAMPAIGN_CHANGE_DAYS = env.integer("UNSPRAWL_CAMPAIGN_CHANGE_DAYS", 30, minimum=1, maximum=365)
 LISTING_MINUTES = env.integer("UNSPRAWL_LISTING_MINUTES", 30, minimum=5, maximum=1440)
 # A changed price is told when a month's difference is this or more, in whole units of currency.
 PRICE_TELL = env.integer("UNSPRAWL_PRICE_TELL", 10, maximum=1_000_000)

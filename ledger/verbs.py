@@ -145,6 +145,7 @@ class Verb(StrEnum):
     MOVE_RULED = "move.ruled"
     MOVE_CONTESTED = "move.contested"
     MOVE_ANSWERED = "move.answered"
+    MOVE_ADAPTED = "move.adapted"
     MOVE_ADVANCED = "move.advanced"
     MOVE_REMINDED = "move.reminded"
     MOVE_ENDED = "move.ended"

@@ -11,6 +11,7 @@ from registry.actors import Actor
 from routing.actions import (
     budget_notices,
     feeds,
+    limits,
     listing,
     lost_calls,
     reevaluating,
@@ -25,9 +26,10 @@ logger = logging.getLogger("unsprawl.retention")
 
 @shared_task(name="routing.count_usage", ignore_result=True)  # type: ignore[untyped-decorator]
 def count_usage() -> None:
-    """Count final calls into days, and hear what vendors said of their models."""
+    """Count final calls into days, and hear what vendors said of their models and limits."""
     usage.count_usage(actor=Actor.system("usage-count"))
     vendor_words.note_vendor_words(actor=Actor.system("vendor-words"))
+    limits.note_limits(actor=Actor.system("vendor-limits"))
 
 
 @shared_task(name="routing.sum_runs", ignore_result=True)  # type: ignore[untyped-decorator]

@@ -12,6 +12,7 @@ from fleet.campaigns.actions import (
     joining,
     opening,
     reminding,
+    responding,
 )
 from registry.actors import Actor
 
@@ -20,9 +21,10 @@ CAMPAIGNS = Actor.system("campaigns")
 
 @shared_task(name="campaigns.follow", ignore_result=True)  # type: ignore[untyped-decorator]
 def follow() -> None:
-    """Open campaigns for models that end, and bring those there are in step."""
+    """Open campaigns for what ends or changes, and bring those there are in step."""
     following.follow_changes(actor=CAMPAIGNS)
     opening.open_due(actor=CAMPAIGNS)
+    responding.open_for_changes(actor=CAMPAIGNS)
     opening.end_settled(actor=CAMPAIGNS)
 
 

@@ -21,6 +21,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{_ONE}begin/", moves.begin, name="begin"),
     path(f"{_ONE}fallback/", moves.fallback, name="fallback"),
     path(f"{_ONE}contest/", moves.contest, name="contest"),
+    path(f"{_ONE}adapt/", moves.adapt, name="adapt"),
     path(f"{_ONE}answer/", moves.answer, name="answer"),
     path(f"{_ONE}pause/", moves.pause, name="pause"),
     path(f"{_ONE}resume/", moves.resume, name="resume"),

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from fleet.drift.api import plans, prices
+from fleet.drift.api import limits, plans, prices
 
-urlpatterns = [*plans.urlpatterns, *prices.urlpatterns]
+urlpatterns = [*limits.urlpatterns, *plans.urlpatterns, *prices.urlpatterns]

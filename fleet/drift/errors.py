@@ -1,6 +1,6 @@
 """Every refusal about drift.
 
-NotFound  404   WatchNotFound · PlanNotFound · PriceChangeNotFound
+NotFound  404   WatchNotFound · PlanNotFound · PriceChangeNotFound · LimitChangeNotFound
 Invalid   422   PlanInvalid
 Conflict  409   PlanExists · PlanOver
 """
@@ -29,6 +29,13 @@ class PriceChangeNotFound(NotFound):
 
     code = "fleet.price_change_not_found"
     title = "There is no such changed price"
+
+
+class LimitChangeNotFound(NotFound):
+    """Raised when no limit changed under this id, or no agent that the viewer sees calls it."""
+
+    code = "fleet.limit_change_not_found"
+    title = "There is no such changed limit"
 
 
 class PlanInvalid(Invalid):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from fleet.drift.actions import attending, pricing, rounds, watching
+from fleet.drift.actions import attending, limiting, pricing, rounds, watching
 from registry.actors import Actor
 
 
@@ -30,3 +30,9 @@ def ask_golden_cases() -> None:
 def count_price_effects() -> None:
     """Count what changed prices come to, and tell whom it concerns."""
     pricing.count_price_effects()
+
+
+@shared_task(name="drift.count_limit_effects", ignore_result=True)  # type: ignore[untyped-decorator]
+def count_limit_effects() -> None:
+    """Count what changed limits would have refused."""
+    limiting.count_limit_effects()

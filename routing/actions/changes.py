@@ -99,6 +99,14 @@ def note_of_vendor(
     return _written([made], actor)[0]
 
 
+def note_limits_change(
+    model: Model, before: State, after: State, *, source: str, actor: Ref
+) -> LifecycleChange:
+    """Write that a vendor's answers name other limits than before. Records: lifecycle.changed."""
+    made = _of_model(model, Kind.RATE_LIMIT, dict(before), dict(after), source)
+    return _written([made], actor)[0]
+
+
 def note_word(model: Model, entry: str, *, source: str, actor: Ref) -> LifecycleChange:
     """Write that a vendor's own answer says a model is gone. Records: lifecycle.changed."""
     now = _told(state_of(model), FATE)

@@ -36,6 +36,7 @@ from routing.gateway.errors import (
 from routing.gateway.failure import STREAM_ERROR, Failure, failure_of
 from routing.gateway.forward import secret_in, to_agent, without
 from routing.gateway.lifecycle import is_substituted, substitution_mark
+from routing.gateway.limits import limits_in
 from routing.gateway.metering import reported_error
 from routing.gateway.open_calls import ClientLeft, OpenCall, Patience
 from routing.gateway.options import BROKEN
@@ -204,10 +205,7 @@ class Exchange:
         except DomainError as error:
             came.broke = error
             raise
-        came.http_status = reply.status
-        came.first_byte_ms = self._elapsed_ms()
-        vendors = but_ours(to_agent(reply.headers, self._secret), self._marks)
-        self._head = self._marks + self._with_request_id(vendors)
+        self._read_head(reply)
         if 300 <= reply.status < 400:
             raise VendorRedirected
         if 200 <= reply.status < 300 and _is_event_stream(reply.headers):
@@ -223,6 +221,16 @@ class Exchange:
             self._read_whole(reply.status)
             if self._relay is not None:
                 await self._pass_whole(self._relay, reply.status)
+
+    def _read_head(self, reply: Reply) -> None:
+        came = self._came
+        came.http_status = reply.status
+        came.first_byte_ms = self._elapsed_ms()
+        passed = to_agent(reply.headers, self._secret)
+        if reply.status < 300 or reply.status == 429:  # any other may be of whatever is between
+            came.limits = limits_in(passed)
+        vendors = but_ours(passed, self._marks)
+        self._head = self._marks + self._with_request_id(vendors)
 
     def _read_whole(self, status: int) -> None:
         came = self._came
@@ -370,6 +378,7 @@ class Exchange:
             usage=came.usage(self._wire, self._body, error),
             payload=payload,
             said_of_model=came.said_of_model,
+            limits=came.limits,
             contract=self._contract(status, payload),
             duration_ms=self._elapsed_ms(),
             first_byte_ms=came.first_byte_ms,

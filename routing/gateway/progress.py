@@ -12,6 +12,7 @@ from kernel.errors import DomainError
 from routing.gateway.body import CallBody
 from routing.gateway.errors import VendorUnreachable
 from routing.gateway.forward import without
+from routing.gateway.limits import Said
 from routing.gateway.metering import Usage
 from routing.gateway.recording.annexes import DETECTORS, SIZE, Received
 from routing.gateway.sse import Event, EventSplitter
@@ -36,6 +37,7 @@ class Progress:
     is_mid_event: bool = False
     was_withheld: bool = False
     said_of_model: str = ""
+    limits: Said | None = None  # as the head names them
     blames_call: bool = False  # the vendor says that the call is wrong, whoever is asked
     chunks: list[bytes] = field(default_factory=list)  # as the vendor sent them
     chunks_bytes: int = 0

@@ -35,7 +35,8 @@ _ENDED: Final = re.compile(
 )
 # Whole messages, for a status that vendors give for many other reasons.
 _WHOLE: Final = re.compile(
-    r"the requested model '[^'\n]{1,200}' does not exist\.?|invalid model\b[^\n]{0,200}",
+    r"the requested model '[^'\n]{1,200}' does not exist\.?|invalid model\b[^\n]{0,200}"
+    r"|the provided model identifier is invalid\.?",
     re.IGNORECASE,
 )
 _OF_MODEL: Final = re.compile(r"\bmodels?\b", re.IGNORECASE)

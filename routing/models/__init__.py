@@ -13,6 +13,7 @@ from routing.models.lifecycle import (
     ListedModel,
     VendorListing,
 )
+from routing.models.limits import LimitSeen, ModelLimits
 from routing.models.reevaluation import Reevaluation
 from routing.models.reported import ReportedStep
 from routing.models.route import Route, RouteTarget
@@ -48,9 +49,11 @@ __all__ = [
     "LifecycleChange",
     "LifecycleOverride",
     "LifecycleRow",
+    "LimitSeen",
     "ListedModel",
     "LiveGateway",
     "Model",
+    "ModelLimits",
     "ModelUse",
     "Price",
     "Reevaluation",

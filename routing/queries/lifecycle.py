@@ -16,6 +16,7 @@ from routing.models import (
     LifecycleOverride,
     ListedModel,
     Model,
+    ModelLimits,
     Vendor,
     VendorListing,
 )
@@ -65,3 +66,14 @@ def no_longer_listed(vendor: Vendor) -> list[ListedModel]:
 def feeds_followed() -> QuerySet[CatalogueFeed]:
     """Return the catalogue feeds that are followed."""
     return CatalogueFeed.objects.filter(removed_at__isnull=True).order_by("added_at")
+
+
+def limits_of(model: Model) -> ModelLimits | None:
+    """Return what the vendor's answers say of a model's limits."""
+    return ModelLimits.objects.select_related("model__vendor").filter(model=model).first()
+
+
+def limits_of_vendor(vendor: Vendor) -> list[ModelLimits]:
+    """Return what a vendor's answers say of the limits of each model that names some."""
+    rows = ModelLimits.objects.filter(model__vendor=vendor, model__disabled_at__isnull=True)
+    return list(rows.select_related("model__vendor").order_by("model__name")[:200])

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from routing.models import LifecycleChange
+from routing.queries.limits import limit_words
 
 _WHAT: Final = {
     "announced": "An end was announced",
@@ -32,7 +33,9 @@ class Words:
 
 def told(change: LifecycleChange) -> Words:
     """Return a change in words."""
-    say = {"price": _price, "rate_limit": _limits, "replaced": _replacement}.get(change.kind, _end)
+    say = {"price": _price, "rate_limit": limit_words, "replaced": _replacement}.get(
+        change.kind, _end
+    )
     return Words(_WHAT.get(change.kind, change.kind), say(change.before), say(change.after))
 
 
@@ -54,12 +57,3 @@ def _price(state: dict[str, Any]) -> str:
 
     said = state.get("input_micros_per_mtok"), state.get("output_micros_per_mtok")
     return f"{dollars(said[0])} in, {dollars(said[1])} out ({state.get('currency', '')})"
-
-
-def _limits(state: dict[str, Any]) -> str:
-    said = [
-        f"{state[name]:,} {word}"
-        for name, word in (("requests_per_minute", "requests"), ("tokens_per_minute", "tokens"))
-        if state.get(name)
-    ]
-    return ", ".join(said)

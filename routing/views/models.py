@@ -24,7 +24,8 @@ from routing.forms.reasons import ReasonForm
 from routing.models import Model
 from routing.queries.ends import ending_soon, models_by_end
 from routing.queries.fate import fate_of
-from routing.queries.lifecycle import changes_of, listed_as, override_of
+from routing.queries.lifecycle import changes_of, limits_of, listed_as, override_of
+from routing.queries.limits import limits_line
 from routing.queries.routes import routes_to
 from routing.queries.substitutions import DAYS, substitutions_for
 from routing.queries.touching import concerned_by_model, touched_by_models
@@ -102,6 +103,8 @@ def model(request: HttpRequest, actor: Actor, model: str) -> HttpResponse:
         "fate": fate_of(shown),
         "listed": listed_as(shown),
         "override": override_of(shown),
+        "limits": (limits := limits_of(shown)),
+        "limits_line": limits_line(limits) if limits else "",
         "may_override": actor.has(*MAY_OVERRIDE),
         "changes": [(change, change_told(change)) for change in changes_of(shown)],
     }

@@ -23,7 +23,8 @@ from routing.actions import probing
 from routing.actions import vendors as act
 from routing.forms.reasons import ReasonForm
 from routing.forms.vendors import ChangeForm, SecretForm
-from routing.queries.lifecycle import listing_of, no_longer_listed
+from routing.queries.lifecycle import limits_of_vendor, listing_of, no_longer_listed
+from routing.queries.limits import limits_line
 from routing.queries.stops import stops_on_vendor
 from routing.queries.touching import concerned_by_vendor, routes_of_vendor, touched_by_models
 from routing.queries.vendors import models_of, sees_addresses, vendor_for, vendors_for
@@ -78,6 +79,7 @@ def vendor(request: HttpRequest, actor: Actor, name: str) -> HttpResponse:
         "stops": stops_on_vendor(shown),
         "listing": listing_of(shown),
         "gone": no_longer_listed(shown),
+        "limits": [(each, limits_line(each)) for each in limits_of_vendor(shown)],
     }
     return render(request, "routing/vendor.html", context)
 

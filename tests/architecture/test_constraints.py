@@ -55,6 +55,7 @@ from routing.models import (
     LifecycleRow,
     ListedModel,
     Model,
+    ModelLimits,
     ModelUse,
     Price,
     Reevaluation,
@@ -120,6 +121,7 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ),
     ("campaigns_move_chosen_iff_stamped", "campaigns_move", {"chosen_by": "'x'"}),
     ("campaigns_move_contested_has_reason", "campaigns_move", {"state": "'contested'"}),
+    ("campaigns_move_adapted_is_over", "campaigns_move", {"adapted_by": "'x'"}),
     ("campaigns_move_known_fallback", "campaigns_move", {"fallback": """'{"rule": "move"}'"""}),
     ("outlets_export_finished_iff_stamped", "outlets_export", {"state": "'failed'"}),
     ("outlets_export_has_reason", "outlets_export", {"reason": "''"}),
@@ -174,6 +176,8 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
     ("drift_round_one_at_a_time", "drift_round", {}),
     ("drift_priceeffectonagent_once", "drift_priceeffectonagent", {}),
     ("drift_priceeffectonagent_amounts", "drift_priceeffectonagent", {"paid_30": "-1"}),
+    ("drift_limiteffectonagent_once", "drift_limiteffectonagent", {}),
+    ("drift_limiteffect_refused", "drift_limiteffect", {"refused_calls": "calls + 1"}),
     ("drift_probe_once_a_round", "drift_probe", {}),
     ("drift_probe_judged_if_answered", "drift_probe", {"holds": "true"}),
     ("retiring_retirement_one_per_agent", "retiring_retirement", {}),
@@ -400,6 +404,8 @@ BROKEN: list[tuple[str, str, dict[str, str]]] = [
         {"lifted_at": "set_at"},
     ),
     ("routing_listedmodel_one_per_vendor", "routing_listedmodel", {}),
+    ("routing_modellimits_requests", "routing_modellimits", {"requests": "0"}),
+    ("routing_modellimits_tokens", "routing_modellimits", {"tokens": "-1"}),
     ("routing_cataloguefeed_one_per_address", "routing_cataloguefeed", {}),
     ("routing_cataloguefeed_every_hours", "routing_cataloguefeed", {"every_hours": "0"}),
     ("routing_cataloguefeed_failing_since", "routing_cataloguefeed", {"failures": "1"}),
@@ -703,6 +709,7 @@ def _lifecycle_rows() -> None:
     LifecycleOverride.objects.create(
         public_id="lov_x", model=model, reason="r", set_by="x:y", set_at=now
     )
+    ModelLimits.objects.create(model=model, seen_at=now, seen_key=1, settled_at=now)
     ListedModel.objects.create(vendor=model.vendor, name="m", first_listed_at=now, listed_at=now)
     CatalogueFeed.objects.create(
         public_id="ctf_x", url="https://f", next_at=now, added_by="x:y", added_at=now

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from fleet.campaigns.actions.recording import must_turn, note_move
+from fleet.campaigns.actions.recording import AGREED, must_turn, note_move
 from fleet.campaigns.actions.ruling import require_open, wanted_model
 from fleet.campaigns.errors import MoveImpossible, NotContested, ReasonMissing
 from fleet.campaigns.models import Move
@@ -120,7 +120,7 @@ def contest_move(move: Move, why: str, *, actor: Actor) -> Move:
     """
     require_say(actor, move)
     require_open(move)
-    reason = _said(why)
+    reason = said_why(why)
     must_turn(
         move, State.CONTESTED, State.OPEN, State.READY, State.EVALUATING,
         contested_by=str(actor.ref), contested_why=reason, answer="", answered_by="",
@@ -136,13 +136,12 @@ def answer_contest(move: Move, answer: str, *, is_right: bool, actor: Actor) -> 
     Records: move.answered, move.ended. Raises: RoleMissing, NotContested, ReasonMissing.
     """
     actor.require(Role.PLATFORM)
-    said = _said(answer)
+    said = said_why(answer)
     if move.state != State.CONTESTED:
         raise NotContested
     change: dict[str, Any] = {"answer": said, "answered_by": str(actor.ref)}
     if is_right:
-        why = "Its owner said so, and the platform team agreed."
-        must_turn(move, State.UNNEEDED, State.CONTESTED, why=why, **change)
+        must_turn(move, State.UNNEEDED, State.CONTESTED, why=AGREED, **change)
     else:
         must_turn(move, State.OPEN, State.CONTESTED, candidate=None, evaluation_id="", **change)
     note_move(move, Verb.MOVE_ANSWERED, actor=actor, facts={"is_right": is_right}, said=said)
@@ -171,7 +170,8 @@ def _evaluated(
     return begun, ""
 
 
-def _said(text: str) -> str:
+def said_why(text: str) -> str:
+    """Return why somebody says something, as it is kept. Raises: ReasonMissing."""
     said = text.strip()
     if not said or len(said) > LONGEST or "\x00" in said:
         raise ReasonMissing(f"Say why, in at most {LONGEST} characters.", field="reason")

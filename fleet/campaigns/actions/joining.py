@@ -13,7 +13,7 @@ from typing import Final
 
 from django.db import transaction
 
-from fleet.campaigns.actions.recording import note_campaign, note_move, turn
+from fleet.campaigns.actions.recording import AGREED, note_campaign, note_move, turn
 from fleet.campaigns.models import Campaign, Move
 from fleet.campaigns.queries.impact import DAYS, Figures, Touching, figures_of, touching_of
 from kernel import clock
@@ -118,7 +118,9 @@ def _part(
                 note_move(move, Verb.MOVE_ENDED, actor=actor, facts={"why": "untouched"})
                 left.append(move.agent.public_id)
             continue
-        if turn(move, State.OPEN, State.UNNEEDED, candidate=None):
+        # Who adapted, or was found right, is not asked the same again.
+        is_settled = bool(move.adapted_by) or move.ended_why == AGREED
+        if not is_settled and turn(move, State.OPEN, State.UNNEEDED, candidate=None):
             note_move(move, Verb.MOVE_REOPENED, actor=actor, facts={"why": "touches_again"})
         told = _told(each, figures)
         if any(getattr(move, name) != value for name, value in told.items()):

@@ -34,21 +34,24 @@ from ledger.entries import Fact
 from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Role
-from routing.models import Model, ModelUse
+from routing.models import LifecycleChange, Model, ModelUse
 from routing.queries.fate import fate_of
 
 State = Campaign.State
 _LONGEST: Final = 2000
+_SETTLED: Final = ("Every agent has moved or is paused.", "Every agent has adapted or moved.")
+_ENDS: Final = "The model ends: the campaign of its retirement takes this one's place."
 
 
 @transaction.atomic
-def open_campaign(
+def open_campaign(  # noqa: PLR0913  one campaign, said in one call with named parts
     model: Model,
     *,
     due_on: date,
     kind: str = Campaign.Kind.RETIREMENT,
     note: str = "",
     fallback: Mapping[str, Any] | None = None,
+    change: LifecycleChange | None = None,
     actor: Actor,
 ) -> Campaign:
     """Open a campaign for a model, with a move for every agent that touches it.
@@ -79,6 +82,7 @@ def open_campaign(
             source=fate.source if is_dated else "",
             as_of=fate.as_of if is_dated else "",
             note=note.strip(),
+            change=change,
             fallback=rule,
             opened_by=str(actor.ref),
             opened_at=now,
@@ -90,6 +94,8 @@ def open_campaign(
         "due_on": due_on.isoformat(), "source": campaign.source, "agents": len(agents),
         "named": digest(agents), "rule": str(campaign.fallback["rule"]),
     }  # fmt: skip
+    if change is not None:
+        facts["change"] = change.public_id
     payload = canonical({"agents": agents, "note": campaign.note})
     note_campaign(campaign, Verb.CAMPAIGN_OPENED, actor=actor, facts=facts, payload=payload)
     return campaign
@@ -106,12 +112,30 @@ def open_due(*, actor: Actor) -> int:
     for model in ending:
         if not exposed[model.public_id].agents or model.retires_on is None:
             continue
+        if not _give_way(model, actor):
+            continue
         try:
             open_campaign(model, due_on=due_day(model.retires_on), actor=actor)
         except Conflict:
             continue
         opened += 1
     return opened
+
+
+@transaction.atomic
+def _give_way(model: Model, actor: Actor) -> bool:
+    """End what is open for another change of a model that ends; False while moves are under way.
+
+    The end is what must be answered, and one campaign is open for a model.
+    """
+    rows = Campaign.objects.select_for_update().filter(model=model, state=State.OPEN)
+    campaign = rows.first()
+    if campaign is None:
+        return True
+    if campaign.moves.filter(state__in=(Move.State.SIGNING, Move.State.SHIFTING)).exists():
+        return False
+    end_campaign(campaign, State.UNNEEDED, why=_ENDS, actor=actor)
+    return True
 
 
 def _ending() -> list[Model]:
@@ -144,7 +168,11 @@ def _overdue() -> list[Model]:
 
 
 def _without(known: QuerySet[Campaign]) -> QuerySet[Model]:
-    anything = Campaign.objects.filter(model=OuterRef("pk"), state=State.OPEN)
+    # One that a sweep opened for a price or an address gives way; what people opened stands.
+    anything = Campaign.objects.filter(
+        Q(kind=Campaign.Kind.RETIREMENT) | Q(change__isnull=True),
+        model=OuterRef("pk"), state=State.OPEN,
+    )  # fmt: skip
     rows = Model.objects.filter(~Exists(known), ~Exists(anything), disabled_at__isnull=True)
     return rows.select_related("vendor").order_by("retires_on", "pk")
 
@@ -232,11 +260,12 @@ def end_settled(*, actor: Actor) -> int:
     a model that still answers, and nobody to switch it off.
     """
     is_off = ~Q(kind=Campaign.Kind.RETIREMENT) | Q(fell_due_at__isnull=False)
+    # Who begins after everybody has answered a change begins with what it is now.
+    is_time = Q(due_on__lte=clock.now().date()) | Q(change__isnull=False)
     left = Move.objects.filter(campaign=OuterRef("pk"), ended_at__isnull=True)
-    some = Move.objects.filter(campaign=OuterRef("pk"), state__in=("done", "paused"))
-    rows = Campaign.objects.filter(
-        ~Exists(left), Exists(some), is_off, state=State.OPEN, due_on__lte=clock.now().date()
-    )
+    answered = Q(state__in=("done", "paused")) | ~Q(adapted_by="")
+    some = Move.objects.filter(answered, campaign=OuterRef("pk"))
+    rows = Campaign.objects.filter(~Exists(left), Exists(some), is_off, is_time, state=State.OPEN)
     return sum(_end_settled(pk, actor) for pk in list(rows.values_list("pk", flat=True)))
 
 
@@ -246,7 +275,7 @@ def _end_settled(campaign_key: int, actor: Actor) -> bool:
     campaign = rows.filter(pk=campaign_key, state=State.OPEN).first()
     if campaign is None or campaign.moves.filter(ended_at__isnull=True).exists():
         return False
-    end_campaign(campaign, State.DONE, why="Every agent has moved or is paused.", actor=actor)
+    end_campaign(campaign, State.DONE, why=_SETTLED[campaign.kind != "retirement"], actor=actor)
     return True
 
 

@@ -7,7 +7,7 @@ What people typed lies in the sealed payload, never in the header.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from fleet.campaigns.errors import MoveOver, MoveUnderWay
 from fleet.campaigns.models import OVER, Campaign, Move
@@ -16,6 +16,8 @@ from ledger.entries import Fact
 from ledger.record import record
 from ledger.verbs import Verb
 from registry.actors import Actor
+
+AGREED: Final = "Its owner said so, and the platform team agreed."  # that it is not needed
 
 
 def note_campaign(

@@ -86,18 +86,28 @@ def _tell(move: Move, stage: int, actor: Actor, *, again: bool = False) -> None:
     when = f"in {left} days" if left > 0 else "today" if left == 0 else "overdue"
     rule = move.rule
     what = "is paused" if rule["rule"] == "pause" else "moves by its rule"
+    todo = "Choose another model" if move.state == State.OPEN else "It is ready: sign and move"
+    if campaign.kind == Campaign.Kind.RETIREMENT:
+        title = f"{agent.title} must move from {model.name} by {campaign.due_on}"
+        lines = [
+            f"{model.vendor.name}/{model.name} ends on {campaign.due_on}: {when}.",
+            f"{todo}.",
+            f"If nothing happens, {agent.name} {what} before that day begins.",
+        ]
+    else:
+        title = f"{agent.title}: answer a change of {model.name} by {campaign.due_on}"
+        lines = [
+            campaign.note or f"{campaign.get_kind_display()} of {model}: {when}.",
+            f"{todo}, or say that the agent is adapted.",
+        ]
     # Whoever reminds twice on one day is heard once.
     day = f":again:{actor.ref}:{clock.now():%Y-%m-%d}" if again else ""
     tell(
         key=f"{move.public_id}:{campaign.due_on}:{stage}{day}",
         kind="move.due",
         subject=move.ref,
-        title=f"{agent.title} must move from {model.name} by {campaign.due_on}",
-        lines=[
-            f"{model.vendor.name}/{model.name} ends on {campaign.due_on}: {when}.",
-            "Choose another model." if move.state == State.OPEN else "It is ready: sign and move.",
-            f"If nothing happens, {agent.name} {what} before that day begins.",
-        ],
+        title=title,
+        lines=lines,
         path=f"/campaigns/{campaign.public_id}/moves/{move.public_id}/",
         people=people,
         teams=teams,

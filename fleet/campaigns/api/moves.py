@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from fleet.campaigns.actions.adapting import say_adapted
 from fleet.campaigns.actions.advancing import begin_moves
 from fleet.campaigns.actions.choosing import (
     answer_contest,
@@ -141,6 +142,16 @@ class Begin(APIView):
         return Response(MoveOutput(_move(actor, campaign, move)).data)
 
 
+class Adapt(APIView):
+    """Say that an agent was adapted to what changed, and stays."""
+
+    @extend_schema(operation_id="move_adapt", request=ContestInput, responses=MoveOutput)
+    def post(self, request: Request, campaign: str, move: str) -> Response:
+        actor, said = actor_of(request), _read(ContestInput, request)
+        say_adapted(_move(actor, campaign, move), said["reason"], actor=actor)
+        return Response(MoveOutput(_move(actor, campaign, move)).data)
+
+
 class Answer(APIView):
     """Answer an objection."""
 
@@ -194,6 +205,7 @@ urlpatterns = [
     path(f"{_ONE}/begin", Begin.as_view(), name="move-begin"),
     path(f"{_ONE}/fallback", Fallback.as_view(), name="move-fallback"),
     path(f"{_ONE}/contest", Contest.as_view(), name="move-contest"),
+    path(f"{_ONE}/adapt", Adapt.as_view(), name="move-adapt"),
     path(f"{_ONE}/answer", Answer.as_view(), name="move-answer"),
     path(f"{_ONE}/pause", Pause.as_view(), name="move-pause"),
     path(f"{_ONE}/resume", Resume.as_view(), name="move-resume"),

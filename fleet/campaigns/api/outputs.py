@@ -23,6 +23,8 @@ class CampaignOutput(serializers.Serializer[Any]):
     days_left = serializers.SerializerMethodField()
     replacement = serializers.CharField()
     said_by = serializers.CharField(source="source")
+    change = serializers.CharField(source="change.public_id", default=None, allow_null=True)
+    note = serializers.CharField()
     fallback = serializers.JSONField()
     opened_at = serializers.DateTimeField()
     ended_at = serializers.DateTimeField(allow_null=True)
@@ -52,6 +54,7 @@ class MoveOutput(serializers.Serializer[Any]):
     evaluation = serializers.CharField(source="evaluation_id")
     cutover = serializers.CharField(source="cutover_id")
     fallback = serializers.JSONField(source="rule")
+    adapted_why = serializers.CharField()
     ended_at = serializers.DateTimeField(allow_null=True)
     ended_why = serializers.CharField()
 

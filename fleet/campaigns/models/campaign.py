@@ -12,7 +12,7 @@ from django.db import models
 from django.db.models import Q
 
 from kernel.refs import Ref
-from routing.models import Model
+from routing.models import LifecycleChange, Model
 
 PAUSE: dict[str, Any] = {"rule": "pause"}
 
@@ -53,7 +53,11 @@ class Campaign(models.Model):
     replacement = models.TextField(blank=True, default="")  # as its source names it
     source = models.TextField(blank=True, default="")
     as_of = models.TextField(blank=True, default="")
-    note = models.TextField(blank=True, default="")  # what whoever opened it by hand says of it
+    # What it answers, where it was opened for a change other than an end.
+    change = models.ForeignKey(
+        LifecycleChange, null=True, blank=True, on_delete=models.SET_NULL, related_name="campaigns"
+    )
+    note = models.TextField(blank=True, default="")  # what whoever opened it says of it
     fallback = models.JSONField(default=pausing)  # for moves without a rule of their own
     opened_by = models.TextField()
     opened_at = models.DateTimeField()

@@ -63,6 +63,9 @@ class Move(models.Model):
     contested_why = models.TextField(blank=True, default="")
     answered_by = models.TextField(blank=True, default="")
     answer = models.TextField(blank=True, default="")
+    # Who says that the agent was adapted to the change and stays where it is, and how.
+    adapted_by = models.TextField(blank=True, default="", db_default="")
+    adapted_why = models.TextField(blank=True, default="", db_default="")
     reminded_days = models.SmallIntegerField(null=True, blank=True)  # of the newest reminder
     joined_at = models.DateTimeField()
     state_changed_at = models.DateTimeField()
@@ -98,6 +101,11 @@ class Move(models.Model):
             models.CheckConstraint(
                 condition=~Q(state="contested") | ~Q(contested_why="") & ~Q(contested_by=""),
                 name="campaigns_move_contested_has_reason",
+            ),
+            models.CheckConstraint(
+                condition=Q(adapted_by="", adapted_why="")
+                | Q(state="unneeded") & ~Q(adapted_by="") & ~Q(adapted_why=""),
+                name="campaigns_move_adapted_is_over",
             ),
             models.CheckConstraint(
                 condition=Q(fallback__isnull=True) | is_fallback("fallback"),

@@ -55,7 +55,7 @@ _COUNTED: Final = tuple(Progress.__dataclass_fields__)
 
 def campaigns_for(actor: Actor) -> QuerySet[Campaign]:
     """Return the campaigns this viewer may see: those with a move of theirs, or all."""
-    rows = Campaign.objects.select_related("model__vendor")
+    rows = Campaign.objects.select_related("model__vendor", "change")
     seen = seen_agents(actor)
     if seen is None:
         return rows

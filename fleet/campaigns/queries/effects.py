@@ -1,4 +1,4 @@
-"""What a change of a model would mean here: in money where it is a price, in words otherwise."""
+"""What a change of a model would mean here: in money, in calls that are refused, or in words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from django.db.models import Q
 
+from fleet.drift.models import LimitEffect
+from fleet.drift.queries.limits import limit_effects_of
 from fleet.drift.queries.prices import monthly_differences
 from registry.actors import Actor
 from registry.queries import GOVERNING
@@ -22,6 +24,11 @@ KINDS: Final = {
     LifecycleChange.Kind.API_VERSION: "api_version",
 }
 
+_ADDRESSES: Final = {
+    "endpoint": "The vendor's address changes.",
+    "api_version": "The vendor's API version changes.",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Effect:
@@ -31,6 +38,7 @@ class Effect:
     kind: str  # of the campaign that would answer it; empty: its retirement's
     words: str
     monthly_micros: int | None = None  # more, or less, once it is counted and known
+    limit: LimitEffect | None = None  # what the new limit would have refused, once counted
 
 
 def effects_on(actor: Actor, model: Model) -> list[Effect]:
@@ -43,7 +51,11 @@ def effects_on(actor: Actor, model: Model) -> list[Effect]:
     governs = actor.has(*GOVERNING)
     prices = [change for change in rows if change.kind == LifecycleChange.Kind.PRICE]
     monthly = monthly_differences(prices) if governs else {}
-    return [_effect(change, monthly.get(change.pk), governs=governs) for change in rows]
+    limits = limit_effects_of(rows) if governs else {}
+    return [
+        _effect(change, monthly.get(change.pk), limits.get(change.pk), governs=governs)
+        for change in rows
+    ]
 
 
 def effect_of(actor: Actor, model: Model, public_id: str) -> Effect | None:
@@ -53,16 +65,27 @@ def effect_of(actor: Actor, model: Model, public_id: str) -> Effect | None:
     )
 
 
-def _effect(change: LifecycleChange, monthly: int | None, *, governs: bool) -> Effect:
-    shows = governs or change.kind != "endpoint"
+def change_note(change: LifecycleChange) -> str:
+    """Return what changed, for everybody: an address is for those who govern."""
+    return _ADDRESSES.get(change.kind) or _words(change, shows=True)
+
+
+def _effect(
+    change: LifecycleChange, monthly: int | None, limit: LimitEffect | None, *, governs: bool
+) -> Effect:
+    shows = governs or change.kind not in _ADDRESSES
     kind = KINDS.get(LifecycleChange.Kind(change.kind), "")
+    return Effect(change, kind, _words(change, shows=shows), monthly, limit)
+
+
+def _words(change: LifecycleChange, *, shows: bool) -> str:
     names = sorted(set(change.before) | set(change.after))
     said = [
         f"{_name(name)} {_said(change.before, name)} → {_said(change.after, name)}"
         for name in names
         if shows and change.before.get(name) != change.after.get(name)
     ]
-    return Effect(change, kind, "; ".join(said) or str(change.get_kind_display()).lower(), monthly)
+    return "; ".join(said) or str(change.get_kind_display()).lower()
 
 
 def _name(name: str) -> str:

@@ -52,7 +52,9 @@ class Step:
 def late_states(campaign: Campaign) -> tuple[str, ...]:
     """Return the states in which a move is late now."""
     left = days_left(campaign)
-    if not campaign.is_open or left > CHOOSE_BY:
+    # Nothing is off on the day of another change, and most begin with 30 days to answer.
+    by = CHOOSE_BY if campaign.kind == Campaign.Kind.RETIREMENT else MOVE_BY
+    if not campaign.is_open or left > by:
         return ()
     idle = (State.OPEN, State.CONTESTED)
     return idle if left > MOVE_BY else (*idle, State.EVALUATING, *_SIGN)

@@ -9,6 +9,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
+from fleet.campaigns.actions.adapting import ADAPTABLE, say_adapted
 from fleet.campaigns.actions.advancing import begin_moves
 from fleet.campaigns.actions.choosing import (
     answer_contest,
@@ -19,7 +20,7 @@ from fleet.campaigns.actions.choosing import (
 from fleet.campaigns.actions.resuming import pause_move, resume_move
 from fleet.campaigns.actions.ruling import set_fallback
 from fleet.campaigns.errors import MoveNotFound
-from fleet.campaigns.models import PAUSE, Move
+from fleet.campaigns.models import PAUSE, Campaign, Move
 from fleet.campaigns.queries.campaigns import (
     days_left,
     entries_of_move,
@@ -60,6 +61,10 @@ def move(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpRe
         "may_decide": decides,
         "may_choose": decides and row.state in ("open", "contested", "evaluating", "ready"),
         "may_move": decides and row.state == Move.State.READY,
+        "may_adapt": decides
+        and row.campaign.kind != Campaign.Kind.RETIREMENT
+        and row.state in ADAPTABLE,
+        "adapted_by": names_of({row.adapted_by}).get(row.adapted_by, row.adapted_by),
         "may_answer": actor.has(Role.PLATFORM) and row.state == Move.State.CONTESTED,
         "may_pause": decides
         and actor.has(Role.PLATFORM)
@@ -127,6 +132,17 @@ def contest(request: HttpRequest, actor: Actor, campaign: str, move: str) -> Htt
     with told(request):
         contest_move(row, request.POST.get("reason", ""), actor=actor)
         messages.success(request, "The platform team is asked to look at it.")
+    return _back(row)
+
+
+@signed_in
+@require_POST
+def adapt(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpResponse:
+    """Say that an agent was adapted to what changed."""
+    row = _move(actor, campaign, move)
+    with told(request):
+        say_adapted(row, request.POST.get("reason", ""), actor=actor)
+        messages.success(request, "It is on record. The agent needs no move.")
     return _back(row)
 
 

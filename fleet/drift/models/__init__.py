@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from fleet.drift.models.limit import LimitEffect, LimitEffectOnAgent
 from fleet.drift.models.price import PriceEffect, PriceEffectOnAgent
 from fleet.drift.models.probing import Probe, ProbePlan, Round
 from fleet.drift.models.watch import Change, Hour, Watch
 
 __all__ = [
-    "Change", "Hour", "PriceEffect", "PriceEffectOnAgent", "Probe", "ProbePlan", "Round", "Watch",
+    "Change", "Hour", "LimitEffect", "LimitEffectOnAgent", "PriceEffect", "PriceEffectOnAgent",
+    "Probe", "ProbePlan", "Round", "Watch",
 ]  # fmt: skip

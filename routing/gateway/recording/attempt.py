@@ -16,6 +16,7 @@ from ledger.journal import Row
 from ledger.subjects import scope_of
 from ledger.verbs import Verb
 from routing.gateway.authenticate import Caller
+from routing.gateway.limits import Said
 from routing.gateway.metering import Usage
 from routing.gateway.recording.annexes import Left, Received
 from routing.gateway.reserving import NOTHING, Reserved
@@ -136,6 +137,7 @@ class Outcome:
     received: Received | None = None  # what the vendor sent, for replay
     said_of_model: str = ""  # by the vendor: that it ended, is closed, or is not known
     contract: str = ""  # whether it has the form that was asked for, of an agent being moved
+    limits: Said | None = None  # of ours at the vendor, as the answer named them
 
 
 @dataclass(frozen=True, slots=True)

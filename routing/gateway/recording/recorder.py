@@ -185,6 +185,8 @@ class Recorder:
         rows += self._rows.of_tools(attempt, outcome)
         if outcome.said_of_model:
             rows.append(vendor_word_row(attempt, outcome, fields.recorded_at))
+        if outcome.limits is not None:
+            rows += self._rows.of_limits(attempt, outcome.limits, fields.recorded_at)
         if outcome.is_kept and not attempt.is_shadow:
             rows.append(stored_row(attempt, outcome))
         await self._append_sealed(fields, subject, rows, (body, annex), moves=moves)

@@ -13,6 +13,7 @@ from typing import Final
 from ledger.datakeys import DataKeyRow
 from ledger.journal import Row, Table
 from routing.gateway.delegation.tables import Seen
+from routing.gateway.limits import LimitsTold, Said, counted
 from routing.gateway.recording.attempt import Attempt, Outcome, Subject
 
 _RUNS_KEPT: Final = 20_000
@@ -75,6 +76,18 @@ VENDOR_WORDS: Final = Table(
     ),
     "ON CONFLICT DO NOTHING",
 )
+LIMITS_SEEN: Final = Table(
+    "routing_limitseen",
+    (
+        ("model_id", "text"),
+        ("requests", "bigint"),
+        ("tokens", "bigint"),
+        ("input_tokens", "bigint"),
+        ("output_tokens", "bigint"),
+        ("intent_id", "text"),
+        ("seen_at", "timestamptz"),
+    ),
+)
 STORED_RESPONSES: Final = Table(
     "routing_storedresponse",
     (
@@ -109,6 +122,7 @@ class RowsAlongside:
     def __init__(self) -> None:
         self._runs: OrderedDict[str, None] = OrderedDict()
         self._seen = Seen()
+        self._limits = LimitsTold()
 
     def of_run(self, subject: Subject, at: datetime) -> list[Row]:
         """Return the run of a call, and for which run it works."""
@@ -150,6 +164,13 @@ class RowsAlongside:
             for row in self._seen.tools(agent_id, names, use, at)
         ]
 
+    def of_limits(self, attempt: Attempt, said: Said, at: datetime) -> list[Row]:
+        """Return what an answer says of limits, where it says otherwise than before."""
+        model_id = attempt.target.model.public_id
+        if not self._limits.is_news(model_id, said, at) or (numbers := counted(said)) is None:
+            return []
+        return [Row(LIMITS_SEEN, (model_id, *numbers, attempt.entry_id, at))]
+
     def remember(self, run_id: str) -> None:
         """Know that a run is there."""
         self._runs[run_id] = None
@@ -160,6 +181,7 @@ class RowsAlongside:
     def forget(self) -> None:
         """Write what is seen with calls again: it is not known what was."""
         self._seen.forget()
+        self._limits.forget()
 
 
 def stored_row(attempt: Attempt, outcome: Outcome) -> Row:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from fleet.drift.models import (
     Change,
     Hour,
+    LimitEffect,
+    LimitEffectOnAgent,
     PriceEffect,
     PriceEffectOnAgent,
     Probe,
@@ -47,3 +49,8 @@ def make_drift_rows(golden: GoldenCase, model: Model) -> None:
     PriceEffectOnAgent.objects.create(
         effect=effect, agent=golden.agent, calls=1, paid_30=1, would_30=1, paid_90=1, would_90=1
     )
+    limited = LimitEffect.objects.create(
+        public_id="lch_y", change=change, calls=1, peak_calls=1, peak_tokens=1, minutes_over=0,
+        refused_calls=0, refused_tokens=0, counted_at=now,
+    )  # fmt: skip
+    LimitEffectOnAgent.objects.create(effect=limited, agent=golden.agent, calls=1, refused_calls=0)

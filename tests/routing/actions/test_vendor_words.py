@@ -36,3 +36,13 @@ def test_it_is_written_once_whoever_asks_and_however_often_it_is_said():
 def test_a_name_that_nobody_knows_is_no_change():
     say(make_model(), "vendor_says_unknown")
     assert note_vendor_words(actor=SWEEP) == 0
+
+
+@pytest.mark.parametrize("said", ["vendor_says_closed", "vendor_says_no_deployment"])
+def test_a_model_that_is_closed_or_has_no_deployment_is_a_change_with_the_words(said):
+    """Bedrock's legacy models for accounts that were idle, and Azure's deployments."""
+    model = make_model()
+    say(model, said)
+    assert note_vendor_words(actor=SWEEP) == 1
+    change = LifecycleChange.objects.get()
+    assert (change.kind, change.source) == ("retired", f"vendor's answer: {said}")

@@ -87,6 +87,10 @@ BEDROCK_IDLE = {
     " actively using the model in the last 30 days. Please upgrade to an active model on Amazon"
     " Bedrock"
 }
+BEDROCK_UNKNOWN = {
+    "__type": "com.amazon.coral.validate#ValidationException",
+    "message": "The provided model identifier is invalid.",
+}
 MISTRAL = {"object": "error", "message": "Invalid model: mistral-large-2407", "code": "1500"}
 
 
@@ -104,6 +108,7 @@ MISTRAL = {"object": "error", "message": "Invalid model: mistral-large-2407", "c
         (400, AZURE_CREATING, RETIRED, RETIRED),
         (404, BEDROCK_ENDED, RETIRED, RETIRED),
         (404, BEDROCK_IDLE, CLOSED, CLOSED),
+        (400, BEDROCK_UNKNOWN, RETIRED, UNKNOWN),
         (400, MISTRAL, RETIRED, UNKNOWN),
     ],
     ids=lambda value: "",
