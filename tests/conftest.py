@@ -111,7 +111,9 @@ def pytest_configure(config: pytest.Config) -> None:
     hypothesis.settings.load_profile("tests")
     # Nor does how long a decision of policy takes: what is about deadlines names its own.
     for judge in (Judge, RemoteJudge):
-        judge.__init__.__kwdefaults__ |= {"deadline_seconds": 20.0}
+        defaults = judge.__init__.__kwdefaults__
+        assert defaults is not None
+        defaults["deadline_seconds"] = 20.0
     # The settings need the environment above, so they are read no earlier than here;
     # pytest-django sets Django up after this, and only when they have been read.
     from django.conf import settings
