@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from statistics import median
 from typing import Any, Final
 
@@ -31,6 +32,7 @@ class Figures:
     overdue: int
     answered: int
     median_days: float | None
+    claims: dict[str, Any]
     ages: list[dict[str, Any]]
     chart: dict[str, Any]
     sources: list[dict[str, Any]]
@@ -50,11 +52,9 @@ def figures_for(actor: Actor) -> Figures:
     rows = findings_for(actor).select_related(None).order_by()
     waiting = rows.filter(state__in=OPEN)
     answered = rows.filter(state__in=_ANSWERED).exclude(settled_by="system:discovery")
-    taken = [
-        (settled - found) / timedelta(days=1)
-        for found, settled in answered.values_list("found_at", "settled_at")[:_MOST]
-        if settled is not None
-    ]
+    pairs = answered.order_by("-settled_at").values_list("found_at", "settled_at")[:_MOST]
+    answers = [(found, settled) for found, settled in pairs if settled is not None]
+    taken = [(settled - found) / timedelta(days=1) for found, settled in answers]
     ages: Counter[str] = Counter()
     for found in waiting.values_list("found_at", flat=True)[:_MOST]:
         days = (now - found).days
@@ -64,6 +64,7 @@ def figures_for(actor: Actor) -> Figures:
         overdue=waiting.filter(state=Finding.State.ASSIGNED, due_on__lt=now.date()).count(),
         answered=len(taken),
         median_days=round(median(taken), 1) if taken else None,
+        claims=_claims(answers),
         ages=[
             {"label": word, "value": ages[word]}
             for word in (*(word for _, word in _AGES), _OLDER)
@@ -74,12 +75,36 @@ def figures_for(actor: Actor) -> Figures:
     )
 
 
-def _chart(rows: Any) -> dict[str, Any]:
+def _weeks() -> list[datetime]:
     now = clock.now()
     monday = (now - timedelta(days=now.weekday())).replace(
         hour=0, minute=0, second=0, microsecond=0
     )
-    starts = [monday - timedelta(weeks=week) for week in reversed(range(WEEKS))]
+    return [monday - timedelta(weeks=week) for week in reversed(range(WEEKS))]
+
+
+def _claims(answers: list[tuple[datetime, datetime]]) -> dict[str, Any]:
+    """Draw the median and the slowest, in days, of what people answered in each week."""
+    starts, weeks = _weeks(), [list[float]() for _ in range(WEEKS)]
+    for found, settled in answers:
+        if settled >= starts[0]:
+            place = min((settled - starts[0]).days // 7, WEEKS - 1)
+            weeks[place].append((settled - found) / timedelta(days=1))
+    return {
+        "times": [int(start.timestamp()) for start in starts],
+        "series": [
+            {"label": "Slowest", "values": [_days(max, week) for week in weeks]},
+            {"label": "Median", "values": [_days(median, week) for week in weeks]},
+        ],
+    }
+
+
+def _days(measure: Callable[[list[float]], float], week: list[float]) -> float | None:
+    return round(measure(week), 1) if week else None
+
+
+def _chart(rows: Any) -> dict[str, Any]:
+    starts = _weeks()
     found, settled = [0] * WEEKS, [0] * WEEKS
     recent = rows.filter(found_at__gte=starts[0]).values_list("found_at", flat=True)
     for at in recent[:_MOST]:

@@ -6,8 +6,12 @@ was first. Nothing happens to the agent by it; what follows is done by the ordin
 
 from __future__ import annotations
 
-from django.db import transaction
+from collections.abc import Iterable
 
+from django.db import transaction
+from django.urls import reverse
+
+from fleet.telling.actions.telling import tell
 from fleet.worth.errors import AlreadyAnswered, NothingToDecide, ReasonNeeded
 from fleet.worth.models import Answer, Listed
 from fleet.worth.queries.lists import listed_for
@@ -17,7 +21,7 @@ from ledger.record import record
 from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.errors.agents import NotYourAgent
-from registry.models import Agent, Role
+from registry.models import Agent, Person, Role
 from registry.queries import answers_for
 
 Said = Answer.Said
@@ -39,7 +43,11 @@ def answer_suggestion(public_id: str, said: str, *, actor: Actor, because: str =
         raise ReasonNeeded
     verb = Verb.WORTH_CONTESTED if is_contested else Verb.WORTH_ACCEPTED
     what = Said.CONTESTED if is_contested else Said.ACCEPTED
-    return _say(listed, what, actor, because, verb)
+    answer = _say(listed, what, actor, because, verb)
+    if is_contested:
+        _tell(listed, agent, "Its owner says otherwise.", "Read why, and decide.",
+              roles=[Role.PLATFORM])  # fmt: skip
+    return answer
 
 
 @transaction.atomic
@@ -59,7 +67,37 @@ def decide_suggestion(public_id: str, said: str, *, actor: Actor, because: str) 
     if contested.said_by == str(actor.ref):
         raise NotYourAgent("Somebody else decides on what you contest.", rule="fleet.worth_decide")
     what = Said.UPHELD if said == Said.UPHELD else Said.LIFTED
-    return _say(listed, what, actor, because, Verb.WORTH_DECIDED)
+    answer = _say(listed, what, actor, because, Verb.WORTH_DECIDED)
+    agent = Agent.objects.filter(public_id=listed.agent_id).select_related("owner").first()
+    if agent is not None:
+        who = Person.objects.filter(public_id=contested.said_by.partition(":")[2])
+        people = {agent.owner, *who}
+        _tell(listed, agent, f"What you contested is {what.label.lower()}.",
+              "Why stands on its page.", people=people)  # fmt: skip
+    return answer
+
+
+def _tell(
+    listed: Listed,
+    agent: Agent,
+    what: str,
+    then: str,
+    *,
+    people: Iterable[Person] = (),
+    roles: Iterable[Role] = (),
+) -> None:
+    """Tell whose turn it is, without the words that were typed."""
+    tell(
+        key=f"worth:{listed.public_id}:{'decided' if people else 'contested'}",
+        kind="worth",
+        subject=agent.ref,
+        title=f"{agent.name}: {listed.get_suggestion_display().lower()}, in the list of"
+        f" {listed.quarter.name}",
+        lines=[what, then],
+        path=reverse("worth:listed", args=[listed.public_id]),
+        people=people,
+        roles=roles,
+    )
 
 
 def _say(listed: Listed, said: str, actor: Actor, because: str, verb: Verb) -> Answer:

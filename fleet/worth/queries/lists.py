@@ -107,13 +107,10 @@ def newest_listed(agent: Agent) -> Listed | None:
     return rows.order_by("-quarter__made_at").first()
 
 
-def waiting_in(actor: Actor) -> int:
-    """Count what waits for this viewer in the newest list: answers, or contested ones."""
-    newest = Quarter.objects.order_by("-made_at").first()
-    if newest is None:
-        return 0
-    rows = listed_in(actor, newest).exclude(suggestion="keep")
-    return rows.exclude(answers__is_decision=False).count()
+def contested(rows: QuerySet[Listed]) -> QuerySet[Listed]:
+    """Return the rows that somebody contests and nobody has decided on."""
+    said = rows.filter(answers__said=Answer.Said.CONTESTED)
+    return said.exclude(answers__is_decision=True)
 
 
 def answers_of(listed: Listed) -> dict[str, Answer | None]:

@@ -19,6 +19,7 @@ from fleet.worth.queries.duplicates import groups_for
 from fleet.worth.queries.lists import (
     DRAWN,
     answers_of,
+    contested,
     listed_for,
     listed_in,
     made_at,
@@ -39,6 +40,11 @@ _COLUMNS: Final = (
     "net_micros", "net_lower_micros", "net_upper_micros", "idle_days", "is_orphan",
     "weeks_negative", "gap_lower",
 )  # fmt: skip
+
+_SAID: Final[dict[str, Any]] = {
+    "name": "said", "label": "Whatever was said",
+    "options": [("contested", "Contested, not decided")],
+}  # fmt: skip
 
 
 @signed_in
@@ -86,9 +92,12 @@ def quarter(request: HttpRequest, actor: Actor, quarter: str) -> HttpResponse:
     """Show the list of a quarter as it was made, with what was answered since."""
     shown = quarter_named(quarter)
     what = chosen(request, "suggestion", Suggestion.values)
+    said = chosen(request, "said", ("contested",))
     rows = listed_in(actor, shown)
     if what:
         rows = rows.filter(suggestion=what)
+    if said:
+        rows = contested(rows)
     rows = found(rows, asked(request, "search"), "agent_name", "title", "owner", "team")
     page = cut(request, rows, ordering="-cost_micros")
     context = {
@@ -96,8 +105,8 @@ def quarter(request: HttpRequest, actor: Actor, quarter: str) -> HttpResponse:
         "page": page,
         "rows": [{"listed": row, **answers_of(row)} for row in page],
         "value": value_of(listed_in(actor, shown).order_by("-cost_micros", "-public_id")[:DRAWN]),
-        "selects": [_select(what)],
-        "is_narrowed": bool(what or asked(request, "search")),
+        "selects": [_select(what), _SAID | {"value": said}],
+        "is_narrowed": bool(what or said or asked(request, "search")),
     }
     return render(request, "worth/quarter.html", context)
 

@@ -150,6 +150,9 @@ def test_days_to_a_claim_are_the_median_of_what_people_answered(cast: Cast) -> N
 
     assert (figures.open, figures.overdue, figures.answered) == (2, 1, 3)
     assert figures.median_days == 4.0
+    drawn = {each["label"]: each["values"] for each in figures.claims["series"]}
+    assert (drawn["Median"][-1], drawn["Slowest"][-1]) == (4.0, 30.0)
+    assert drawn["Median"][:-1] == [None] * 11
     assert figures.ages == [
         {"label": "up to a week", "value": 1}, {"label": "up to two weeks", "value": 1},
     ]  # fmt: skip

@@ -15,6 +15,7 @@ from django.test import Client
 
 from effects.models import Correction, Proposal
 from fleet.health.models import AgentHealth
+from fleet.telling.models import Message
 from fleet.worth.actions.answering import answer_suggestion
 from fleet.worth.actions.counting import count_days
 from fleet.worth.actions.declaring import declare_value
@@ -26,7 +27,7 @@ from fleet.worth.rules import Evidence, suggest
 from kernel import clock
 from kernel.errors import Conflict
 from registry.actors import Actor
-from registry.models import Agent
+from registry.models import Agent, Person
 from routing.models import ModelUse, RunSummary, UsageDay
 from tests.effects.acts import make_approved, make_operation
 from tests.factories import Cast, actor, make_agent, make_cast
@@ -157,6 +158,10 @@ def test_a_list_is_kept_as_it_was_shown(cast: Cast, agent: Agent, client: Client
         list_quarter_now(actor=SYSTEM)
 
 
+def told(person: Person) -> int:
+    return Message.objects.filter(copies__person=person, kind="worth").distinct().count()
+
+
 def test_an_owner_contests_with_evidence_and_somebody_else_decides(
     cast: Cast, agent: Agent, client: Client
 ) -> None:
@@ -168,10 +173,17 @@ def test_an_owner_contests_with_evidence_and_somebody_else_decides(
     client.post(f"{page}answer/", {"said": "contested", "because": ""})
     assert not Answer.objects.exists()
     client.post(f"{page}answer/", {"said": "contested", "because": "It runs once a year."})
+    assert told(cast.pat) == 1
+    waiting = f"/worth/lists/{row.quarter.public_id}/?said=contested"
+    assert page in client.get(waiting).content.decode()
     assert client.post(f"{page}decide/", {"said": "lifted", "because": "x"}).status_code == 403
     client.force_login(cast.pat)
+    before = told(cast.alice)
     client.post(f"{page}decide/", {"said": "lifted", "because": "Seasonal, as they say."})
     assert [row.said for row in Answer.objects.order_by("pk")] == ["contested", "lifted"]
+    assert page not in client.get(waiting).content.decode()
+    assert (told(cast.pat), told(cast.alice)) == (1, before + 1)
+    assert "Seasonal" not in str(list(Message.objects.values()))
     assert "Seasonal, as they say." in client.get(page).content.decode()
 
 
