@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from kernel import clock
 from kernel.canonical import digest_bytes
@@ -25,6 +26,7 @@ from routing.actions.changes import State, note_rows
 from routing.actions.linking import relink
 from routing.catalogue.formats import Document, LifecycleFact, PriceFact, read_document
 from routing.catalogue.platforms import DATA
+from routing.errors import CatalogueUnreadable
 from routing.models import CatalogueLoad, LifecycleRow, Model, Price
 from routing.queries.catalogue import NOTHING_KNOWN, Row, catalogue_states
 
@@ -107,6 +109,8 @@ def load_document(document: Document, *, actor: Actor, came_from: str, name: str
     actor.require(Role.PLATFORM)
     if name:
         document = replace(document, name=name)
+    if came_from != SHIPPED_WITH:
+        _refuse_tomorrows(document)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [_LOCK])
     if CatalogueLoad.objects.filter(name=document.name, digest=document.digest).exists():
@@ -127,6 +131,17 @@ def load_document(document: Document, *, actor: Actor, came_from: str, name: str
     }
     record(Verb.CATALOGUE_LOADED, Ref("catalogue", document.name), actor=actor.ref, facts=facts)
     return Loaded(document.name, document.rows, changed, document.digest)
+
+
+def _refuse_tomorrows(document: Document) -> None:
+    # A word from the future would outrank every later one, also that of its own publisher.
+    tomorrow = (clock.now() + timedelta(days=1)).date().isoformat()
+    for fact in document.lifecycle:
+        if fact.as_of > tomorrow:
+            raise CatalogueUnreadable(
+                f"What is said of {fact.model_id} is dated {fact.as_of}, which is still to come.",
+                key="as_of",
+            )
 
 
 def load_shipped_catalogue(*, actor: Actor) -> list[Loaded]:
@@ -227,7 +242,8 @@ def _store_prices(prices: Iterable[PriceFact], document: Document) -> None:
     if document.prices:
         # A price that its own list no longer has is no longer a price.
         collection = document.title.split(" ")[0]
-        Price.objects.filter(source__startswith=collection, loaded_at__lt=now).delete()
+        of_it = Q(source=collection) | Q(source__startswith=f"{collection} ")
+        Price.objects.filter(of_it, loaded_at__lt=now).delete()
 
 
 def _lifecycle_key(fact: LifecycleFact) -> tuple[str, ...]:

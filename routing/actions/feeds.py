@@ -23,8 +23,8 @@ from ledger.record import record
 from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Role
-from routing.actions.catalogue import Loaded, drop_document, load_catalogue
-from routing.catalogue.formats import MAX_BYTES
+from routing.actions.catalogue import Loaded, drop_document, load_document
+from routing.catalogue.formats import MAX_BYTES, read_document
 from routing.errors import CatalogueUnreadable, FeedExists, FeedInvalid, FeedNotFound
 from routing.models import CatalogueFeed
 
@@ -129,9 +129,9 @@ def follow_feed(
         client = client or GuardedClient(max_bytes=MAX_BYTES, seconds=SECONDS)
         answer = client.get(feed.url, headers=headers)
         if answer.is_ok:
-            loaded = load_catalogue(
-                answer.body, actor=actor, came_from=feed.document, name=feed.document
-            )
+            loaded = _load(feed, answer.body, actor)
+            if loaded is None:
+                return None
             feed.etag = answer.headers.get("etag", "")[:200]
             feed.loaded_at, feed.rows = clock.now(), loaded.rows
         elif answer.status != _NOT_MODIFIED:
@@ -150,6 +150,26 @@ def follow_feed(
     feed.next_at = now + (min(turn, AGAIN) if code else turn)
     feed.save(update_fields=_OUTCOME)
     return loaded
+
+
+@transaction.atomic
+def _load(feed: CatalogueFeed, body: bytes, actor: Actor) -> Loaded | None:
+    """Load what a feed answered, unless somebody removed the feed meanwhile.
+
+    A feed says when models end. Prices are what budgets reserve by, so an address of somebody
+    else's does not set them. Raises: CatalogueUnreadable, NotJSON.
+    """
+    locked = CatalogueFeed.objects.select_for_update().filter(pk=feed.pk, removed_at__isnull=True)
+    if not locked.exists():
+        return None
+    document = read_document(body)
+    if document.prices:
+        raise CatalogueUnreadable(
+            "This is a list of prices. A feed says when models end (model-eol/0.1); load prices"
+            " with manage.py load_catalogue.",
+            key="schema",
+        )
+    return load_document(document, actor=actor, came_from=feed.document, name=feed.document)
 
 
 def feed_for(public_id: str) -> CatalogueFeed:

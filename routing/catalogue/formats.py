@@ -22,6 +22,7 @@ from routing.errors import CatalogueUnreadable
 MAX_BYTES: Final = 32 * 1024 * 1024
 PRECISIONS: Final = ("", "exact", "earliest", "not_sooner_than")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MONTH: Final = re.compile(r"[0-9]{4}-[0-9]{2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def _lifecycle(body: dict[str, Any], digest: str) -> Document:
             note=row.text("note"),
             source_url=row.text("source"),
             obtained_via=via.get(origin, origin),
-            as_of=row.text("as_of", required=True),
+            as_of=row.stand("as_of"),
         )
 
     facts = [fact(row) for row in _rows(body, "rows")]
@@ -162,7 +163,8 @@ def _prices(body: dict[str, Any], digest: str) -> Document:
 
 
 def _model_eol(body: dict[str, Any], digest: str) -> Document:
-    publisher, generated = _text(body, "publisher"), _text(body, "generated")[:10]
+    publisher = _text(body, "publisher")
+    generated = _Row(body, "the document").stand("generated")
     page = str(body.get("source", ""))
     facts = []
     for row in _rows(body, "models"):
@@ -199,7 +201,7 @@ def _model_eol_fact(
         note=" ".join(filter(None, (model.text("notes"), model.text("replacement_note")))),
         source_url=dates.text("source") or model.text("source") or page,
         obtained_via=f"model-eol/0.1 of {publisher}",
-        as_of=dates.text("as_of")[:10] or generated,
+        as_of=dates.stand("as_of") if dates.text("as_of") else generated,
     )
 
 
@@ -250,6 +252,23 @@ class _Row:
             return date.fromisoformat(value)
         except ValueError:
             raise self.wrong(key, "a day such as 2026-12-11") from None
+
+    def stand(self, key: str) -> str:
+        """Return as of when something is said: a day, or a month where no day is known.
+
+        Sources are ranked by it, so it has to be a date. The time of a timestamp says nothing here.
+        """
+        value = self.text(key, required=True)[:10]
+        try:
+            if _MONTH.fullmatch(value):
+                date.fromisoformat(f"{value}-01")
+            elif _DAY.fullmatch(value):
+                date.fromisoformat(value)
+            else:
+                raise ValueError
+        except ValueError:
+            raise self.wrong(key, "a day such as 2026-12-11, or a month") from None
+        return value
 
     def count(self, key: str, *, most: int = 10**15) -> int | None:
         value = self.values.get(key)

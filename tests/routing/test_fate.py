@@ -73,14 +73,14 @@ def test_an_end_is_announced_moved_given_another_replacement_and_taken_back(mode
     shipped({"retires": "2026-12-11", "replacement": "gpt-5.6-sol"})
     assert kinds(model) == ["announced"]
     shipped(
-        {"retires": "2027-01-14", "replacement": "gpt-6.1-sol", "as_of": "2026-11-23"},
-        generated="2026-11-23",
+        {"retires": "2027-01-14", "replacement": "gpt-6.1-sol", "as_of": "2026-11-22"},
+        generated="2026-11-22",
     )
     assert kinds(model) == ["announced", "moved", "replaced"]
     moved = LifecycleChange.objects.get(model=model, kind="moved")
     assert (moved.before["retires_on"], moved.after["retires_on"]) == ("2026-12-11", "2027-01-14")
     assert moved.after["replacement"] == "gpt-6.1-sol"
-    feed("2026-11-24", shutdown=None, status="active")
+    feed("2026-11-22", shutdown=None, status="active")
     assert kinds(model)[-1] == "withdrawn"
     assert now_of(model).retires_on is None
 

@@ -115,7 +115,7 @@ def test_a_model_gets_its_dates_and_follows_when_they_move():
     model.refresh_from_db()
     assert (model.retires_on, model.deprecated_on) == (date(2026, 12, 11), date(2026, 6, 11))
     assert (model.replacement, model.lifecycle_source) == ("m-2", "catalogue: u")
-    load({"retires": "2027-02-01", "as_of": "2026-12", "source": "u"}, generated="2026-12-01")
+    load({"retires": "2027-02-01", "as_of": "2026-11-15", "source": "u"}, generated="2026-11-15")
     model.refresh_from_db()
     assert model.retires_on == date(2027, 2, 1)
     assert Entry.objects.filter(verb="model.changed", subject=str(model.ref)).count() == 2

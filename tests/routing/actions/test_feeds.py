@@ -13,7 +13,7 @@ from ledger.models import Entry
 from registry.actors import RoleMissing
 from routing.actions.feeds import add_feed, follow_due_feeds, follow_feed, look_now, remove_feed
 from routing.errors import FeedExists, FeedInvalid, FeedNotFound
-from routing.models import CatalogueFeed, LifecycleRow
+from routing.models import CatalogueFeed, LifecycleRow, Price
 from tests.factories import actor, make_model, make_person, make_vendor, operator
 
 pytestmark = pytest.mark.django_db
@@ -103,6 +103,42 @@ def test_a_feed_that_fails_says_since_when_and_is_looked_at_again_within_the_hou
     assert (feed.failures, feed.failing_since, feed.code) == (0, None, "")
     assert feed.checked_at is not None
     assert feed.next_at == feed.checked_at + timedelta(hours=720)
+
+
+def test_a_feed_sets_no_price(httpserver):
+    model = make_model(make_vendor("openai", platform="openai"), "gpt-5")
+    dear = {"platform": "openai", "model_id": "gpt-5", "input_micros_per_mtok": 1_250_000}
+    Price.objects.create(
+        **dear, source="genai-prices 0.2", as_of="2026-11-21", loaded_at=clock.now()
+    )
+    cheap = {"schema": "unsprawl-prices/1", "origin": "g", "as_of": "2026-11-20",
+             "prices": [{"platform": "openai", "model": "gpt-5", "input": 0}]}  # fmt: skip
+    httpserver.expect_request("/feed.json").respond_with_json(cheap)
+    feed = made(httpserver.url_for("/feed.json"))
+    assert follow_feed(feed, actor=operator(), client=GuardedClient(allow_private=True)) is None
+    assert feed.code == "unreadable"
+    assert "list of prices" in feed.detail
+    assert Price.objects.get().input_micros_per_mtok == 1_250_000
+    model.refresh_from_db()
+    assert model.price_source != "g"
+
+
+def test_what_a_feed_answers_after_it_was_removed_is_dropped(httpserver):
+    feed = made(httpserver.url_for("/feed.json"))
+    httpserver.expect_request("/feed.json").respond_with_json(document("2026-12-11"))
+    remove_feed(feed.public_id, actor=operator())
+    assert follow_feed(feed, actor=operator(), client=GuardedClient(allow_private=True)) is None
+    assert not LifecycleRow.objects.exists()
+
+
+@pytest.mark.parametrize("as_of", ["9999-01-01", "Q4", "unknown", "2026-02-30"])
+def test_a_word_from_no_day_or_from_the_future_is_refused(httpserver, as_of):
+    feed = made(httpserver.url_for("/feed.json"))
+    said = document("2026-12-11") | {"generated": as_of}
+    httpserver.expect_request("/feed.json").respond_with_json(said)
+    follow_feed(feed, actor=operator(), client=GuardedClient(allow_private=True))
+    assert feed.code == "unreadable"
+    assert not LifecycleRow.objects.exists()
 
 
 def test_a_look_that_was_asked_for_comes_with_the_next_sweep_and_is_one_workers(pat):
