@@ -62,6 +62,8 @@
     // Half an agent is no agent: of whole numbers the marks are whole as well.
     const whole = !chart.unit && chart.series.every((series) => series.values.every((value) => Number.isInteger(value ?? 0)));
     const steps = whole && { incrs: [...Array(13).keys()].flatMap((power) => [1, 2, 5].map((each) => each * 10 ** power)) };
+    // A bar stands around its moment: the first and the last need room for their other half.
+    const edges = chart.kind === "bars" && { range: (_, low, high) => [low - step / 2, high + step / 2] };
     const axis = { stroke: ink, font, grid: { stroke: grid, width: 1 }, ticks: { show: false } };
     element.replaceChildren();
     const made = new uPlot(
@@ -70,7 +72,7 @@
         ...(daily && { tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), "Etc/UTC") }),
         padding: [10, 8, 0, 0],
         cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
-        scales: { x: { time: true }, y: { range: (_, low, high) => [Math.min(low ?? 0, 0), (high ?? 0) > 0 ? high * 1.08 : 1] } },
+        scales: { x: { time: true, ...edges }, y: { range: (_, low, high) => [Math.min(low ?? 0, 0), (high ?? 0) > 0 ? high * 1.08 : 1] } },
         axes: [
           { ...axis, grid: { show: false }, size: 26, space: 72, values: (_, marks) => marks.map(when) },
           { ...axis, ...steps, size: 52, space: 36, values: (_, marks) => marks.map(write) },

@@ -111,8 +111,8 @@ def cutover(request: HttpRequest, actor: Actor, cutover: str) -> HttpResponse:
         "total": sum(counts.values()),
         "waiting": counts[CutoverAgent.State.WAITING],
         "sides": [
-            ("Last minutes", _compared(figures.lately)),
-            ("This step", _compared(figures.step)),
+            *([("Last minutes", _compared(figures.lately))] if shown.ended_at is None else []),
+            ("This step" if shown.ended_at is None else "The last step", _compared(figures.step)),
         ],
         "stages": stages,
         "charts": charts_of(stages, shown.limits, shown.target.currency),
