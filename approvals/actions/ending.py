@@ -21,6 +21,7 @@ from approvals.actions.texts import clean_text
 from approvals.errors import NotYoursToWithdraw, ReviewExpired
 from approvals.models import Review
 from approvals.queries import review_for
+from kernel.refs import Ref
 from registry.actors import Actor
 from registry.models import Agent, Role
 
@@ -56,6 +57,16 @@ def withdraw_reviews_of(agent: Agent, *, actor: Actor, reason: str) -> int:
     """
     rows = Review.objects.filter(state=State.OPEN, about_agent=agent.public_id)
     rows = rows.exclude(kind=Review.Kind.RESTORE).order_by("id")
+    named = list(rows.values_list("public_id", flat=True))
+    return sum(_withdraw(public_id, actor, reason) for public_id in named)
+
+
+def withdraw_reviews_on(subject: Ref, *, actor: Actor, reason: str) -> int:
+    """Take back every open question about something that goes; return how many.
+
+    Records: review.withdrawn for each, and what that undoes.
+    """
+    rows = Review.objects.filter(state=State.OPEN, subject=str(subject)).order_by("id")
     named = list(rows.values_list("public_id", flat=True))
     return sum(_withdraw(public_id, actor, reason) for public_id in named)
 

@@ -30,6 +30,7 @@ from fleet.demo.company import (
     Plan,
     plans,
 )
+from fleet.demo.uncounting import forget_counted, forget_told
 from fleet.retiring.actions.forgetting import forget_ends
 from fleet.retiring.actions.planning import Plan as End
 from fleet.retiring.actions.planning import plan_retirement
@@ -134,7 +135,9 @@ def guard_of() -> Actor:
 
 
 def remove_company(*, actor: Actor) -> int:
-    """Take every demo agent out of the inventory; the ledger keeps what it recorded.
+    """Take every demo agent out, and all that was counted or told of it.
+
+    The ledger keeps what it recorded; people, vendors and routes stay, for whoever goes on here.
 
     Records: proposal.withdrawn for what waits, agent.removed for each, demo.removed.
     """
@@ -147,6 +150,8 @@ def remove_company(*, actor: Actor) -> int:
             forget_ends(agent, actor=actor)
             remove_demo_agent(agent.name, actor=actor)
     with transaction.atomic():
+        forget_counted([agent.public_id for agent in agents])
+        forget_told()
         record(Verb.DEMO_REMOVED, COMPANY, actor=actor.ref, facts={"agents": len(names)})
     return len(names)
 
@@ -193,6 +198,7 @@ def _routes(actor: Actor) -> None:
         put_route(name, drafts, actor=actor, title=title)
 
 
+@transaction.atomic  # one commit for a dozen actions
 def _agent(plan: Plan, number: int, cast: Cast) -> str:
     """Take one agent as far as its plan says; return its key's public id, if it has one."""
     people = cast.owners[plan.team]

@@ -11,6 +11,7 @@ from typing import Any, Final
 from django.db import transaction
 from django.db.models import ForeignObjectRel, Model, ProtectedError, Q, QuerySet
 
+from approvals.actions.ending import withdraw_reviews_on
 from fleet.campaigns.models import Campaign
 from fleet.cutovers.models import Cutover
 from fleet.demo.company import DOMAIN, FILES, SOURCE
@@ -18,7 +19,7 @@ from fleet.discovery.models import Evidence, Finding, Reading
 from registry.actors import Actor
 from registry.models import Agent
 from routing.actions.overriding import lift_override
-from routing.models import LifecycleOverride, Shift
+from routing.models import LifecycleOverride
 
 # The parts of the fleet: what they hold of an agent that was a demo's says nothing.
 _PARTS: Final = frozenset({
@@ -34,14 +35,15 @@ def clear_parts(agents: Sequence[Agent], *, actor: Actor) -> None:
 
     Records: lifecycle.overridden for each day that was set by hand.
     """
-    Shift.objects.filter(agent_id__in=[agent.public_id for agent in agents]).delete()
     _clear_findings()
+    for cutover in Cutover.objects.filter(agents__agent__in=agents, security_agreed_at=None):
+        withdraw_reviews_on(cutover.ref, actor=actor, reason=_REASON)
     for relation in Agent._meta.get_fields(include_hidden=True):
         if isinstance(relation, ForeignObjectRel) and _is_of_parts(relation.related_model):
             held = {f"{relation.field.name}__in": list(agents)}
-            _clear(relation.related_model._default_manager.filter(**held))
-    _clear(Cutover.objects.filter(agents__isnull=True))
-    _clear(Campaign.objects.filter(moves__isnull=True))
+            clear(relation.related_model._default_manager.filter(**held))
+    clear(Cutover.objects.filter(agents__isnull=True))
+    clear(Campaign.objects.filter(moves__isnull=True))
     _give_ends_back(actor)
 
 
@@ -49,7 +51,7 @@ def _is_of_parts(kind: type[Model]) -> bool:
     return kind._meta.app_label in _PARTS
 
 
-def _clear(rows: QuerySet[Any]) -> None:
+def clear(rows: QuerySet[Any]) -> None:
     """Delete rows, and before them what else of the fleet's parts hangs on them."""
     while True:
         try:
@@ -63,7 +65,7 @@ def _clear(rows: QuerySet[Any]) -> None:
             if not all(map(_is_of_parts, holders)):
                 raise
             for kind, keys in holders.items():
-                _clear(kind._default_manager.filter(pk__in=keys))
+                clear(kind._default_manager.filter(pk__in=keys))
 
 
 def _clear_findings() -> None:

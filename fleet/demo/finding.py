@@ -77,6 +77,7 @@ def _decide(guard: Actor) -> None:
             quotes,
             owner,
             name="quote-bot",
+            title="Quote bot",
             route="chat",
             backup_owner=_person("dmitri.quist").email,
         ),

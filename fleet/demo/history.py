@@ -13,6 +13,7 @@ import random
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -29,6 +30,7 @@ from policy.bundle import BASE
 from policy.engine import Judge
 from routing.gateway.authenticate import Caller
 from routing.gateway.decide import Decider
+from routing.gateway.lifecycle import is_substituted
 from routing.gateway.metering import Usage
 from routing.gateway.recording.attempt import Attempt, Outcome, Subject
 from routing.gateway.recording.facts import Refusal, decided_facts
@@ -52,6 +54,7 @@ _FORMS: Final[dict[str, dict[str, Any]]] = {
 }
 _REROUTED: Final = ("gemini-2.5-flash", "gemini-3.5-flash-lite")
 _REROUTED_SHARE: Final = 0.4
+QUIETLY: Final = timedelta(hours=20)  # since then
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,17 @@ class Told:
     again: Again | None = None
     failing: float = _FAILING  # of the calls of a target that an agent is moved to
     formless: float = 0.0  # of the answers, which do not keep the form
+
+
+@dataclass(frozen=True, slots=True)
+class _Means:
+    """What recording a call needs."""
+
+    snapshot: Snapshot
+    recorder: Recorder
+    decider: Decider
+    callers: Mapping[str, Caller]  # by the public ids of their keys
+    chance: random.Random
 
 
 class Teller:
@@ -108,12 +122,16 @@ class Teller:
         recorder = Recorder(journal, DataKeySource(RingFile(self._keys_dir, "payload").current))
         judge = await asyncio.to_thread(Judge, BASE)
         decider = Decider(judge)
+        callers = {
+            key.public_id: Caller(key, snapshot.agents[key.agent])
+            for key in snapshot.keys.values()
+            if key.agent in snapshot.agents
+        }
+        means = _Means(snapshot, recorder, decider, callers, self._chance)
         try:
             for start in range(0, len(told), AT_ONCE):
                 part = told[start : start + AT_ONCE]
-                await asyncio.gather(
-                    *(_record(call, snapshot, recorder, decider, self._chance) for call in part)
-                )
+                await asyncio.gather(*(_record(call, means) for call in part))
                 if start and start % (AT_ONCE * 10) == 0:
                     self._say(f"calls, {start} of {len(told)}")
         finally:
@@ -136,7 +154,8 @@ def _calls(keys: Iterable[tuple[Plan, str]], chance: random.Random) -> Iterator[
         for day in range(DAYS, -1, -1):
             date = now - timedelta(days=day)
             weekend = 0.2 if date.weekday() >= 5 else 1.0
-            growth = 0.6 + 0.5 * (DAYS - day) / DAYS
+            # Most of it is of late, as in a company that has begun to use agents.
+            growth = 0.15 + 0.95 * ((DAYS - day) / DAYS) ** 2
             idle = plan.stage in {"retired", "suspended"} and day < 30
             wanted = 0 if idle else plan.calls_a_day * weekend * growth
             for number in range(round(chance.gauss(wanted, wanted**0.5 / 2))):
@@ -146,12 +165,10 @@ def _calls(keys: Iterable[tuple[Plan, str]], chance: random.Random) -> Iterator[
                     yield Told(plan, key, f"{plan.name}-{date:%Y%m%d}-{number // 3}", at)
 
 
-async def _record(
-    call: Told, snapshot: Snapshot, recorder: Recorder, decider: Decider, chance: random.Random
-) -> None:
-    found = next(each for each in snapshot.keys.values() if each.public_id == call.key)
-    caller = Caller(found, snapshot.agents[found.agent])
-    run = run_named(caller.agent.public_id, call.label)
+async def _record(call: Told, means: _Means) -> None:
+    snapshot, recorder, chance = means.snapshot, means.recorder, means.chance
+    caller = means.callers[call.key]
+    run = _run_named(caller.agent.public_id, call.label)
     route = snapshot.routes[call.plan.route]
     target = _serving(call, route, caller.agent.public_id, run.run_id, snapshot)
     facts: dict[str, object] = {
@@ -162,7 +179,7 @@ async def _record(
     }
     subject = Subject.of(caller, run)
     with clock.held_at(call.at):
-        decision = await decider.decide(facts)
+        decision = await means.decider.decide(facts)
         if not decision.allow:
             await recorder.refuse(subject, route, target, Refusal.by_policy(decision), call.at)
             return
@@ -175,11 +192,16 @@ async def _record(
             streamed=call.again is None and chance.random() < 0.4,
             decided=decided_facts(decision) | _facts_of(call),
             started_at=call.at,
+            made_for="" if call.again is None else call.again.evaluation,
         )
         await recorder.intend(attempt, _asked(call))
     outcome = _outcome(call, target, chance)
     with clock.held_at(call.at + timedelta(milliseconds=outcome.duration_ms)):
         await recorder.conclude(attempt, outcome)
+
+
+# The calls of a run come one after the other.
+_run_named: Final = lru_cache(maxsize=4096)(run_named)
 
 
 def _serving(call: Told, route: Route, agent: str, run_id: str, snapshot: Snapshot) -> Target:
@@ -251,11 +273,12 @@ def _outcome(call: Told, target: Target, chance: random.Random) -> Outcome:
         duration,
         first_byte_ms=duration // 3,
         reported_model=reported,
+        is_substituted=is_substituted(target, reported),
     )
 
 
 def _reported(call: Told, model: str, chance: random.Random) -> str:
-    """Return who says that it answered: for a day now, one model quietly is another."""
+    """Return who says that it answered: since yesterday, one model quietly is another."""
     named, other = _REROUTED
-    is_late = clock.now() - call.at < timedelta(hours=20)
+    is_late = clock.now() - call.at < QUIETLY
     return other if model == named and is_late and chance.random() < _REROUTED_SHARE else model

@@ -24,14 +24,13 @@ from fleet.cutovers.actions.stepping import step_cutovers
 from fleet.cutovers.models import Cutover
 from fleet.cutovers.queries.cutovers import bound_digest
 from fleet.demo.company import SOURCE, Plan
+from fleet.demo.counting import count_told
 from fleet.demo.history import Again, Teller, Told
 from fleet.evaluations.actions.ending import carry_out
 from fleet.evaluations.models import Arm, Evaluation
 from kernel import clock
 from registry.actors import Actor
 from routing.actions.overriding import OverrideDraft, override_fate
-from routing.actions.run_sums import sum_runs
-from routing.actions.usage import count_usage
 from routing.models import Model
 
 _ENDS: Final = ("anthropic", "claude-sonnet-4-5-20250929", 21, "claude-sonnet-5-5")
@@ -120,6 +119,7 @@ class Moving:
         at = first
         for _, hours in following:
             self._tell(name, began + at * _HOUR, began + hours * _HOUR)
+            self._call_often(name, at, count=90)
             with clock.held_at(began + hours * _HOUR):
                 self._count()
                 advance_now(cutover, actor=self._actor, reason="Few calls come, and all is well.")
@@ -131,14 +131,19 @@ class Moving:
 
     def _bring_back(self, name: str) -> None:
         """Let its target fail at many calls: the sweep brings the agent back by itself."""
-        at = self._call_often(name, _TO_HALF[-1][1], failing=0.4)
-        with clock.held_at(at + 2 * _HOUR):
+        at = self._now - (BEGAN[name] - _TO_HALF[-1][1]) * _HOUR
+        with clock.held_at(at + _HOUR - timedelta(seconds=5)):
+            step_cutovers(actor=_MOVER)
+        self._call_often(name, _TO_HALF[-1][1], failing=0.4)
+        with clock.held_at(at + _HOUR):
             self._count()
             step_cutovers(actor=_MOVER)
             advance_moves(actor=_CAMPAIGNS)
         self._tell(name, at + 3 * _HOUR, self._now)
 
-    def _call_often(self, name: str, hours: int, failing: float = 0.0) -> datetime:
+    def _call_often(
+        self, name: str, hours: int, failing: float = 0.0, count: int = 120
+    ) -> datetime:
         """Tell many calls from so many hours after its beginning on; return that moment."""
         plan, key = self._keys[name]
         at = self._now - (BEGAN[name] - hours) * _HOUR
@@ -150,7 +155,7 @@ class Moving:
                 at + timedelta(seconds=20 * number),
                 failing=failing,
             )
-            for number in range(1, 121)
+            for number in range(1, count + 1)
         )
         return at
 
@@ -194,8 +199,7 @@ class Moving:
         self._teller.tell(list(past))
 
     def _count(self) -> None:
-        count_usage(actor=self._actor)
-        sum_runs(actor=self._actor)
+        count_told(actor=self._actor)
 
     def _move(self, name: str) -> Move:
         return Move.objects.select_related(

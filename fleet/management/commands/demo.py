@@ -17,15 +17,16 @@ from fleet.demo.building import (
     is_loaded,
     remove_company,
 )
+from fleet.demo.counting import count_told
+from fleet.demo.drifting import call_lately
 from fleet.demo.finding import find
 from fleet.demo.history import Teller
 from fleet.demo.moving import Moving, begun_at
 from fleet.demo.tending import tend
+from fleet.health.actions.counting import count_calls
 from kernel import clock
 from kernel.errors import DomainError
 from registry.actors import Actor
-from routing.actions.run_sums import sum_runs
-from routing.actions.usage import count_usage
 
 
 class Command(BaseCommand):
@@ -52,8 +53,11 @@ class Command(BaseCommand):
             acts = act(keys, actor=actor, say=self._say)
             teller = Teller(address=address, keys_dir=settings.KEYS_DIR, say=self._say)
             calls = teller.tell(teller.past_of(keys, until=begun_at(clock.now())))
-            count_usage(actor=actor)
-            sum_runs(actor=actor)
+            calls += call_lately(keys, teller)
+            count_told(actor=actor)
+            # Health begins with the last day, by the order in which calls came: now, and not once
+            # more of the past was told.
+            count_calls(actor=actor)
             self._say("a model that ends: evaluations, moves, cutovers")
             Moving(keys, teller, actor=actor).go()
             self._say("what is not registered, how agents are, what they are worth")

@@ -14,8 +14,10 @@ from fleet.cutovers.plan import LIMITS
 from fleet.cutovers.queries.evidence import evidence_of
 from fleet.cutovers.views.chart import Stage, charts_of
 from fleet.cutovers.views.stages import trends_of
+from fleet.demo.building import remove_company
 from kernel import clock
 from ledger.models import Entry
+from registry.actors import Actor
 from routing.arm_sums import Sums
 from routing.models import Shift
 from tests.factories import browser_of, make_agent, make_call
@@ -75,6 +77,16 @@ def test_security_sees_who_would_move_where_it_decides(world: World) -> None:
     assert ("Who goes whereto" in shown, "confidential" in shown) == (True, True)
     assert f'name="digest" value="{review.asked_digest}"' in shown
     assert "Correct it and approve" not in shown
+
+
+def test_a_question_about_a_cutover_that_was_taken_out_is_taken_back(world: World) -> None:
+    cutover = world.begin(world.agent(data_classes=["confidential"], is_demo=True))
+    remove_company(actor=Actor.system("demo"))
+    assert not Cutover.objects.filter(pk=cutover.pk).exists()
+    review = Review.objects.get(kind="cutover")
+    assert review.state == "withdrawn"
+    shown = browser_of(world.cast.sam).get(f"/reviews/{review.public_id}/")
+    assert (shown.status_code, "not here any more" in shown.content.decode()) == (200, True)
 
 
 @pytest.mark.django_db(transaction=True)
