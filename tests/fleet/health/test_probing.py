@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
+from django.db import connections
 
 from credentials.errors import AddressRefused
 from fleet.health.actions.following import follow_registry
@@ -191,6 +192,7 @@ def run_prober(rounds: int) -> None:
             task = asyncio.create_task(prober.run())
             while Check.objects.filter(due_at__lte=clock.now()).exists():  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
+            connections.close_all()  # those of this task
             prober.stop()  # what is under way is ended and applied
             await task
 
