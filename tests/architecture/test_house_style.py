@@ -16,6 +16,7 @@ from tests.architecture.test_errors import PACKAGES
 BOUNDARIES = {
     "routing/gateway/app.py": "an unexpected fault is a 500 in the caller's dialect, and logged",
     "routing/gateway/exchange.py": "a call that has left is concluded, whatever happened",
+    "fleet/campaigns/actions/each.py": "one row that fails stops no sweep, and is logged",
     "policy/worker.py": "a fault of the engine is an answer, not a crash",
 }
 BRING_THEIR_OWN_ACTOR = {

@@ -1,7 +1,8 @@
 """How moves go on: as their evaluations and cutovers say.
 
 Owns the reading of both. A move is done when its cutover is, and no call of its agent has gone to
-the model since; one that calls it again is open again.
+the model since; one that calls it again is open again. The source stays behind its target, so a
+call that falls back there is no call to it while another model serves the agent.
 """
 
 from __future__ import annotations
@@ -13,10 +14,13 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from fleet.campaigns.actions.adopting import adopt_cutovers
+from fleet.campaigns.actions.each import take_each
 from fleet.campaigns.actions.recording import must_turn, note_move, turn
 from fleet.campaigns.errors import MoveImpossible
 from fleet.campaigns.models import Move
 from fleet.campaigns.queries.campaigns import require_say
+from fleet.campaigns.queries.served import served_by, serving_of_moves
 from fleet.cutovers.actions.beginning import begin_cutover
 from fleet.cutovers.queries.standing import Standing, standing_in
 from fleet.evaluations.models import Evaluation
@@ -24,6 +28,7 @@ from fleet.evaluations.queries.reports import is_good
 from kernel import clock
 from ledger.verbs import Verb
 from registry.actors import Actor
+from routing.gateway.shifting import BEHIND
 from routing.models import Call
 
 State = Move.State
@@ -36,8 +41,10 @@ def advance_moves(*, actor: Actor) -> int:
 
     Records: move.advanced, move.ended, move.reopened.
     """
+    went = adopt_cutovers(actor=actor)
     rows = Move.objects.filter(state__in=_FOLLOWED).order_by("pk")
-    went = sum(advance_move(pk, actor=actor) for pk in list(rows.values_list("pk", flat=True)))
+    keys = list(rows.values_list("pk", flat=True))
+    went += take_each(keys, lambda key: advance_move(key, actor=actor), what="a move")
     return went + reopen_called(actor=actor)
 
 
@@ -102,14 +109,20 @@ def reopen_called(*, actor: Actor) -> int:
         agent_id=OuterRef("agent__public_id"), started_at__gt=OuterRef("ended_at"), made_for="",
         vendor=OuterRef("campaign__model__vendor__name"), model=OuterRef("campaign__model__name"),
     ).exclude(status=Call.Status.DENIED)  # fmt: skip
-    rows = Move.objects.filter(Exists(calls), state=State.DONE, campaign__state="open")
-    opened = 0
-    for move in rows.select_related("agent", "campaign")[:500]:
-        with transaction.atomic():
-            if turn(move, State.READY, State.DONE, cut_over_at=None, cutover_id=""):
-                note_move(move, Verb.MOVE_REOPENED, actor=actor, facts={"why": "called_again"})
-                opened += 1
-    return opened
+    rows = Move.objects.filter(
+        Exists(calls), ~Exists(serving_of_moves()), state=State.DONE, campaign__state="open"
+    ).order_by("pk")
+    keys = list(rows.values_list("pk", flat=True)[:500])
+    return take_each(keys, lambda key: _reopen(key, actor), what="a move that calls again")
+
+
+@transaction.atomic
+def _reopen(move_key: int, actor: Actor) -> bool:
+    move = Move.objects.select_related("agent", "campaign").get(pk=move_key)
+    if not turn(move, State.READY, State.DONE, cut_over_at=None, cutover_id=""):
+        return False
+    note_move(move, Verb.MOVE_REOPENED, actor=actor, facts={"why": "called_again"})
+    return True
 
 
 def end_moved(move: Move, *, since: datetime, actor: Actor) -> bool:
@@ -122,6 +135,8 @@ def end_moved(move: Move, *, since: datetime, actor: Actor) -> bool:
         agent_id=OuterRef("agent__public_id"), started_at__gt=since, made_for="",
         vendor=model.vendor.name, model=model.name,
     ).exclude(status=Call.Status.DENIED)  # fmt: skip
+    if served_by(move.agent, model) is not None:
+        called = called.exclude(arm=BEHIND)
     now = clock.now()
     done = Move.objects.filter(
         ~Exists(called), pk=move.pk, ended_at__isnull=True, candidate__isnull=False

@@ -1,7 +1,8 @@
 """Who is in a campaign: agents that begin to touch its model join, those that stop leave.
 
 Owns the figures of each move too: they are what the sums say when its agents are looked for.
-A move that is under way, or over, is nobody's to take out.
+A move that is under way, or over, is nobody's to take out. One that the platform team agreed is not
+needed stays so until its agent calls the model after that.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 
 from django.db import transaction
 
+from fleet.campaigns.actions.each import take_each
 from fleet.campaigns.actions.recording import AGREED, note_campaign, note_move, turn
 from fleet.campaigns.models import Campaign, Move
 from fleet.campaigns.queries.impact import DAYS, Figures, Touching, figures_of, touching_of
@@ -72,9 +74,8 @@ def look_for_agents(*, actor: Actor) -> int:
     due = Campaign.objects.filter(
         state=Campaign.State.OPEN, looked_at__lt=clock.now() - EVERY
     ).order_by("looked_at")
-    return sum(
-        look_at(pk, actor=actor) is not None for pk in list(due.values_list("pk", flat=True))
-    )
+    keys = list(due.values_list("pk", flat=True))
+    return take_each(keys, lambda key: look_at(key, actor=actor) is not None, what="a look")
 
 
 @transaction.atomic
@@ -118,9 +119,8 @@ def _part(
                 note_move(move, Verb.MOVE_ENDED, actor=actor, facts={"why": "untouched"})
                 left.append(move.agent.public_id)
             continue
-        # Who adapted, or was found right, is not asked the same again.
-        is_settled = bool(move.adapted_by) or move.ended_why == AGREED
-        if not is_settled and turn(move, State.OPEN, State.UNNEEDED, candidate=None):
+        again = _touches_again(move, each, campaign)
+        if again and turn(move, State.OPEN, State.UNNEEDED, candidate=None):
             note_move(move, Verb.MOVE_REOPENED, actor=actor, facts={"why": "touches_again"})
         told = _told(each, figures)
         if any(getattr(move, name) != value for name, value in told.items()):
@@ -129,6 +129,21 @@ def _part(
             changed.append(move)
     Move.objects.bulk_update(changed, _FIGURES, batch_size=AT_ONCE)
     return left
+
+
+def _touches_again(move: Move, each: Touching, campaign: Campaign) -> bool:
+    """Say whether a move that was not needed is needed again.
+
+    Who adapted, or was found right, is not asked the same again; from a model that ends, whoever
+    calls it after that has to move all the same.
+    """
+    if move.state != State.UNNEEDED or move.ended_at is None or move.adapted_by:
+        return False
+    if move.ended_why != AGREED:
+        return True
+    if campaign.kind != Campaign.Kind.RETIREMENT or each.last_called_at is None:
+        return False
+    return each.last_called_at > move.ended_at
 
 
 def _told(each: Touching, figures: Mapping[str, Figures]) -> dict[str, object]:

@@ -25,6 +25,7 @@ from fleet.campaigns.errors import (
 from fleet.campaigns.models import OVER, PAUSE, Campaign, Move
 from fleet.campaigns.queries.deadlines import due_day
 from fleet.campaigns.queries.impact import exposure_of
+from fleet.cutovers.actions.leaving import leave_waiting
 from kernel import clock
 from kernel.canonical import canonical, digest
 from kernel.db import refused_as
@@ -41,6 +42,7 @@ State = Campaign.State
 _LONGEST: Final = 2000
 _SETTLED: Final = ("Every agent has moved or is paused.", "Every agent has adapted or moved.")
 _ENDS: Final = "The model ends: the campaign of its retirement takes this one's place."
+_ENDED: Final = "The campaign has ended."
 
 
 @transaction.atomic
@@ -238,10 +240,16 @@ def close_campaign(campaign: Campaign, *, why: str, actor: Actor) -> Campaign:
 
 
 def end_campaign(campaign: Campaign, state: str, *, why: str, actor: Actor) -> None:
-    """End a locked campaign, and what is left of its moves. Records: campaign.ended, move.ended."""
-    for move in Move.objects.filter(campaign=campaign).exclude(state__in=OVER):
+    """End a locked campaign, what is left of its moves, and their waiting cutovers.
+
+    Records: campaign.ended, move.ended, cutover.left, cutover.cancelled.
+    """
+    rows = Move.objects.filter(campaign=campaign).exclude(state__in=OVER)
+    for move in rows.select_related("agent", "campaign__model"):
         leaving = [each for each in Move.State if each not in OVER]
-        if turn(move, Move.State.UNNEEDED, *leaving, why="The campaign has ended."):
+        if turn(move, Move.State.UNNEEDED, *leaving, why=_ENDED):
+            # What has begun goes on by itself; what waits for a signature waits for nothing now.
+            leave_waiting(move.agent, move.campaign.model, why=_ENDED, actor=actor)
             note_move(move, Verb.MOVE_ENDED, actor=actor, facts={"why": "campaign_ended"})
     campaign.state, campaign.ended_at, campaign.ended_why = state, clock.now(), why
     campaign.save(update_fields=["state", "ended_at", "ended_why"])

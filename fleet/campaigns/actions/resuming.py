@@ -18,6 +18,7 @@ from fleet.campaigns.actions.ruling import require_open
 from fleet.campaigns.actions.saying import tell_owner
 from fleet.campaigns.errors import CampaignOver, MoveUnderWay, NotPaused, ReasonMissing
 from fleet.campaigns.models import Campaign, Move
+from fleet.cutovers.actions.leaving import leave_waiting
 from kernel import clock
 from ledger.verbs import Verb
 from registry.actors import Actor
@@ -29,7 +30,7 @@ from routing.models import Shift
 State = Move.State
 LONGEST: Final = 2000
 _BY_HAND: Final = "Paused by the platform team."
-PAUSABLE: Final = (State.OPEN, State.CONTESTED, State.EVALUATING, State.READY)
+PAUSABLE: Final = (State.OPEN, State.CONTESTED, State.EVALUATING, State.READY, State.SIGNING)
 # The deadline disables a model in the transaction in which it says so.
 _TOGETHER: Final = timedelta(minutes=1)
 
@@ -38,13 +39,15 @@ _TOGETHER: Final = timedelta(minutes=1)
 def pause_move(move: Move, why: str, *, actor: Actor) -> Move:
     """Pause an agent's calls to the model now; they are refused until somebody resumes them.
 
-    Records: shift.set, move.ended. Raises: RoleMissing, ReasonMissing, CampaignOver, MoveOver,
-    MoveUnderWay.
+    A cutover that waits for its signature is left; one that has started is rolled back first.
+    Records: shift.set, move.ended, cutover.left. Raises: RoleMissing, ReasonMissing, CampaignOver,
+    MoveOver, MoveUnderWay.
     """
     actor.require(Role.PLATFORM)
     require_open(move)
     reason = _said(why)
     must_turn(move, State.PAUSED, *PAUSABLE, why=_BY_HAND, cut_over_at=clock.now())
+    leave_waiting(move.agent, move.campaign.model, why=_BY_HAND, actor=actor, starts_rest=True)
     set_shift(
         [move.agent], move.campaign.model, None, percent=100, reason=reason, actor=actor,
         subject=move.ref,

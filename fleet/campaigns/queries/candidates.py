@@ -19,6 +19,7 @@ from fleet.campaigns.models import Move
 from fleet.campaigns.parameters import Breaking, breaking_at, declared_by
 from fleet.campaigns.queries.impact import DAYS
 from kernel import clock
+from policy.decision import UNAVAILABLE
 from policy.errors import BundleUnusable
 from registry.models import Agent
 from routing.models import Model, Route
@@ -253,6 +254,8 @@ def _judge_for(needs: _Needs) -> Callable[[Model], list[Reason]]:
             try:
                 decision = judge_facts(facts)
             except BundleUnusable:
+                return [Reason("policy", UNKNOWN, "policy could not be asked")]
+            if decision.rule == UNAVAILABLE:
                 return [Reason("policy", UNKNOWN, "policy could not be asked")]
             if not decision.allow:
                 standing = WARN if decision.ask else BAD
