@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from credentials.models import Lease
 from effects.models import Proposal
-from fleet.retiring.actions.planning import Plan, plan_retirement, retire_now
+from fleet.retiring.actions.planning import Plan, plan_retirement, planned_for, retire_now
 from fleet.retiring.actions.restoring import request_restore
 from fleet.retiring.errors import BatchUnusable, RetirementNotFound
 from fleet.retiring.models import Retirement
@@ -68,10 +68,15 @@ def plan_of(asked: Asked) -> Plan:
     shred = asked.get("data") == "shred"
     return Plan(
         drains_at=begins(asked.get("on")),
-        drain_minutes=int(asked.get("drain_minutes") or 60),
+        drain_minutes=_number(asked, "drain_minutes", 60),
         successor=_successor(asked.get("successor")),
-        shred_after_days=int(asked.get("shred_after_days") or 30) if shred else None,
+        shred_after_days=_number(asked, "shred_after_days", 30) if shred else None,
     )
+
+
+def _number(asked: Asked, name: str, usual: int) -> int:
+    value = asked.get(name)
+    return usual if value in {None, ""} else int(str(value))  # nought is a number too
 
 
 def begins(day: str | None) -> datetime | None:
@@ -110,7 +115,15 @@ def _plan(agent: Agent, actor: Actor, reason: str, asked: Asked) -> object:
 
 
 def _retire(agent: Agent, actor: Actor, reason: str, asked: Asked) -> object:
-    return retire_now(agent.name, actor=actor, reason=reason, plan=plan_of(asked))
+    # What the form leaves out stays as it was planned for each of them.
+    wanted, planned = plan_of(asked), planned_for(agent)
+    plan = Plan(
+        successor=wanted.successor or planned.successor,
+        shred_after_days=planned.shred_after_days
+        if wanted.shred_after_days is None
+        else wanted.shred_after_days,
+    )
+    return retire_now(agent.name, actor=actor, reason=reason, plan=plan)
 
 
 def _restore(agent: Agent, actor: Actor, reason: str, asked: Asked) -> object:

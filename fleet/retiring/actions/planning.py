@@ -153,6 +153,11 @@ def _standing(agent: Agent) -> Retirement | None:
     return rows.filter(agent=agent, state__in=Retirement.STANDING).first()
 
 
+def planned_for(agent: Agent) -> Plan:
+    """Return what was planned of an agent's end besides its day; nothing of it, where none was."""
+    return _as_planned(_standing(agent))
+
+
 def _as_planned(standing: Retirement | None) -> Plan:
     if standing is None:
         return Plan()

@@ -21,6 +21,7 @@ from fleet.retiring.models import Retirement
 from fleet.retiring.queries.retirements import narrowed, retirement_for, retirements_for
 from kernel.api import Input, Listing, ListQuery, Text, page_of
 from registry.authentication import actor_of
+from registry.queries.agents import sees_inside
 
 
 class RestoreInput(Input):
@@ -76,6 +77,14 @@ class RetirementOutput(serializers.Serializer[Any]):
     keys_destroyed = serializers.IntegerField()
     keys_held = serializers.IntegerField()
 
+    def to_representation(self, instance: Retirement) -> dict[str, Any]:
+        """Tell those outside of an agent that it is proven dead: no path of it, and no cost."""
+        said = super().to_representation(instance)
+        if not sees_inside(self.context["actor"], instance.agent):
+            proof = {"contained": instance.is_contained} if instance.proof else {}
+            said |= {"proof": proof, "figures": {}}
+        return said
+
 
 class RetirementDetailOutput(RetirementOutput):
     """The same with its steps, in their order."""
@@ -111,10 +120,11 @@ class Retirements(APIView):
     )
     def get(self, request: Request) -> Response:
         asked = _LISTED.read(request)
-        rows = retirements_for(actor_of(request))
+        actor = actor_of(request)
+        rows, seen = retirements_for(actor), {"actor": actor}
         rows = narrowed(rows, asked.pop("search", ""), asked.pop("state", ""))
         return _LISTED.answer(
-            request, rows, lambda page: RetirementOutput(page, many=True).data, asked
+            request, rows, lambda page: RetirementOutput(page, many=True, context=seen).data, asked
         )
 
 
@@ -123,7 +133,9 @@ class OneRetirement(APIView):
 
     @extend_schema(operation_id="agent_retirements_read", responses=RetirementDetailOutput)
     def get(self, request: Request, public_id: str) -> Response:
-        return Response(RetirementDetailOutput(retirement_for(actor_of(request), public_id)).data)
+        actor = actor_of(request)
+        row = retirement_for(actor, public_id)
+        return Response(RetirementDetailOutput(row, context={"actor": actor}).data)
 
 
 class CancelRetirement(APIView):
@@ -134,9 +146,8 @@ class CancelRetirement(APIView):
     )
     def post(self, request: Request, public_id: str) -> Response:
         actor, reason = actor_of(request), _read(CancelInput, request)["reason"]
-        return Response(
-            RetirementOutput(cancel_retirement(public_id, actor=actor, reason=reason)).data
-        )
+        row = cancel_retirement(public_id, actor=actor, reason=reason)
+        return Response(RetirementOutput(row, context={"actor": actor}).data)
 
 
 class RestoreRetirement(APIView):

@@ -77,8 +77,9 @@ def foresee_each(agents: Sequence[Agent], *, data: str = "") -> list[Foreseen]:
 def rule_of(asked: Mapping[str, Any]) -> str:
     """Say in words what becomes of the data by what was asked for."""
     if asked.get("data") != "shred":
-        return "kept by retention"
-    days = int(asked.get("shred_after_days") or 30)
+        return "kept by retention, unless their destruction is planned"
+    said = asked.get("shred_after_days")
+    days = 30 if said in {None, ""} else int(said)
     return f"destroyed {days} days after the end, past the floor and holds"
 
 

@@ -36,6 +36,7 @@ from registry.actors import Actor
 from registry.models import Agent, Role
 from registry.portal import sentence, signed_in, told
 from registry.queries import agent_for, answers_for
+from registry.queries.agents import sees_inside
 from registry.queries.directory import names_of
 
 
@@ -90,12 +91,12 @@ def retirement(request: HttpRequest, actor: Actor, public_id: str) -> HttpRespon
     row = retirement_for(actor, public_id)
     agent = row.agent
     names = names_of({row.planned_by, row.closed_by} - {""})
-    rights = may_plan(actor, agent)
+    rights, is_inside = may_plan(actor, agent), sees_inside(actor, agent)
     context = {
         "row": row,
         "agent": agent,
         "steps": row.steps.order_by("place"),
-        "paths": row.proof.get("paths") or [],
+        "paths": (row.proof.get("paths") or []) if is_inside else [],
         "report": row.proof,
         "planned_by": names.get(row.planned_by, row.planned_by),
         "closed_by": names.get(row.closed_by, row.closed_by),
@@ -104,7 +105,7 @@ def retirement(request: HttpRequest, actor: Actor, public_id: str) -> HttpRespon
         and (answers_for(actor, agent) or actor.has(Role.SECURITY)),
         "loss": loss_of(row),
         "review": _review(actor, row),
-        "figures": _figures(row),
+        "figures": _figures(row) if is_inside else [],
     }
     return render(request, "retiring/retirement.html", context)
 

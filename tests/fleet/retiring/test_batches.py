@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import time
+from datetime import timedelta
 from html import unescape
 
 import pytest
@@ -14,12 +15,15 @@ from django.db import connection, connections, transaction
 from django.test import Client
 
 from fleet.retiring.actions import batches
-from fleet.retiring.actions.bulk_steps import STEPS
+from fleet.retiring.actions.bulk_steps import STEPS, plan_of
+from fleet.retiring.actions.planning import Plan, plan_retirement
 from fleet.retiring.models import Batch, BatchItem, Retirement
+from fleet.retiring.queries.foreseen import rule_of
+from kernel import clock
 from ledger.models import Entry
 from registry.actors import Actor
 from registry.models import Agent
-from tests.factories import Cast, make_agent, make_key
+from tests.factories import Cast, actor, make_agent, make_key
 
 LIST = "/admin/registry/agent/"
 # The fewest that the worker takes; `make soak` raises it to the thousand of the promise.
@@ -170,6 +174,24 @@ def test_an_owner_is_reassigned_and_what_cannot_be_is_named(pat: Client, cast: C
     pat.post(page, {"begin": "1", "reason": "Left.", "owner": cast.bob.email})
     assert set(Agent.objects.values_list("owner__email", flat=True)) == {cast.bob.email}
     assert Entry.objects.filter(verb="agent.handed_over").count() == 2
+
+
+def test_to_retire_many_keeps_what_was_planned_for_each(pat: Client, cast: Cast) -> None:
+    one, other = agents_of(cast, 2)
+    heir = make_agent("heir", owner=cast.bob, stage="live")
+    plan = Plan(clock.now() + timedelta(days=30), 60, heir, shred_after_days=0)
+    plan_retirement(one.name, plan, actor=actor(cast.pat), reason="Old.")
+    page = choose(pat, "retire", [one, other])
+    pat.post(page, {"begin": "1", "reason": "Now.", "typed": "retire 2", "data": "keep"})
+    kept = Retirement.objects.get(agent=one)
+    assert (kept.state, kept.successor, kept.data) == ("retired", heir, "shred")
+    assert Retirement.objects.get(agent=other).data == "keep"
+
+
+def test_nought_minutes_and_days_are_what_they_say() -> None:
+    plan = plan_of({"drain_minutes": 0, "data": "shred", "shred_after_days": "0"})
+    assert (plan.drain_minutes, plan.shred_after_days) == (0, 0)
+    assert rule_of({"data": "shred", "shred_after_days": 0}).startswith("destroyed 0 days")
 
 
 def test_rights_that_were_taken_meanwhile_are_gone(pat: Client, cast: Cast) -> None:

@@ -57,6 +57,10 @@ def test_everybody_finds_the_tombstone_and_reads_what_follows(
     assert "Proven dead" in page
     assert "sorter-2" in page
     assert "Replaced &lt;b&gt;now&lt;/b&gt;." in page
+    told = api(getattr(cast, who)).get(f"/api/v1/agent-retirements/{tombstone.public_id}").json()
+    is_outside = who == "mallory"
+    assert ("Path by path" in page, "paths" in told["proof"]) == (not is_outside,) * 2
+    assert (told["proof"]["contained"], told["figures"] == {}) == (True, is_outside)
     asks = who in {"alice", "sam", "pat"}
     assert ("Ask to restore" in page) is asks
     found = api(getattr(cast, who)).get(f"/api/v1/agent-retirements/{tombstone.public_id}").json()
