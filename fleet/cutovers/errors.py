@@ -2,6 +2,7 @@
 
 NotFound 404   CutoverNotFound
 Conflict 409   CutoverMoved · CutoverUnderWay · NotSigned · NotEvaluated · SignatureVoid
+               SourceOff · AgentPaused
 Invalid  422   PlanInvalid
 Denied   403   NotYoursToSign
 """
@@ -51,6 +52,20 @@ class SignatureVoid(Conflict):
 
     code = "fleet.cutover_signature_void"
     title = "What you signed is not what is there now"
+
+
+class AgentPaused(Conflict):
+    """Raised when somebody would move an agent that only the platform team may resume."""
+
+    code = "fleet.cutover_agent_paused"
+    title = "The platform team has paused an agent"
+
+
+class SourceOff(Conflict):
+    """Raised when agents should be brought back to a model that serves nobody; says why."""
+
+    code = "fleet.cutover_source_off"
+    title = "There is no way back: the source is off"
 
 
 class PlanInvalid(Invalid):

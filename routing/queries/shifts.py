@@ -45,6 +45,22 @@ def obstacles(agents: Sequence[Agent], source: Model, target: Model) -> list[str
     return found
 
 
+def why_off(model: Model) -> str:
+    """Say why a model serves nobody: disabled, its vendor is, or its day has come; else nothing."""
+    if model.disabled_at is not None:
+        return f"{model.name} is disabled"
+    if model.vendor.disabled_at is not None:
+        return f"the vendor {model.vendor.name} is disabled"
+    ended = model.retires_on is not None and model.retires_on <= clock.now().date()
+    return f"{model.name} ended on {model.retires_on}" if ended else ""
+
+
+def paused_for(agents: Iterable[Agent], source: Model) -> frozenset[str]:
+    """Return for which of the agents, by their ids, a model is paused."""
+    held = shifts_in_force((agent.public_id for agent in agents), source)
+    return frozenset(held.filter(target=None).order_by().values_list("agent_id", flat=True))
+
+
 def _of_route(route: Route, source: Model, target: Model) -> list[str]:
     limits: dict[str, Any] = route.constraints
     vendor, where = target.vendor, f"the route {route.name}"

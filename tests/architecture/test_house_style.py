@@ -17,6 +17,7 @@ BOUNDARIES = {
     "routing/gateway/app.py": "an unexpected fault is a 500 in the caller's dialect, and logged",
     "routing/gateway/exchange.py": "a call that has left is concluded, whatever happened",
     "fleet/campaigns/actions/each.py": "one row that fails stops no sweep, and is logged",
+    "fleet/cutovers/actions/stepping.py": "a cutover that cannot be judged keeps no other from it",
     "policy/worker.py": "a fault of the engine is an answer, not a crash",
 }
 BRING_THEIR_OWN_ACTOR = {

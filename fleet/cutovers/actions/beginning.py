@@ -15,7 +15,7 @@ from django.db import transaction
 from approvals.actions.asking import Question, ask
 from approvals.models import Review
 from fleet.cutovers.actions.noting import note
-from fleet.cutovers.errors import CutoverUnderWay, NotEvaluated
+from fleet.cutovers.errors import AgentPaused, CutoverUnderWay, NotEvaluated
 from fleet.cutovers.models import Cutover, CutoverAgent
 from fleet.cutovers.plan import checked_limits, checked_steps
 from fleet.cutovers.queries.cutovers import bound_digest, signs_as, under_way
@@ -30,7 +30,7 @@ from registry.actors import Actor
 from registry.models import Agent, Person, Role
 from routing.errors import ShiftRefused
 from routing.models import Model
-from routing.queries.shifts import obstacles
+from routing.queries.shifts import obstacles, paused_for
 
 _CLASSES: Final = ("public", "internal", "confidential", "personal", "regulated")
 
@@ -53,13 +53,13 @@ def begin_cutover(  # noqa: PLR0913  the seam, named
     The platform team begins any, owners those of their own agents. ``evaluations`` are by the
     agents' ids; of an agent that is not named the newest counts.
     Records: cutover.begun (and review.opened). Raises: RoleMissing, PlanInvalid, ShiftRefused,
-    CutoverUnderWay, NotEvaluated.
+    CutoverUnderWay, AgentPaused, NotEvaluated.
     """
     whom = hold_all(agents)
     if not all(signs_as(actor, agent) for agent in whom) or override_reason.strip():
         actor.require(Role.PLATFORM)
     planned, held_to = checked_steps(steps), checked_limits(limits)
-    _check(whom, source, target)
+    _check(whom, source, target, actor)
     reports = reports_of(whom, source, target, evaluations)
     rows = [_row(agent, reports.get(agent.pk)) for agent in whom]
     why = override_reason.strip()[:2000]
@@ -108,13 +108,20 @@ def begin_cutover(  # noqa: PLR0913  the seam, named
     return cutover
 
 
-def _check(agents: list[Agent], source: Model, target: Model) -> None:
+def _check(agents: list[Agent], source: Model, target: Model, actor: Actor) -> None:
     if not agents or source.pk == target.pk:
         raise ShiftRefused("Name agents, and two different models.", field="agents")
     if busy := under_way(agents, source.pk).first():
         raise CutoverUnderWay(
             f"{busy.agent.name} is on its way by {busy.cutover.public_id} already.",
             cutover=busy.cutover.public_id,
+        )
+    if not actor.has(Role.PLATFORM) and (paused := paused_for(agents, source)):
+        names = [agent.name for agent in agents if agent.public_id in paused]
+        raise AgentPaused(
+            f"{source.name} is paused for {', '.join(names[:5])}. The platform team moves what it"
+            " has paused, or resumes it first.",
+            agents=len(names),
         )
     if found := obstacles(agents, source, target):
         raise ShiftRefused(f"{'; '.join(found[:5])}.", field="target", obstacles=len(found))

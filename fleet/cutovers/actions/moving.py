@@ -6,9 +6,11 @@ and the other finds it in another state.
 
 from __future__ import annotations
 
+from typing import Final
+
 from django.db import transaction
 
-from fleet.cutovers.actions.noting import MOVER, hold_cutover, note
+from fleet.cutovers.actions.noting import MOVER, hold_cutover, named, note
 from fleet.cutovers.models import Cutover, CutoverAgent
 from fleet.cutovers.queries.cutovers import cutover_for, rows_of
 from fleet.telling.actions.telling import tell
@@ -17,8 +19,11 @@ from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Role
 from routing.actions.shifting import set_shift
+from routing.models import Shift
 
 State = Cutover.State
+TAKEN: Final = "Somebody else has moved or paused it since."
+_MOVED = (CutoverAgent.State.SHIFTING, CutoverAgent.State.DONE)
 _ON_ITS_WAY = (CutoverAgent.State.SIGNED, CutoverAgent.State.SHIFTING)
 
 
@@ -34,8 +39,13 @@ def start(cutover: Cutover, *, actor: Actor) -> None:
 
 
 def advance(cutover: Cutover, *, actor: Actor, why: str) -> None:
-    """Take the next step, or be done after the last. Records: cutover.advanced or cutover.done."""
+    """Take the next step, or be done after the last.
+
+    Records: cutover.advanced or cutover.done; cutover.left, cutover.cancelled.
+    """
     now = clock.now()
+    if not leave_out_taken(cutover, actor=actor):
+        return
     if cutover.step + 1 >= len(cutover.steps):
         cutover.state, cutover.done_at, cutover.held_because = State.DONE, now, ""
         cutover.save(update_fields=["state", "done_at", "held_because"])
@@ -113,6 +123,35 @@ def end_unstarted(cutover: Cutover, *, actor: Actor, reason: str) -> None:
     note(Verb.CUTOVER_CANCELLED, cutover, cutover.ended_reason, actor=actor)
 
 
+def leave_out_taken(cutover: Cutover, *, actor: Actor) -> bool:
+    """Leave out the agents of a held cutover that somebody else has moved or paused since.
+
+    Their shifts are not this cutover's any more, so no step ends them. Say whether any are left;
+    else it is over.
+    Records: cutover.left, cutover.cancelled.
+    """
+    rows = list(rows_of(cutover).filter(state__in=_MOVED))
+    ended = Shift.objects.filter(public_id__in=[row.shift for row in rows], ended_at__isnull=False)
+    over = set(ended.values_list("public_id", flat=True))
+    taken = [row for row in rows if row.shift in over and not row.is_settled]
+    for row in taken:
+        row.state, row.why, row.changed_at = CutoverAgent.State.LEFT_OUT, TAKEN, clock.now()
+    if taken:
+        CutoverAgent.objects.bulk_update(taken, ["state", "why", "changed_at"], batch_size=2000)
+        names = [row.agent.name for row in taken]
+        note(
+            Verb.CUTOVER_LEFT,
+            cutover,
+            f"{named(names)}: {TAKEN}",
+            actor=actor,
+            agent=taken[0].agent if len(taken) == 1 else None,
+            whole=f"{', '.join(names)}: {TAKEN}",
+        )
+    if len(taken) == len(rows):
+        end_unstarted(cutover, actor=actor, reason="Nobody is left in it.")
+    return len(taken) < len(rows)
+
+
 def _shift(cutover: Cutover) -> None:
     rows = list(rows_of(cutover).filter(state__in=_ON_ITS_WAY))
     shifts = set_shift(
@@ -137,7 +176,8 @@ def _require_steering(public_id: str, actor: Actor) -> None:
         return
     # An owner acts for all agents of a cutover only where all are theirs.
     rows = rows_of(cutover)
-    if actor.person is None or rows.exclude(agent__owner=actor.person).exists():
+    is_theirs = actor.person is not None and actor.has(Role.EMPLOYEE)
+    if not is_theirs or rows.exclude(agent__owner=actor.person).exists():
         actor.require(Role.PLATFORM)
 
 

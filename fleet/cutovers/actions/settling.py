@@ -2,18 +2,20 @@
 
 Owns that both are one commit, so that no snapshot sees the one without the other. A route is
 replaced only when every agent that calls it has been moved; the shift of an agent ends with
-the last of its routes.
+the last of its routes. What another cutover moved keeps its shift: it is marked, so that its way
+back is known.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from django.db import transaction
+from django.db.models import Q
 
 from fleet.cutovers.actions.noting import MOVER, hold_cutover, note
-from fleet.cutovers.models import Cutover
+from fleet.cutovers.models import Cutover, CutoverAgent
 from fleet.cutovers.queries.cutovers import cutover_for, rows_of
 from kernel import clock
 from ledger.verbs import Verb
@@ -25,6 +27,8 @@ from routing.actions.shifting import end_shifts
 from routing.gateway.shifting import region_for
 from routing.models import Model, Route, Shift
 from routing.queries.shifts import routes_on
+
+_DONE: Final = CutoverAgent.State.DONE
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,35 +48,64 @@ def settle_cutover(public_id: str, *, actor: Actor) -> Settled:
     CutoverMoved, RouteInvalid.
     """
     actor.require(Role.PLATFORM)
-    cutover_for(actor, public_id)
+    for same in _same_way(cutover_for(actor, public_id)):  # in one order for all who settle
+        hold_cutover(same)
     cutover = hold_cutover(public_id, Cutover.State.DONE)
-    shifts = {
-        shift.agent_id: shift
-        for shift in Shift.objects.filter(
-            source=cutover.source, target=cutover.target, percent=100, ended_at=None
-        ).select_related("source", "target")
-    }
-    agents = list(Agent.objects.filter(public_id__in=shifts))
+    moved = _moved(cutover)
+    agents = list(Agent.objects.filter(public_id__in=moved))
     settled: list[str] = []
     waiting: dict[str, list[str]] = {}
     for route in routes_on([cutover.source], agents):
-        if others := _not_moved(route, shifts):
+        if others := _not_moved(route, moved):
             waiting[route.name] = others
         else:
             _replace(route, cutover.source, cutover.target, actor)
             settled.append(route.name)
-    left = {name for each in waiting for name in [each]}
-    over = [shifts[agent.public_id] for agent in agents if not left & set(agent.routes)]
-    if over:
-        end_shifts(over, reason="Settled into the routes.", actor=MOVER, subject=cutover.ref)
-    mine = set(rows_of(cutover).filter(shift__gt="").values_list("shift", flat=True))
-    if not Shift.objects.filter(public_id__in=mine, ended_at=None).exists():
+    mine = {row.agent.public_id: row for row in rows_of(cutover).filter(state=_DONE)}
+    over = [agent.public_id for agent in agents if not waiting.keys() & set(agent.routes)]
+    _mark(cutover, settled, [mine[name].pk for name in over if name in mine])
+    ended = [moved[name] for name in over if name in mine]
+    if ended:
+        end_shifts(ended, reason="Settled into the routes.", actor=MOVER, subject=cutover.ref)
+    shifts = [row.shift for row in mine.values()]
+    if not Shift.objects.filter(public_id__in=shifts, ended_at=None).exists():
         cutover.state, cutover.ended_at = Cutover.State.SETTLED, clock.now()
         cutover.ended_reason = "Settled into the routes."
         cutover.save(update_fields=["state", "ended_at", "ended_reason"])
     text = f"Routes: {', '.join(settled) or 'none'}. Waiting: {', '.join(waiting) or 'none'}."
     note(Verb.CUTOVER_SETTLED, cutover, text, actor=actor, facts={"routes": settled[:50]})
     return Settled(cutover, settled, waiting)
+
+
+def _same_way(cutover: Cutover) -> list[str]:
+    """Return the cutovers that are done from the same model to the same, in one order."""
+    found = Cutover.objects.filter(
+        source=cutover.source, target=cutover.target, state=Cutover.State.DONE
+    )
+    return list(found.order_by("pk").values_list("public_id", flat=True))
+
+
+def _moved(cutover: Cutover) -> dict[str, Shift]:
+    """Return the shifts of the agents that have moved the same way, by the agents' ids.
+
+    An agent of a cutover that is not done has not; one that was moved without any has.
+    """
+    rows = CutoverAgent.objects.filter(shift__gt="", cutover__source=cutover.source)
+    done = rows.filter(state=_DONE, cutover__state=Cutover.State.DONE).values("shift")
+    in_force = Shift.objects.filter(
+        source=cutover.source, target=cutover.target, percent=100, ended_at=None
+    )
+    ours = Q(public_id__in=done) | ~Q(public_id__in=rows.values("shift"))
+    return {
+        each.agent_id: each
+        for each in in_force.filter(ours).select_related("source__vendor", "target__vendor")
+    }
+
+
+def _mark(cutover: Cutover, routes: list[str], own: list[int]) -> None:
+    """Mark whose way back is a shift the other way now, whichever cutover moved them."""
+    there = Q(agent__routes__overlap=routes, cutover__public_id__in=_same_way(cutover))
+    CutoverAgent.objects.filter(there | Q(pk__in=own), state=_DONE).update(is_settled=True)
 
 
 def _not_moved(route: Route, shifts: dict[str, Shift]) -> list[str]:

@@ -17,6 +17,7 @@ from kernel import clock
 from ledger.verbs import Verb
 from registry.actors import Actor
 from registry.models import Role
+from routing.queries.shifts import paused_for
 
 _WAITING = CutoverAgent.State.WAITING
 _SIGNED = ["state", "signed_by", "signed_digest", "signed_as", "signed_at", "changed_at"]
@@ -72,15 +73,28 @@ def start_without_others(public_id: str, *, actor: Actor) -> Cutover:
 
 
 def start_if_agreed(cutover: Cutover, *, actor: Actor) -> bool:
-    """Start a held cutover once everybody has agreed; say whether it did. Raises: SignatureVoid."""
+    """Start a held cutover once everybody has agreed; say whether it did.
+
+    The first step ends the pause of an agent, so where one is in force the platform team starts.
+    Raises: SignatureVoid.
+    """
     if cutover.needs_security and cutover.security_agreed_at is None:
         return False
     rows = list(rows_of(cutover))
     if any(row.state == _WAITING for row in rows):
         return False
     _check_digest(cutover, rows)
+    if not _may_lift(actor) and paused_for([row.agent for row in rows], cutover.source):
+        cutover.held_because = "the platform team, which has paused an agent, to start it"
+        cutover.save(update_fields=["held_because"])
+        return False
     start(cutover, actor=actor)
     return True
+
+
+def _may_lift(actor: Actor) -> bool:
+    """Say whether somebody may end a pause by what they do: a person of the platform team."""
+    return actor.person is not None and actor.has(Role.PLATFORM)
 
 
 def _check_digest(cutover: Cutover, rows: list[CutoverAgent], signed: str = "") -> None:

@@ -53,6 +53,8 @@ class Cutover(models.Model):
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_reason = models.TextField(blank=True, default="")
     looked_at = models.DateTimeField(null=True, blank=True)  # by the sweep, last
+    # When a look at it last broke off: such a one is looked at after all others.
+    failed_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints = [
@@ -126,6 +128,8 @@ class CutoverAgent(models.Model):
     signed_digest = models.TextField(blank=True, default="")  # what the signature is to
     signed_at = models.DateTimeField(null=True, blank=True)
     shift = models.TextField(blank=True, default="")  # shf_…
+    # A route of its leads to the target: the way back is a shift the other way.
+    is_settled = models.BooleanField(default=False, db_default=False)
     why = models.TextField(blank=True, default="")  # of the way back, or of being left out
     changed_at = models.DateTimeField()
 

@@ -14,6 +14,7 @@ from kernel.canonical import digest
 from kernel.refs import Ref
 from registry.actors import Actor
 from registry.models import Agent, Role
+from registry.queries.agents import backs_up, owns
 
 _OPEN = (*Cutover.MOVING, Cutover.State.SIGNING, Cutover.State.DONE)
 _OUT = (CutoverAgent.State.ROLLED_BACK, CutoverAgent.State.LEFT_OUT)
@@ -129,12 +130,13 @@ def bound_digest(cutover: Cutover, rows: Iterable[CutoverAgent] | None = None) -
 
 def signs_as(actor: Actor, agent: Agent) -> str:
     """Return in which office somebody signs for an agent; empty where in none."""
-    if actor.is_person(agent.owner):
+    if owns(actor, agent):
         return "owner"
-    return "backup owner" if actor.is_person(agent.backup_owner) else ""
+    return "backup owner" if backs_up(actor, agent) else ""
 
 
 def _mine(actor: Actor) -> Q:
-    if actor.person is None:
+    # As `registry.queries.owns` has it: a token without `employee` answers for nobody's agents.
+    if actor.person is None or not actor.has(Role.EMPLOYEE):
         return Q(pk__in=[])
     return Q(agent__owner=actor.person) | Q(agent__backup_owner=actor.person)

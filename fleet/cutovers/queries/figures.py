@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from fleet.cutovers.judging import Breach, breaches
+from fleet.cutovers.judging import Breach, breaches, drifts, fails_grossly
 from fleet.cutovers.models import Cutover, CutoverAgent
 from fleet.cutovers.plan import LEAST_TO_JUDGE, WINDOW_SECONDS
 from fleet.cutovers.ports import drift_alerts
@@ -77,18 +77,29 @@ def figures_of(
             side.add(arms, row.shift)
             whole.add(arms, row.shift)
         if of is None or row.pk in of:
-            found[row.pk] = _passed(cutover, own, alerts.get(row.agent.public_id, 0))
-    whole_passed = _passed(cutover, sides, 0)
+            found[row.pk] = _passed(cutover, own, alerts.get(row.agent.public_id, 0), len(listed))
+    whole_passed = _passed(cutover, sides, 0, len(listed))
     return Figures(
         sides[0], sides[1], sides[2], found, whole_passed, shifts=names, alerts=sum(alerts.values())
     )
 
 
-def _passed(cutover: Cutover, sides: list[Sides], alerts: int) -> list[Breach]:
-    """Return the limits passed lately; else those passed over the whole step."""
+def _passed(cutover: Cutover, sides: list[Sides], alerts: int, agents: int) -> list[Breach]:
+    """Return what failed outright lately; else the limits passed over the whole step.
+
+    Once it is done nothing is beside the target any more, so only outright failure counts.
+    """
     lately, step, ever = sides
-    for side in (lately.beside(ever.source), step.beside(ever.source)):
-        found = breaches(side.source, side.target, side.behind, cutover.limits, alerts=alerts)
-        if found:
-            return found
-    return []
+    found, now = drifts(alerts, cutover.limits), lately.beside(ever.source)
+    found += fails_grossly(now.source, now.target, now.behind, cutover.limits)
+    if found or cutover.state not in Cutover.MOVING:
+        return found
+    whole = step.beside(ever.source)
+    return breaches(
+        whole.source,
+        whole.target,
+        whole.behind,
+        cutover.limits,
+        agents=agents,
+        is_one_currency=cutover.source.currency == cutover.target.currency,
+    )

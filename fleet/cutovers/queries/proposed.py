@@ -13,7 +13,7 @@ from registry.actors import Actor
 from registry.models import Agent, Role
 from registry.queries import agents_for
 from routing.models import Model, Route, RouteTarget
-from routing.queries.shifts import obstacles
+from routing.queries.shifts import obstacles, paused_for
 
 MOST = 2000
 
@@ -50,24 +50,29 @@ def group_on(actor: Actor, model: Model) -> QuerySet[Agent]:
     names = list(Route.objects.filter(pk__in=on).values_list("name", flat=True))
     found = agents_for(actor).filter(routes__overlap=names, stage__in=Agent.CALLABLE)
     if not actor.has(Role.PLATFORM):
-        found = found.filter(owner=actor.person)
+        found = found.filter(owner=actor.person) if actor.has(Role.EMPLOYEE) else found.none()
     return found.order_by("name")
 
 
-def preview_of(agents: Sequence[Agent], source: Model, target: Model) -> Preview:
-    """Look at what beginning would look at; nothing is written."""
+def preview_of(
+    agents: Sequence[Agent], source: Model, target: Model, *, actor: Actor | None = None
+) -> Preview:
+    """Look at what beginning would look at, by ``actor`` if one is named; nothing is written."""
+    paused = frozenset() if actor and actor.has(Role.PLATFORM) else paused_for(agents, source)
     busy = {row.agent_id: row.cutover.public_id for row in under_way(agents, source.pk)}
     reports = reports_of(agents, source, target, {})
     rows = []
     for agent in agents:
         report = reports.get(agent.pk)
-        on_its_way = f"It is on its way by {busy[agent.pk]}." if agent.pk in busy else ""
+        keeps = f"It is on its way by {busy[agent.pk]}." if agent.pk in busy else ""
+        if agent.public_id in paused:
+            keeps = "It is paused: the platform team moves it, or resumes it first."
         rows.append(
             Proposed(
                 agent,
                 report.evaluation.public_id if report else "",
                 has_passed=bool(report and report.is_good and report.evaluation.digest),
-                obstacle=on_its_way,
+                obstacle=keeps,
             )
         )
     same = ["Name two different models."] if source.pk == target.pk else []

@@ -49,7 +49,7 @@ def begin(request: HttpRequest, actor: Actor) -> HttpResponse:
                 )  # fmt: skip
                 return redirect("cutovers:cutover", made.public_id)
             context |= {"source": source, "target": target, "unknown": unknown}
-            context["preview"] = preview_of(agents, source, target)
+            context["preview"] = preview_of(agents, source, target, actor=actor)
         except DomainError as error:
             context["refusal"], status = sentence(error), error.status
     return render(request, "cutovers/begin.html", context, status=status)

@@ -43,6 +43,7 @@ from registry.models import Role
 from registry.portal import signed_in, told
 from routing.latencies import percentile
 from routing.queries.shift_sums import sums_by_step
+from routing.queries.shifts import why_off
 
 _TONES: Final = {
     "signing": "warning", "running": "info", "paused": "warning", "done": "success",
@@ -131,7 +132,9 @@ def cutover(request: HttpRequest, actor: Actor, cutover: str) -> HttpResponse:
         "may_sign": may_sign,
         "may_start": steering and shown.state == Cutover.State.SIGNING,
         "may_steer": steering,
-        "may_go_back": has_moved and (steering or actor.has(Role.SECURITY) or mine.exists()),
+        "may_go_back": has_moved
+        and not why_off(shown.source)
+        and (steering or actor.has(Role.SECURITY) or mine.exists()),
     }
     return render(request, "cutovers/cutover.html", context)
 

@@ -79,14 +79,18 @@ class WatchedDrift:
 
     def since(self, agents: Collection[str], model: Model, moment: datetime) -> dict[str, int]:
         changes = alerts_for(model).filter(seen_at__gte=moment)
-        routes = list(changes.values_list("watch__route", flat=True))
-        if not routes:
+        seen = list(changes.values_list("watch__route", "plan__agent__public_id"))
+        if not seen:
             return {}
-        rows = Agent.objects.filter(public_id__in=list(agents), routes__overlap=routes)
-        return {
-            agent: sum(route in named for route in routes)
+        rows = Agent.objects.filter(
+            public_id__in=list(agents), routes__overlap=[route for route, _ in seen]
+        )
+        # What one agent's golden cases say is said of that agent alone.
+        found = {
+            agent: sum(route in named and whose in {None, agent} for route, whose in seen)
             for agent, named in rows.values_list("public_id", "routes")
         }
+        return {agent: alerts for agent, alerts in found.items() if alerts}
 
 
 def seen_of(watches: Iterable[Watch]) -> list[Watched]:

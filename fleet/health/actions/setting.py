@@ -129,7 +129,7 @@ def set_mute(
         raise MuteNotUsable("Name an agent or a team.")
     if agent is not None:
         require_answerable(actor, agent)
-    elif actor.person is None or actor.person.team_id != getattr(team, "pk", None):
+    elif not _is_of(actor, getattr(team, "pk", None)):
         actor.require(Role.PLATFORM)
     if not starts_at < ends_at <= starts_at + LONGEST_MUTE or ends_at <= clock.now():
         raise MuteNotUsable("A mute ends after it begins, in the future, within 30 days.")
@@ -155,7 +155,7 @@ def end_mute(mute: Mute, *, actor: Actor) -> None:
     """
     if mute.agent is not None:
         require_answerable(actor, mute.agent)
-    elif actor.person is None or actor.person.team_id != mute.team_id:
+    elif not _is_of(actor, mute.team_id):
         actor.require(Role.PLATFORM)
     now = clock.now()
     if Mute.objects.filter(pk=mute.pk, ended_at__isnull=True, ends_at__gt=now).update(ended_at=now):
@@ -167,6 +167,11 @@ def require_answerable(actor: Actor, agent: Agent) -> None:
     """Refuse whoever does not answer for an agent. Raises: NotYourAgent."""
     if not answers_for(actor, agent):
         raise NotYourAgent("Only the owner, the backup owner and the platform set this.")
+
+
+def _is_of(actor: Actor, team: int | None) -> bool:
+    """Say whether somebody acts as one of a team; a token without `employee` does not."""
+    return actor.person is not None and actor.has(Role.EMPLOYEE) and actor.person.team_id == team
 
 
 def _checked(wanted: Expected, *, allow_private: bool) -> Expected:
