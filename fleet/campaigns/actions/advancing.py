@@ -63,9 +63,10 @@ def advance_move(move_key: int, *, actor: Actor) -> bool:
     return _evaluated(move, actor) if move.state == State.EVALUATING else _cut_over(move, actor)
 
 
-def begin_moves(moves: Sequence[Move], *, actor: Actor) -> list[str]:
+def begin_moves(moves: Sequence[Move], *, actor: Actor, override_reason: str = "") -> list[str]:
     """Begin the cutovers of moves that are ready, one for each model they go to; return their ids.
 
+    With a reason the platform team begins what has not passed; then security decides too.
     Records: move.advanced, and what beginning a cutover records. Raises: NotYourMove,
     MoveImpossible, MoveOver, MoveUnderWay, and what beginning a cutover raises.
     """
@@ -91,6 +92,7 @@ def begin_moves(moves: Sequence[Move], *, actor: Actor) -> list[str]:
                 },
                 subject=first.campaign.ref if len(each) > 1 else first.ref,
                 actor=actor,
+                override_reason=override_reason,
             ).public_id
             Move.objects.filter(pk__in=[move.pk for move in each]).update(cutover_id=cutover)
             for move in each:

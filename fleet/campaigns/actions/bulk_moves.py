@@ -60,13 +60,13 @@ def _rule(asked: Asked) -> dict[str, Any]:
     return {"rule": "move", "to": model_named(asked["to"]).public_id}
 
 
-def _in(*states: str, needs_choice: bool = False) -> Any:
+def _in(*states: str, needs_choice: bool = False, needs_open: bool = True) -> Any:
     def refuses(agent: Agent, asked: Asked) -> str:
         rows = Move.objects.filter(campaign__public_id=asked.get("campaign", ""), agent=agent)
         move = rows.select_related("campaign").first()
         if move is None:
             return "it has no move in this campaign"
-        if not move.campaign.is_open:
+        if needs_open and not move.campaign.is_open:
             return "the campaign has ended"
         if needs_choice and move.candidate_id is None:
             return "nothing is chosen for it"
@@ -133,6 +133,6 @@ STEPS: Final = (
     BulkStep(
         "move_resume", "Resume",
         "They may call the model again, and their owners are asked again where they move to.",
-        _in(State.PAUSED), _resume, of=OF,
+        _in(State.PAUSED, needs_open=False), _resume, of=OF,
     ),
 )  # fmt: skip

@@ -22,6 +22,7 @@ from fleet.evaluations.actions.beginning import begin_evaluation
 from fleet.evaluations.errors import EvaluationRunning, NothingToEvaluate
 from fleet.evaluations.models import Evaluation
 from fleet.evaluations.queries.reports import is_good, latest_for
+from fleet.telling.actions.telling import tell
 from kernel import clock
 from kernel.errors import DomainError
 from ledger.verbs import Verb
@@ -126,6 +127,16 @@ def contest_move(move: Move, why: str, *, actor: Actor) -> Move:
         contested_by=str(actor.ref), contested_why=reason, answer="", answered_by="",
     )  # fmt: skip
     note_move(move, Verb.MOVE_CONTESTED, actor=actor, said=reason)
+    tell(
+        key=f"{move.public_id}:contested:{move.state_changed_at:%Y-%m-%dT%H:%M:%S.%f}",
+        kind="move.contested",
+        subject=move.ref,
+        title=f"{move.agent.title}: its move from {move.campaign.model.name} is contested",
+        lines=["Read why on its page, and answer: the move stands, or is not needed.",
+               f"Unanswered, its rule is carried out by {move.campaign.due_on} all the same."],
+        path=f"/campaigns/{move.campaign.public_id}/moves/{move.public_id}/",
+        roles=[Role.PLATFORM],
+    )  # fmt: skip
     return move
 
 

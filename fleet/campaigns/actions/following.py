@@ -13,6 +13,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
+from fleet.campaigns.actions.each import take_each
 from fleet.campaigns.actions.opening import end_campaign, say_reminders_again
 from fleet.campaigns.actions.recording import note_campaign, note_move, turn
 from fleet.campaigns.actions.resuming import undo_deadline
@@ -38,7 +39,8 @@ def follow_changes(*, actor: Actor) -> int:
     Records: campaign.changed, campaign.ended, move.reopened, move.ended, as it applies.
     """
     rows = Campaign.objects.filter(state=State.OPEN, kind=Campaign.Kind.RETIREMENT)
-    changed = sum(_follow(pk, actor) for pk in list(rows.values_list("pk", flat=True)))
+    keys = list(rows.order_by("pk").values_list("pk", flat=True))
+    changed = take_each(keys, lambda key: _follow(key, actor), what="a change")
     return changed + _bring_back(actor)
 
 
@@ -121,7 +123,8 @@ def _bring_back(actor: Actor) -> int:
         ~Exists(later), Q(model__retires_on__isnull=True) | moved,
         state=State.DONE, kind=Campaign.Kind.RETIREMENT, fell_due_at__isnull=False,
     ).exclude(source="")  # fmt: skip
-    return sum(_brought_back(pk, actor) for pk in list(rows.values_list("pk", flat=True)))
+    keys = list(rows.order_by("pk").values_list("pk", flat=True))
+    return take_each(keys, lambda key: _brought_back(key, actor), what="a campaign to open again")
 
 
 @transaction.atomic

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 
+from fleet.campaigns.actions.each import take_each
 from fleet.campaigns.actions.joining import add_moves
 from fleet.campaigns.actions.recording import note_campaign, note_move, turn
 from fleet.campaigns.actions.ruling import checked_rule
@@ -23,9 +24,11 @@ from fleet.campaigns.errors import (
     FallbackUnusable,
 )
 from fleet.campaigns.models import OVER, PAUSE, Campaign, Move
-from fleet.campaigns.queries.deadlines import due_day
+from fleet.campaigns.queries.campaigns import falls_due_on
+from fleet.campaigns.queries.deadlines import GRACE_DAYS, due_day
 from fleet.campaigns.queries.impact import exposure_of
 from fleet.cutovers.actions.leaving import leave_waiting
+from fleet.telling.actions.telling import tell
 from kernel import clock
 from kernel.canonical import canonical, digest
 from kernel.db import refused_as
@@ -41,7 +44,9 @@ from routing.queries.fate import fate_of
 State = Campaign.State
 _LONGEST: Final = 2000
 _SETTLED: Final = ("Every agent has moved or is paused.", "Every agent has adapted or moved.")
+_UNTOUCHED: Final = "No agent needs it any more."
 _ENDS: Final = "The model ends: the campaign of its retirement takes this one's place."
+NOTICE: Final = timedelta(days=1)  # before anything is carried out for a day set by hand
 _ENDED: Final = "The campaign has ended."
 
 
@@ -62,14 +67,13 @@ def open_campaign(  # noqa: PLR0913  one campaign, said in one call with named p
     """
     actor.require(Role.PLATFORM)
     now, fate = clock.now(), fate_of(model)
-    if due_on < now.date():
-        raise CampaignUnusable("The day lies behind us: name today or later.", field="due_on")
+    _check_day(due_on, kind, actor)
     if len(note) > _LONGEST or "\x00" in note:
         raise CampaignUnusable(f"A note has at most {_LONGEST} characters.", field="note")
     is_dated = (
         kind == Campaign.Kind.RETIREMENT
         and fate.retires_on is not None
-        and due_day(fate.retires_on) == due_on
+        and due_on in (fate.retires_on, due_day(fate.retires_on))
     )
     rule = checked_rule(fallback or PAUSE, None, actor)
     taken = CampaignOpen(f"A campaign is open for {model} already: change that one.")
@@ -109,19 +113,20 @@ def open_due(*, actor: Actor) -> int:
     One whose day has passed has one as soon as an agent calls it after that day.
     Records: campaign.opened, for each. One that somebody else opens meanwhile is theirs.
     """
-    ending, opened = [*_ending(), *_overdue()], 0
+    ending = [*_ending(), *_overdue()]
     exposed = exposure_of(ending)
-    for model in ending:
-        if not exposed[model.public_id].agents or model.retires_on is None:
-            continue
-        if not _give_way(model, actor):
-            continue
-        try:
-            open_campaign(model, due_on=due_day(model.retires_on), actor=actor)
-        except Conflict:
-            continue
-        opened += 1
-    return opened
+    models = {model.pk: model for model in ending if exposed[model.public_id].agents}
+    return take_each(models, lambda key: _open_for(models[key], actor), what="a model that ends")
+
+
+def _open_for(model: Model, actor: Actor) -> bool:
+    if model.retires_on is None or not _give_way(model, actor):
+        return False
+    try:
+        open_campaign(model, due_on=due_day(model.retires_on), actor=actor)
+    except Conflict:
+        return False
+    return True
 
 
 @transaction.atomic
@@ -140,12 +145,33 @@ def _give_way(model: Model, actor: Actor) -> bool:
     return True
 
 
+def _check_day(due_on: date, kind: str, actor: Actor) -> None:
+    """Refuse a day that is over, or whose rules would be carried out before anybody has heard."""
+    now = clock.now()
+    if due_on < now.date():
+        raise CampaignUnusable("The day lies behind us: name today or later.", field="due_on")
+    if actor.ref.kind == "system":
+        return  # its day is `due_day`'s
+    if kind == Campaign.Kind.RETIREMENT and falls_due_on(due_on) < now + NOTICE:
+        soonest = due_on
+        while falls_due_on(soonest) < now + NOTICE:
+            soonest += timedelta(days=1)
+        raise CampaignUnusable(
+            f"Agents would be paused {settings.CAMPAIGN_MARGIN_HOURS} hours before that day begins"
+            f" in UTC, within a day from now: name {soonest} or later. What has to stop at once is"
+            " paused, or its model disabled, by hand.",
+            field="due_on",
+        )
+
+
 def _ending() -> list[Model]:
     today = clock.now().date()
     until = today + timedelta(days=settings.CAMPAIGN_HORIZON_DAYS)
     known = Campaign.objects.filter(
-        model=OuterRef("pk"), kind=Campaign.Kind.RETIREMENT, due_on=OuterRef("retires_on")
-    )
+        # Of a day that was heard of late, with the days that were left to its agents.
+        Q(due_on__lte=OuterRef("retires_on") + timedelta(days=GRACE_DAYS)),
+        model=OuterRef("pk"), kind=Campaign.Kind.RETIREMENT, due_on__gte=OuterRef("retires_on"),
+    )  # fmt: skip
     return list(_without(known).filter(retires_on__range=(today, until)))
 
 
@@ -209,8 +235,7 @@ def change_campaign(
                 "Its day is the model's: set that by hand, with a reason, on the model's page.",
                 field="due_on",
             )
-        if due_on < clock.now().date():
-            raise CampaignUnusable("The day lies behind us: name today or later.", field="due_on")
+        _check_day(due_on, row.kind, actor)
         facts |= {"due_on_before": row.due_on.isoformat(), "due_on": due_on.isoformat()}
         row.due_on = due_on
         say_reminders_again(row)
@@ -251,6 +276,7 @@ def end_campaign(campaign: Campaign, state: str, *, why: str, actor: Actor) -> N
             # What has begun goes on by itself; what waits for a signature waits for nothing now.
             leave_waiting(move.agent, move.campaign.model, why=_ENDED, actor=actor)
             note_move(move, Verb.MOVE_ENDED, actor=actor, facts={"why": "campaign_ended"})
+    _tell_of_paused(campaign)
     campaign.state, campaign.ended_at, campaign.ended_why = state, clock.now(), why
     campaign.save(update_fields=["state", "ended_at", "ended_why"])
     is_ours = actor.ref.kind == "system"
@@ -258,6 +284,24 @@ def end_campaign(campaign: Campaign, state: str, *, why: str, actor: Actor) -> N
         campaign, Verb.CAMPAIGN_ENDED, actor=actor,
         facts={"state": state, "why": why if is_ours else "said"},
         payload=None if is_ours else why.encode(),
+    )  # fmt: skip
+
+
+def _tell_of_paused(campaign: Campaign) -> None:
+    """Tell the platform team whom it paused and nobody asks about any more; the pauses stay."""
+    rows = Move.objects.filter(campaign=campaign, state=Move.State.PAUSED)
+    named = list(rows.order_by("agent__name").values_list("agent__name", flat=True)[:21])
+    if not named or campaign.fell_due_at is not None:
+        return
+    tell(
+        key=f"{campaign.public_id}:paused:{clock.now():%Y-%m-%dT%H:%M:%S}",
+        kind="move.changed",
+        subject=campaign.ref,
+        title=f"Still paused: the campaign of {campaign.model.name} has ended",
+        lines=[", ".join(named[:20]) + (" and others" if len(named) > 20 else ""),
+               "What people paused stays so until the platform team resumes it."],
+        path=f"/campaigns/{campaign.public_id}/?state=paused",
+        roles=[Role.PLATFORM],
     )  # fmt: skip
 
 
@@ -271,10 +315,12 @@ def end_settled(*, actor: Actor) -> int:
     # Who begins after everybody has answered a change begins with what it is now.
     is_time = Q(due_on__lte=clock.now().date()) | Q(change__isnull=False)
     left = Move.objects.filter(campaign=OuterRef("pk"), ended_at__isnull=True)
-    answered = Q(state__in=("done", "paused")) | ~Q(adapted_by="")
-    some = Move.objects.filter(answered, campaign=OuterRef("pk"))
-    rows = Campaign.objects.filter(~Exists(left), Exists(some), is_off, is_time, state=State.OPEN)
-    return sum(_end_settled(pk, actor) for pk in list(rows.values_list("pk", flat=True)))
+    some = Exists(Move.objects.filter(campaign=OuterRef("pk")))
+    rows = Campaign.objects.filter(
+        ~Exists(left), some | Q(due_on__lte=clock.now().date()), is_off, is_time, state=State.OPEN
+    ).order_by("pk")
+    keys = list(rows.values_list("pk", flat=True))
+    return take_each(keys, lambda key: _end_settled(key, actor), what="a campaign that is over")
 
 
 @transaction.atomic
@@ -283,7 +329,11 @@ def _end_settled(campaign_key: int, actor: Actor) -> bool:
     campaign = rows.filter(pk=campaign_key, state=State.OPEN).first()
     if campaign is None or campaign.moves.filter(ended_at__isnull=True).exists():
         return False
-    end_campaign(campaign, State.DONE, why=_SETTLED[campaign.kind != "retirement"], actor=actor)
+    answered = Q(state__in=("done", "paused")) | ~Q(adapted_by="")
+    why = _SETTLED[campaign.kind != "retirement"]
+    if not campaign.moves.filter(answered).exists():
+        why = _UNTOUCHED
+    end_campaign(campaign, State.DONE, why=why, actor=actor)
     return True
 
 

@@ -6,13 +6,16 @@ the day, the more people are told: then the backup owner, then the team.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Final
 
 from django.db import transaction
 
+from fleet.campaigns.actions.each import take_each
 from fleet.campaigns.actions.recording import note_move
 from fleet.campaigns.models import Campaign, Move
 from fleet.campaigns.queries.campaigns import days_left
+from fleet.campaigns.queries.ruled import ruled
 from fleet.telling.actions.telling import tell
 from kernel import clock
 from ledger.verbs import Verb
@@ -24,7 +27,14 @@ STAGES: Final = (90, 60, 30, 14, 7, 1)
 TO_BACKUP: Final = 30
 TO_TEAM: Final = 14
 OVERDUE: Final = -1
-TO_DO: Final = (State.OPEN, State.READY)
+_TODO: Final = {
+    State.OPEN: "Choose another model",
+    State.EVALUATING: "Its evaluation runs: sign and move once it has passed",
+    State.READY: "It is ready: sign and move",
+    State.SIGNING: "Its cutover waits for signatures: sign it, or it ends with the deadline",
+    State.CONTESTED: "It is contested: answer whether the move stands",
+}
+TO_DO: Final = tuple(_TODO)  # everything that the deadline would carry out
 
 
 def stage_at(left: int) -> int | None:
@@ -46,9 +56,8 @@ def remind_owners(*, actor: Actor) -> int:
             continue
         rows = Move.objects.filter(campaign=campaign, state__in=TO_DO)
         waiting = rows.exclude(reminded_days__lte=stage).order_by("pk")
-        told += sum(
-            _remind(key, stage, actor) for key in list(waiting.values_list("pk", flat=True))
-        )
+        keys = list(waiting.values_list("pk", flat=True))
+        told += take_each(keys, partial(_remind, stage=stage, actor=actor), what="a reminder")
     return told
 
 
@@ -82,17 +91,23 @@ def _remind(move_key: int, stage: int, actor: Actor) -> bool:
 def _tell(move: Move, stage: int, actor: Actor, *, again: bool = False) -> None:
     campaign, agent = move.campaign, move.agent
     people, teams, roles = _receivers(move, stage)
+    if move.state == State.CONTESTED:
+        people, teams, roles = [], [], [Role.PLATFORM]
     model, left = campaign.model, days_left(campaign)
     when = f"in {left} days" if left > 0 else "today" if left == 0 else "overdue"
     rule = move.rule
     what = "is paused" if rule["rule"] == "pause" else "moves by its rule"
-    todo = "Choose another model" if move.state == State.OPEN else "It is ready: sign and move"
+    todo = _TODO[State(move.state)]
+    if rule["rule"] == "move" and stage <= TO_TEAM and (why_not := ruled(move).why_not):
+        what = f"is paused: its rule cannot be kept as things stand, {why_not}"
+    ends = model.retires_on or campaign.due_on
+    until = "" if ends >= campaign.due_on else f", and is off here from {campaign.due_on} on"
     if campaign.kind == Campaign.Kind.RETIREMENT:
         title = f"{agent.title} must move from {model.name} by {campaign.due_on}"
         lines = [
-            f"{model.vendor.name}/{model.name} ends on {campaign.due_on}: {when}.",
+            f"{model.vendor.name}/{model.name} ends on {ends}{until}: {when}.",
             f"{todo}.",
-            f"If nothing happens, {agent.name} {what} before that day begins.",
+            f"If nothing happens, {agent.name}, before that day begins, {what}.",
         ]
     else:
         title = f"{agent.title}: answer a change of {model.name} by {campaign.due_on}"

@@ -6,6 +6,7 @@ resume; what a deadline paused is resumed where its day turns out to lie ahead.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import timedelta
 from typing import Final
 
@@ -16,7 +17,7 @@ from fleet.campaigns.actions.falling_due import MOVED, PAUSED
 from fleet.campaigns.actions.recording import must_turn, note_move, turn
 from fleet.campaigns.actions.ruling import require_open
 from fleet.campaigns.actions.saying import tell_owner
-from fleet.campaigns.errors import CampaignOver, MoveUnderWay, NotPaused, ReasonMissing
+from fleet.campaigns.errors import MoveUnderWay, NotPaused, ReasonMissing
 from fleet.campaigns.models import Campaign, Move
 from fleet.cutovers.actions.leaving import leave_waiting
 from kernel import clock
@@ -25,11 +26,13 @@ from registry.actors import Actor
 from registry.models import Role
 from routing.actions.models import enable_model
 from routing.actions.shifting import end_shifts, set_shift
+from routing.errors import NotDisabled
 from routing.models import Shift
 
 State = Move.State
 LONGEST: Final = 2000
 _BY_HAND: Final = "Paused by the platform team."
+_LET_GO: Final = "The platform team let it go on after the campaign."
 PAUSABLE: Final = (State.OPEN, State.CONTESTED, State.EVALUATING, State.READY, State.SIGNING)
 # The deadline disables a model in the transaction in which it says so.
 _TOGETHER: Final = timedelta(minutes=1)
@@ -60,18 +63,19 @@ def pause_move(move: Move, why: str, *, actor: Actor) -> Move:
 def resume_move(move: Move, why: str, *, actor: Actor) -> Move:
     """Let a paused agent call the model again, and ask again where it moves to.
 
-    Records: shift.ended, move.reopened. Raises: RoleMissing, ReasonMissing, CampaignOver,
+    In a campaign that has ended its pause is ended alone: nobody is asked any more.
+    Records: shift.ended, move.reopened or move.ended. Raises: RoleMissing, ReasonMissing,
     NotPaused, MoveUnderWay.
     """
     actor.require(Role.PLATFORM)
     reason = _said(why)
-    if not move.campaign.is_open:
-        raise CampaignOver(move.campaign.ended_why, state=move.campaign.state)
     if move.state != State.PAUSED:
         raise NotPaused(f"{move.agent.name} is not paused.", state=move.state)
     if move.campaign.model.disabled_at is not None:
         raise MoveUnderWay("The model is disabled: nothing calls it. Enable it first.")
-    if not _resumed(move, reason, actor=actor, code="resumed"):
+    if not move.campaign.is_open:
+        _let_go(move, reason, actor)
+    elif not _resumed(move, reason, actor=actor, code="resumed"):
         raise MoveUnderWay(f"{move.agent.name} has just been resumed.")
     return move
 
@@ -88,7 +92,8 @@ def undo_deadline(campaign: Campaign, *, why: str, actor: Actor) -> int:
     campaign.save(update_fields=["fell_due_at"])
     # Who disabled it before or since had a reason of their own.
     if model.disabled_at and timedelta() <= model.disabled_at - fell_due_at <= _TOGETHER:
-        enable_model(model.public_id, actor=actor)
+        with suppress(NotDisabled):  # somebody was quicker
+            enable_model(model.public_id, actor=actor)
     resumed = 0
     paused, moved = Q(state=State.PAUSED, ended_why=PAUSED), Q(state=State.DONE, ended_why=MOVED)
     rows = Move.objects.filter(paused | moved, campaign=campaign).select_related(
@@ -108,6 +113,17 @@ def undo_deadline(campaign: Campaign, *, why: str, actor: Actor) -> int:
             lines=[f"{model}: {why}.", said],
         )
     return resumed
+
+
+def _let_go(move: Move, why: str, actor: Actor) -> None:
+    # A later campaign of the model may hold the agent for reasons of its own.
+    pauses = Shift.objects.filter(
+        agent_id=move.agent.public_id, source=move.campaign.model, target__isnull=True,
+        ended_at__isnull=True, subject=str(move.ref),
+    )  # fmt: skip
+    must_turn(move, State.UNNEEDED, State.PAUSED, why=_LET_GO, cut_over_at=None)
+    end_shifts(list(pauses), reason=why, actor=actor, subject=move.ref)
+    note_move(move, Verb.MOVE_ENDED, actor=actor, facts={"why": "let_go"}, said=why)
 
 
 def _resumed(move: Move, why: str, *, actor: Actor, code: str) -> bool:

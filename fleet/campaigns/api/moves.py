@@ -58,6 +58,12 @@ class ContestInput(Input):
     reason = Text(max_length=2000)
 
 
+class BeginInput(Input):
+    """Why a cutover begins all the same where nothing has passed; of the platform team alone."""
+
+    override_reason = Text(required=False, max_length=2000, allow_blank=True)
+
+
 class AnswerInput(ContestInput):
     """The platform team's answer to an objection."""
 
@@ -135,10 +141,11 @@ class Evaluate(APIView):
 class Begin(APIView):
     """Begin the cutover of a move that is ready."""
 
-    @extend_schema(operation_id="move_begin", request=None, responses=MoveOutput)
+    @extend_schema(operation_id="move_begin", request=BeginInput, responses=MoveOutput)
     def post(self, request: Request, campaign: str, move: str) -> Response:
-        actor = actor_of(request)
-        begin_moves([_move(actor, campaign, move)], actor=actor)
+        actor, said = actor_of(request), _read(BeginInput, request)
+        why = said.get("override_reason", "")
+        begin_moves([_move(actor, campaign, move)], actor=actor, override_reason=why)
         return Response(MoveOutput(_move(actor, campaign, move)).data)
 
 

@@ -16,7 +16,7 @@ from fleet.evaluations.models import Evaluation
 from kernel import clock
 from ledger.models import Entry
 from registry.actors import Actor
-from registry.models import Agent
+from registry.models import Agent, Role
 from registry.queries.agents import answers_for
 from routing.models import LifecycleChange, Model
 from routing.queries.calls import seen_agents
@@ -117,10 +117,12 @@ def moves_of(agent: Agent) -> QuerySet[Move]:
 
 
 def left_to_do(actor: Actor) -> QuerySet[Move]:
-    """Return the moves that wait for somebody to choose or sign, as far as a viewer sees them."""
-    rows = Move.objects.filter(
-        state__in=(State.OPEN, State.READY), campaign__state=Campaign.State.OPEN
-    )
+    """Return the moves that wait for somebody to choose or sign, as far as a viewer sees them.
+
+    Those that are contested wait for the platform team.
+    """
+    states = [State.OPEN, State.READY, *([State.CONTESTED] if actor.has(Role.PLATFORM) else [])]
+    rows = Move.objects.filter(state__in=states, campaign__state=Campaign.State.OPEN)
     seen = seen_agents(actor)
     return rows if seen is None else rows.filter(agent__in=seen)
 
@@ -181,7 +183,12 @@ def falls_due_at(campaign: Campaign) -> datetime:
 
     Vendors name a day and no zone, so it is the day's beginning in UTC less a margin.
     """
-    begins = datetime.combine(campaign.due_on, time.min, UTC)
+    return falls_due_on(campaign.due_on)
+
+
+def falls_due_on(day: date) -> datetime:
+    """Return the moment at which a deadline of this day is carried out."""
+    begins = datetime.combine(day, time.min, UTC)
     return begins - timedelta(hours=settings.CAMPAIGN_MARGIN_HOURS)
 
 

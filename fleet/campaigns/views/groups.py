@@ -116,7 +116,8 @@ def _carry_out(
         return
     if do == "move":
         ready = [each for each in moves if each.state == Move.State.READY]
-        begun = begin_moves(ready, actor=actor)
+        why = request.POST.get("override", "")
+        begun = begin_moves(ready, actor=actor, override_reason=why)
         messages.success(request, f"Begun: {_counted(len(begun), 'cutover')}.")
         return
     refused: list[str] = []
@@ -152,6 +153,7 @@ def _preview(
         "campaign": row, "do": do, "lines": lines, "model": target, "what": TOGETHER[do],
         "title": _titled(do, len(taken)), "count": len(taken),
         "moves": ",".join(each.public_id for each in taken),
+        "may_override": do == "move" and actor.has(Role.PLATFORM),
     }  # fmt: skip
     return render(request, "campaigns/preview.html", context)
 

@@ -17,7 +17,7 @@ from fleet.campaigns.actions.choosing import (
     contest_move,
     evaluate_again,
 )
-from fleet.campaigns.actions.resuming import pause_move, resume_move
+from fleet.campaigns.actions.resuming import PAUSABLE, pause_move, resume_move
 from fleet.campaigns.actions.ruling import set_fallback
 from fleet.campaigns.errors import MoveNotFound
 from fleet.campaigns.models import PAUSE, Campaign, Move
@@ -66,12 +66,8 @@ def move(request: HttpRequest, actor: Actor, campaign: str, move: str) -> HttpRe
         and row.state in ADAPTABLE,
         "adapted_by": names_of({row.adapted_by}).get(row.adapted_by, row.adapted_by),
         "may_answer": actor.has(Role.PLATFORM) and row.state == Move.State.CONTESTED,
-        "may_pause": decides
-        and actor.has(Role.PLATFORM)
-        and row.state in ("open", "contested", "evaluating", "ready"),
-        "may_resume": actor.has(Role.PLATFORM)
-        and row.campaign.is_open
-        and row.state == Move.State.PAUSED,
+        "may_pause": decides and actor.has(Role.PLATFORM) and row.state in PAUSABLE,
+        "may_resume": actor.has(Role.PLATFORM) and row.state == Move.State.PAUSED,
         "contested_by": names_of({row.contested_by}).get(row.contested_by, row.contested_by),
     }
     return render(request, "campaigns/move.html", context)
