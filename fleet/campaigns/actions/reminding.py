@@ -34,7 +34,7 @@ _TODO: Final = {
     State.SIGNING: "Its cutover waits for signatures: sign it, or it ends with the deadline",
     State.CONTESTED: "It is contested: answer whether the move stands",
 }
-TO_DO: Final = tuple(_TODO)  # everything that the deadline would carry out
+TO_DO: Final = tuple(state for state in _TODO if state != State.CONTESTED)  # for owners
 
 
 def stage_at(left: int) -> int | None:
@@ -54,7 +54,7 @@ def remind_owners(*, actor: Actor) -> int:
         stage = stage_at(days_left(campaign))
         if stage is None:
             continue
-        rows = Move.objects.filter(campaign=campaign, state__in=TO_DO)
+        rows = Move.objects.filter(campaign=campaign, state__in=list(_TODO))
         waiting = rows.exclude(reminded_days__lte=stage).order_by("pk")
         keys = list(waiting.values_list("pk", flat=True))
         told += take_each(keys, partial(_remind, stage=stage, actor=actor), what="a reminder")
@@ -80,7 +80,7 @@ def _remind(move_key: int, stage: int, actor: Actor) -> bool:
     rows = Move.objects.select_for_update(skip_locked=True, of=("self",)).select_related(
         "campaign__model__vendor", "agent__owner", "agent__backup_owner", "agent__team"
     )
-    move = rows.filter(pk=move_key, state__in=TO_DO).first()
+    move = rows.filter(pk=move_key, state__in=list(_TODO)).first()
     if move is None or (move.reminded_days is not None and move.reminded_days <= stage):
         return False
     Move.objects.filter(pk=move.pk).update(reminded_days=stage)
