@@ -64,7 +64,7 @@ def _brought(campaign: Campaign, fate: Fate, actor: Actor) -> bool:
             undo_deadline(campaign, why="its end was taken back", actor=actor)
         end_campaign(campaign, State.UNNEEDED, why=_TAKEN_BACK, actor=actor)
         return True
-    due_on, replacement = due_day(fate.retires_on, campaign.due_on), ", ".join(fate.replacements)
+    due_on, replacement = _due_on(campaign, fate.retires_on), ", ".join(fate.replacements)
     before = {"due_on": campaign.due_on.isoformat(), "replacement": campaign.replacement}
     after = {"due_on": due_on.isoformat(), "replacement": replacement}
     if before == after:
@@ -138,6 +138,13 @@ def _brought_back(campaign_key: int, actor: Actor) -> bool:
     campaign.state, campaign.ended_at, campaign.ended_why = State.OPEN, None, ""
     campaign.save(update_fields=["state", "ended_at", "ended_why"])
     return _brought(campaign, fate, actor)
+
+
+def _due_on(campaign: Campaign, ends: date) -> date:
+    due_on = due_day(ends, campaign.due_on)
+    if campaign.fell_due_at is None and not campaign.moves.filter(ended_at=None).exists():
+        return min(due_on, max(ends, _today()))  # nobody waits who needs the days
+    return due_on
 
 
 def _today() -> date:
