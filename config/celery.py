@@ -65,6 +65,7 @@ def schedule() -> dict[str, dict[str, Any]]:
         "health.follow_registry": {"task": "health.follow_registry", "schedule": 30.0},
         "health.note_late": {"task": "health.note_late", "schedule": 5.0},
         "health.judge_calls": {"task": "health.judge_calls", "schedule": 30.0},
+        "health.sum_days": {"task": "health.sum_days", "schedule": 600.0},
         "health.attend": {"task": "health.attend", "schedule": 10.0},
         "telling.send_copies": {"task": "telling.send_copies", "schedule": 5.0},
         "approvals.escalate_reviews": {"task": "approvals.escalate_reviews", "schedule": 30.0},

@@ -262,5 +262,7 @@ class Verb(StrEnum):
     ROTA_SET = "rota.set"
     COVER_SET = "cover.set"
     COVER_ENDED = "cover.ended"
+    STATUS_LINK_MADE = "status_link.made"
+    STATUS_LINK_REVOKED = "status_link.revoked"
     DEMO_LOADED = "demo.loaded"
     DEMO_REMOVED = "demo.removed"

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from django.contrib import admin
 
 from fleet.health.actions.incidents import acknowledge_incident, close_incident, note_on_incident
+from fleet.health.actions.publishing import revoke_status_link
 from fleet.health.actions.rotas import end_cover
 from fleet.health.actions.setting import end_mute
 from fleet.health.models import (
@@ -17,6 +18,7 @@ from fleet.health.models import (
     IncidentEvent,
     Mute,
     Rota,
+    StatusLink,
 )
 from kernel.admin import GovernedAdmin, GovernedInline
 from registry.actors import Actor
@@ -39,6 +41,10 @@ def _end(mute: Mute, actor: Actor, _: str) -> object:
 
 def _end_cover(cover: Cover, actor: Actor, _: str) -> object:
     return end_cover(cover, actor=actor)
+
+
+def _revoke(link: StatusLink, actor: Actor, _: str) -> object:
+    return revoke_status_link(link, actor=actor)
 
 
 class StoryInline(GovernedInline):
@@ -137,3 +143,24 @@ class CoverAdmin(GovernedAdmin):
     actions_detail: ClassVar[list[Any]] = ["end"]
 
     end = button(Step("end", "End it", "The rota holds again.", _end_cover, asks_why=False))
+
+
+@admin.register(StatusLink)
+class StatusLinkAdmin(GovernedAdmin):
+    """A link to the status page for people without an account."""
+
+    list_display: ClassVar[list[str]] = [
+        "public_id", "name", "scope", "team", "shows_agents", "created_at", "expires_at",
+        "last_used_at", "revoked_at",
+    ]  # fmt: skip
+    exclude = ("digest", "pepper_id")
+    list_filter: ClassVar[list[str]] = ["scope", "shows_agents", "team"]
+    list_select_related = ("team",)
+    search_fields: ClassVar[list[str]] = ["public_id", "name", "team__name"]
+    ordering = ("-created_at",)
+    actions_detail: ClassVar[list[Any]] = ["revoke"]
+
+    revoke = button(
+        Step("revoke", "Revoke", "Whoever has it sees nothing any more.", _revoke, asks_why=False,
+             is_dangerous=True)
+    )  # fmt: skip

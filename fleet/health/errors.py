@@ -1,8 +1,10 @@
 """Every refusal of health, as facts.
 
 NotFound 404   IncidentNotFound · MuteNotFound · RotaNotFound · CoverNotFound
+               StatusLinkNotFound
 Conflict 409   IncidentOver
 Invalid  422   ScheduleInvalid · CheckNotUsable · MuteNotUsable · RotaNotUsable
+               StatusLinkNotUsable
 """
 
 from __future__ import annotations
@@ -71,3 +73,17 @@ class CoverNotFound(NotFound):
 
     code = "fleet.cover_not_found"
     title = "There is no such cover"
+
+
+class StatusLinkNotFound(NotFound):
+    """Raised when there is no such link to a status page."""
+
+    code = "fleet.status_link_not_found"
+    title = "There is no such link"
+
+
+class StatusLinkNotUsable(Invalid):
+    """Raised when a link to a status page cannot be made as asked; says what to change."""
+
+    code = "fleet.status_link_not_usable"
+    title = "The link cannot be made like this"

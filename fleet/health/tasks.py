@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from celery import shared_task
 
-from fleet.health.actions import attending, beating, following, judging
+from fleet.health.actions import attending, beating, following, judging, summing
 from registry.actors import Actor
 
 
@@ -31,3 +31,9 @@ def attend() -> None:
     """Open, escalate and end the incidents that follow."""
     attending.attend(actor=Actor.system("health"))
     attending.escalate(actor=Actor.system("health"))
+
+
+@shared_task(name="health.sum_days", ignore_result=True)  # type: ignore[untyped-decorator]
+def sum_days() -> None:
+    """Keep how the days that are over were."""
+    summing.sum_days(actor=Actor.system("health"))

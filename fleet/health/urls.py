@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from fleet.health.views import agent, board, incidents, mutes, rotas
+from fleet.health.views import agent, board, incidents, mutes, public, publishing, rotas
 
 app_name = "health"
 _AGENT = "health/agents/<str:name>"
@@ -15,6 +15,9 @@ urlpatterns: list[URLPattern] = [
     path("health/incidents/<str:incident>/<str:step>/", incidents.act, name="incident-act"),
     path("health/mutes/", mutes.mutes, name="mutes"),
     path("health/mutes/<str:mute>/end/", mutes.end, name="mute-end"),
+    path("health/status-links/", publishing.links, name="status-links"),
+    path("health/status-links/<str:link>/revoke/", publishing.revoke, name="status-link-revoke"),
+    path("status/<str:token>/", public.status, name="public-status"),
     path("health/rotas/", rotas.rotas, name="rotas"),
     path("health/rotas/<str:team>/", rotas.rota, name="rota"),
     path("health/rotas/<str:team>/end/", rotas.stop, name="rota-end"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from fleet.health.models.check import Check, Source, Status
 from fleet.health.models.incident import Incident, IncidentAgent, IncidentEvent
 from fleet.health.models.muting import Mute
+from fleet.health.models.publishing import StatusLink, TeamDay
 from fleet.health.models.rota import Cover, Rota
 from fleet.health.models.standing import AgentHealth, CallWindow, HealthChange, HealthDay, Sweep
 
@@ -22,5 +23,7 @@ __all__ = [
     "Rota",
     "Source",
     "Status",
+    "StatusLink",
     "Sweep",
+    "TeamDay",
 ]

@@ -13,6 +13,7 @@ from fleet.health.queries.incidents import incidents_for
 from fleet.health.queries.standing import counts_of, healths_for, seen, strips
 from kernel.pages import asked, chosen, cut, found
 from registry.actors import Actor
+from registry.models import Role
 from registry.portal import signed_in
 
 _STATUSES: Final = {status.value: str(status.label) for status in Status}
@@ -46,6 +47,7 @@ def board(request: HttpRequest, actor: Actor) -> HttpResponse:
             _select("team", "Any team", team, teams),
         ],
         "is_narrowed": bool(status or team or words),
+        "may_publish": actor.has(Role.PLATFORM, Role.SECURITY, Role.AUDITOR),
     }
     return render(request, "health/board.html", context)
 

@@ -36,6 +36,10 @@ BROKEN: Final[list[tuple[str, str, dict[str, str]]]] = [
     ("health_rota_minutes_of_a_day", "health_rota", {"minutes": "1441"}),
     ("health_cover_ends_later", "health_cover", {"ends_at": "starts_at"}),
     ("health_cover_by_another", "health_cover", {"instead_of_id": "person_id"}),
+    ("health_statuslink_team_of_scope", "health_statuslink", {"team_id": "NULL"}),
+    ("health_statuslink_expires_later", "health_statuslink", {"expires_at": "created_at"}),
+    ("health_statuslink_revoked_iff_signed", "health_statuslink", {"revoked_at": "now()"}),
+    ("health_teamday_one_per_day", "health_teamday", {}),
     ("health_mute_of_agent_or_team", "health_mute", {"agent_id": "NULL"}),
 ]
 
@@ -52,6 +56,8 @@ def make_rows(agent: Agent, person: Person, channel: Channel, now: datetime) -> 
         IncidentAgent,
         Mute,
         Rota,
+        StatusLink,
+        TeamDay,
     )
     from fleet.telling.models import Copy, Message
     from tests.factories import make_team
@@ -77,7 +83,8 @@ def make_rows(agent: Agent, person: Person, channel: Channel, now: datetime) -> 
         public_id="mut_x", agent=agent, starts_at=now, ends_at=now + timedelta(hours=1),
         set_by="x:y", set_at=now,
     )  # fmt: skip
-    signed = {"set_by": "x:y", "set_at": now, "team": make_team("On call")}
+    team = make_team("On call")
+    signed = {"set_by": "x:y", "set_at": now, "team": team}
     Rota.objects.create(
         public_id="rot_x", zone="UTC", starts_on=now.date(), handover_time="09:00", length_days=7,
         minutes=15, starts_at=now, **signed,
@@ -85,3 +92,8 @@ def make_rows(agent: Agent, person: Person, channel: Channel, now: datetime) -> 
     Cover.objects.create(
         public_id="cov_x", person=person, starts_at=now, ends_at=now + timedelta(hours=1), **signed
     )
+    StatusLink.objects.create(
+        public_id="stl_x", name="Customers", pepper_id="p1", digest=b"d", scope="team",
+        team=team, made_by="x:y", created_at=now,
+    )  # fmt: skip
+    TeamDay.objects.create(team="team_x", day=now.date())
