@@ -256,6 +256,7 @@ class Verb(StrEnum):
     INCIDENT_ACKNOWLEDGED = "incident.acknowledged"
     INCIDENT_NOTED = "incident.noted"
     INCIDENT_ESCALATED = "incident.escalated"
+    INCIDENT_ASSIGNED = "incident.assigned"
     INCIDENT_RESOLVED = "incident.resolved"
     MUTE_SET = "mute.set"
     MUTE_ENDED = "mute.ended"

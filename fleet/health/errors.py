@@ -4,7 +4,7 @@ NotFound 404   IncidentNotFound · MuteNotFound · RotaNotFound · CoverNotFound
                StatusLinkNotFound
 Conflict 409   IncidentOver
 Invalid  422   ScheduleInvalid · CheckNotUsable · MuteNotUsable · RotaNotUsable
-               StatusLinkNotUsable
+               StatusLinkNotUsable · AssigneeOutside · IncidentsNotUsable
 """
 
 from __future__ import annotations
@@ -31,6 +31,20 @@ class IncidentOver(Conflict):
 
     code = "fleet.incident_over"
     title = "This incident is resolved"
+
+
+class AssigneeOutside(Invalid):
+    """Raised when an incident is given to somebody who may not take it."""
+
+    code = "fleet.assignee_outside"
+    title = "This person may not take the incident"
+
+
+class IncidentsNotUsable(Invalid):
+    """Raised when something cannot be done to any of several incidents; says what to change."""
+
+    code = "fleet.incidents_not_usable"
+    title = "This cannot be done to these incidents"
 
 
 class ScheduleInvalid(Invalid):

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from django.urls import URLPattern, path
 
-from fleet.health.views import agent, board, incidents, mutes, public, publishing, rotas
+from fleet.health.views import agent, board, incidents, mutes, public, publishing, rotas, together
 
 app_name = "health"
 _AGENT = "health/agents/<str:name>"
 urlpatterns: list[URLPattern] = [
     path("health/", board.board, name="board"),
     path("health/incidents/", incidents.incidents, name="incidents"),
+    path("health/incidents/together/", together.together, name="incidents-together"),
     path("health/incidents/<str:incident>/", incidents.incident, name="incident"),
     path("health/incidents/<str:incident>/<str:step>/", incidents.act, name="incident-act"),
     path("health/mutes/", mutes.mutes, name="mutes"),

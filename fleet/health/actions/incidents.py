@@ -12,13 +12,15 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 
 from fleet.health.actions.calling import put_on_call
-from fleet.health.errors import IncidentOver
+from fleet.health.errors import AssigneeOutside, IncidentOver
 from fleet.health.models import Incident, IncidentAgent, IncidentEvent
+from fleet.health.queries.incidents import require_acting
 from fleet.health.queries.rotas import Duty
 from fleet.health.queries.runbooks import runbook_of
 from fleet.telling.actions.telling import tell
 from kernel import clock
 from kernel.db import constraint_of
+from kernel.errors import Denied
 from kernel.refs import Ref, new_id
 from ledger.entries import Fact
 from ledger.record import record
@@ -96,6 +98,28 @@ def acknowledge_incident(incident: Incident, *, actor: Actor) -> Incident:
 
 
 @transaction.atomic
+def assign_incident(incident: Incident, person: Person, *, actor: Actor) -> Incident:
+    """Give an incident to somebody who may take it; they are told, and it is theirs from now on.
+
+    Where nobody has taken it yet it goes on escalating: being named is not having answered.
+    Records: incident.assigned. Raises: IncidentOver, AssigneeOutside.
+    """
+    row = _open_row(incident)
+    try:
+        require_acting(Actor.of(person), row)
+    except Denied:
+        raise AssigneeOutside(f"{person} does not answer for its agents.") from None
+    if row.owner_id == person.pk:
+        return row
+    row.owner = person
+    row.save(update_fields=["owner"])
+    note(row, What.ASSIGNED, actor, f"To {person}.")
+    _record(Verb.INCIDENT_ASSIGNED, row, actor, {"owner": person.public_id})
+    announce(row, "assigned", f"{actor.person or 'The service'} gave it to {person}.")
+    return row
+
+
+@transaction.atomic
 def note_on_incident(incident: Incident, text: str, *, actor: Actor) -> IncidentEvent:
     """Add a note to an incident's story, also after it is over.
 
@@ -144,7 +168,7 @@ def announce(
     teams = [incident.team] if with_team and incident.team is not None else []
     is_urgent = incident.severity == Severity.DOWN and event in {"opened", "worsened", "escalated"}
     tell(
-        key=f"{incident.public_id}:{event}:{incident.level if event == 'escalated' else 0}",
+        key=_key_of(incident, event),
         kind=f"incident.{event}",
         subject=_told_of(incident),
         title=f"{_WORDS[event]}: {incident.title}",
@@ -161,9 +185,18 @@ _WORDS: Final = {
     "opened": "Incident",
     "worsened": "Worse",
     "acknowledged": "Taken",
+    "assigned": "Yours now",
     "escalated": "Nobody has taken it yet",
     "resolved": "Resolved",
 }
+
+
+def _key_of(incident: Incident, event: str) -> str:
+    # Told once of each event; each level of escalation and each new owner is one of its own.
+    which = str(incident.level if event == "escalated" else 0)
+    if event == "assigned" and incident.owner is not None:
+        which = f"{incident.owner.public_id}:{clock.now():%Y%m%d%H%M%S}"
+    return f"{incident.public_id}:{event}:{which}"
 
 
 def _told_of(incident: Incident) -> Ref:

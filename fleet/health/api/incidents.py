@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 from fleet.health.actions.incidents import (
     LONGEST_NOTE,
     acknowledge_incident,
+    assign_incident,
     close_incident,
     note_on_incident,
 )
@@ -30,7 +31,7 @@ from fleet.health.queries.incidents import (
 )
 from kernel.api import Input, Listing, ListQuery, Text, page_of
 from registry.authentication import actor_of
-from registry.queries import agent_for
+from registry.queries import agent_for, visible_person
 from registry.queries.people import team_for
 
 
@@ -52,6 +53,12 @@ class CloseInput(Input):
     """Why it is over."""
 
     why = Text(max_length=300, required=False, allow_blank=True, default="")
+
+
+class AssignInput(Input):
+    """To whom it is given."""
+
+    person = Text(max_length=254, help_text="An address or an id.")
 
 
 class MuteInput(Input):
@@ -151,6 +158,19 @@ class ResolveIncident(APIView):
         return Response(IncidentOutput(closed).data)
 
 
+class AssignIncident(APIView):
+    """Give an incident to somebody who may take it."""
+
+    @extend_schema(operation_id="incidents_assign", request=AssignInput, responses=IncidentOutput)
+    def post(self, request: Request, incident: str) -> Response:
+        actor, read = actor_of(request), AssignInput(data=request.data)
+        found = incident_for(actor, incident)
+        require_acting(actor, found)
+        read.is_valid(raise_exception=True)
+        person = visible_person(actor, read.validated_data["person"])
+        return Response(IncidentOutput(assign_incident(found, person, actor=actor)).data)
+
+
 class Mutes(APIView):
     """Windows of quiet, such as maintenance."""
 
@@ -189,6 +209,7 @@ urlpatterns = [
     path("incidents", Incidents.as_view(), name="incidents"),
     path(_ONE, OneIncident.as_view(), name="incident"),
     path(f"{_ONE}/acknowledge", AcknowledgeIncident.as_view(), name="incident-acknowledge"),
+    path(f"{_ONE}/assign", AssignIncident.as_view(), name="incident-assign"),
     path(f"{_ONE}/notes", NoteOnIncident.as_view(), name="incident-note"),
     path(f"{_ONE}/resolve", ResolveIncident.as_view(), name="incident-resolve"),
     path("mutes", Mutes.as_view(), name="mutes"),

@@ -133,6 +133,7 @@ class IncidentEvent(models.Model):
         JOINED = "joined", "More agents"
         CALLED = "called", "On call"
         ACKNOWLEDGED = "acknowledged", "Acknowledged"
+        ASSIGNED = "assigned", "Assigned"
         NOTED = "noted", "Note"
         ESCALATED = "escalated", "Escalated"
         RESOLVED = "resolved", "Resolved"

@@ -47,6 +47,15 @@ def require_acting(actor: Actor, incident: Incident) -> None:
     raise Denied("Those who answer for the agents, the platform and security take an incident.")
 
 
+def may_act(actor: Actor, incident: Incident) -> bool:
+    """Say whether somebody takes part in an incident."""
+    try:
+        require_acting(actor, incident)
+    except Denied:
+        return False
+    return True
+
+
 def open_count(actor: Actor) -> int:
     """Count the incidents that are not over."""
     return incidents_for(actor).filter(resolved_at__isnull=True).count()

@@ -25,11 +25,14 @@ WITH asked AS (
 ), spans AS (
     SELECT asked.id, asked.key, days.day, days.ends, change.at, change.id AS number, change.status
     FROM asked CROSS JOIN days CROSS JOIN LATERAL (
-        (SELECT days.begins AS at, 0::bigint AS id, status FROM health_healthchange
-         WHERE agent_id = asked.id AND at <= days.begins ORDER BY at DESC, id DESC LIMIT 1)
+        -- Ordered by what is stored: a bare "at" would be the constant that is returned.
+        (SELECT days.begins AS at, 0::bigint AS id, before.status
+         FROM health_healthchange AS before
+         WHERE before.agent_id = asked.id AND before.at <= days.begins
+         ORDER BY before.at DESC, before.id DESC LIMIT 1)
         UNION ALL
-        (SELECT at, id, status FROM health_healthchange
-         WHERE agent_id = asked.id AND at > days.begins AND at < days.ends)
+        (SELECT during.at, during.id, during.status FROM health_healthchange AS during
+         WHERE during.agent_id = asked.id AND during.at > days.begins AND during.at < days.ends)
     ) AS change
 ), pieces AS (
     SELECT key, day, status,

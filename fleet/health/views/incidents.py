@@ -15,15 +15,15 @@ from fleet.health.actions.incidents import (
     close_incident,
     note_on_incident,
 )
-from fleet.health.models import Incident
+from fleet.health.actions.together import STEPS
 from fleet.health.queries.incidents import (
     incident_for,
     incidents_for,
+    may_act,
     require_acting,
     story_of,
     touched_by,
 )
-from kernel.errors import Denied
 from kernel.pages import asked, chosen, cut, found
 from registry.actors import Actor
 from registry.portal import signed_in, told
@@ -51,6 +51,7 @@ def incidents(request: HttpRequest, actor: Actor) -> HttpResponse:
         "page": cut(request, rows, ordering="-opened_at"),
         "selects": [select],
         "is_narrowed": bool(state or words),
+        "steps": list(STEPS.items()),
     }
     return render(request, "health/incidents.html", context)
 
@@ -66,7 +67,7 @@ def incident(request: HttpRequest, actor: Actor, incident: str) -> HttpResponse:
         "incident": one,
         "story": [(event, names.get(event.actor, event.actor)) for event in story],
         "agents": list(touched_by(one)[:_MOST_AGENTS]),
-        "may_act": _may_act(actor, one),
+        "may_act": may_act(actor, one),
         "longest": LONGEST_NOTE,
     }
     return render(request, "health/incident.html", context)
@@ -89,11 +90,3 @@ def act(request: HttpRequest, actor: Actor, incident: str, step: str) -> HttpRes
             close_incident(one, why=text, actor=actor)
             messages.success(request, "It is over.")
     return redirect("health:incident", one.public_id)
-
-
-def _may_act(actor: Actor, one: Incident) -> bool:
-    try:
-        require_acting(actor, one)
-    except Denied:
-        return False
-    return True

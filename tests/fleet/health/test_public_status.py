@@ -268,6 +268,22 @@ def test_days_are_counted_by_how_long_and_summed_when_they_are_over(cast: Cast) 
     assert f"{day:%-d %b %Y}: {shown(expected.up)}" in page
 
 
+def test_what_held_at_midnight_is_the_last_change_before_however_it_is_looked_up(
+    cast: Cast,
+) -> None:
+    one, today = watched(cast, "one"), clock.now().astimezone(UTC).date()
+    midnight = datetime.combine(today, time(), UTC)
+    for back, status in ((5, "healthy"), (4, "down"), (3, "healthy"), (2, "degraded")):
+        changed(one, status, midnight - back * DAY)
+    yesterday = today - DAY
+    expected = {(one.public_id, yesterday): Bar(yesterday, degraded=86_400)}
+    with connection.cursor() as cursor:
+        for plan in ("enable_seqscan", "enable_indexscan", "enable_bitmapscan"):
+            assert lasted_by_agent([one.pk], [yesterday]) == expected
+            cursor.execute(f"SET LOCAL {plan} = off")
+        assert lasted_by_agent([one.pk], [yesterday]) == expected
+
+
 def test_less_than_all_is_never_shown_as_all() -> None:
     day = clock.now().date()
     assert shown(uptime([Bar(day, healthy=10**7, down=1)])) == "99.99 %"
