@@ -13,6 +13,8 @@ SHORTEST: Final = 10
 BEAT_SECONDS: Final = 300
 PROBE_SECONDS: Final = 60
 LONGEST_GRACE: Final = 3600
+# A manifest may write 999999w, which no clock can add: what is longer counts as this.
+LONGEST_INTERVAL: Final = 31 * 86400
 WELL_KNOWN: Final = "/.well-known/agent-card.json"
 
 
@@ -49,8 +51,9 @@ def expected_of(spec: Mapping[str, Any]) -> Expected | None:
     kind = str(health.get("kind", ""))
     is_beat = kind == "heartbeat"
     usual = BEAT_SECONDS if is_beat else PROBE_SECONDS
-    interval = max(seconds_of(str(health.get("interval", "")), usual), SHORTEST)
-    grace = seconds_of(str(health.get("grace", "")), grace_of(interval))
+    asked = max(seconds_of(str(health.get("interval", "")), usual), SHORTEST)
+    interval = min(asked, LONGEST_INTERVAL)
+    grace = min(seconds_of(str(health.get("grace", "")), grace_of(interval)), LONGEST_INTERVAL)
     if is_beat:
         return Expected("heartbeat", kind, interval_seconds=interval, grace_seconds=grace)
     url = str(health.get("url", ""))
@@ -67,7 +70,10 @@ def grace_of(interval: int) -> int:
 def _card_of(spec: Mapping[str, Any]) -> str:
     for each in spec.get("interfaces") or ():
         if each.get("protocol") == "a2a":
-            parts = urlsplit(str(each.get("url", "")))
+            try:
+                parts = urlsplit(str(each.get("url", "")))
+            except ValueError:
+                continue  # such as https://[ : there is nothing to ask there
             if parts.scheme and parts.netloc:
                 return f"{parts.scheme}://{parts.netloc}{WELL_KNOWN}"
     return ""

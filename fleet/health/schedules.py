@@ -23,7 +23,9 @@ UNITS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 def seconds_of(text: str, otherwise: int) -> int:
     """Return the seconds of a duration as manifests write it, such as 5m."""
-    if len(text) < 2 or not text[:-1].isdigit() or text[-1] not in UNITS:
+    number = text[:-1]
+    # isdigit alone takes ², which is no number to int.
+    if not (number.isascii() and number.isdigit()) or text[-1] not in UNITS:
         return otherwise
     return int(text[:-1]) * UNITS[text[-1]]
 

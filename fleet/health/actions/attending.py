@@ -14,7 +14,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from fleet.health.actions.calling import call_next, called_for, wait_of
+from fleet.health.actions.calling import answering_for, call_next, wait_of
 from fleet.health.actions.incidents import (
     Severity,
     State,
@@ -148,9 +148,10 @@ def _together(cause: str, rows: list[AgentHealth], actor: Actor) -> int:
     Incident.objects.filter(pk=incident.pk).update(
         agent_count=total, well_since=None, title=f"{what} fails for {total} agents"
     )
-    # The same message once more: it reaches who is on call for a team that was not touched before.
-    if called := called_for(members):
-        announce(incident, "opened", rows[0].reason, people=tuple(called))
+    # The same message once more: it reaches those whose agents were not touched before. Else who
+    # makes five agents fail at a host could hide that somebody else's fails there.
+    told = tuple(answering_for(members))
+    announce(incident, "opened", rows[0].reason, people=told, roles=(Role.PLATFORM,))
     if known is not None:
         note(incident, What.JOINED, actor, f"{len(members)} more, {total} in all.")
     return int(known is None)

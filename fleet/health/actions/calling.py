@@ -14,7 +14,7 @@ from django.conf import settings
 from fleet.health.models import Incident, Rota
 from fleet.health.queries.rotas import Duty, duty_of
 from kernel import clock
-from registry.models import Person, Team
+from registry.models import Agent, Person, Team
 
 
 def duty_in(incident: Incident) -> Duty | None:
@@ -54,11 +54,22 @@ def wait_of(incident: Incident) -> timedelta:
     return timedelta(minutes=minutes)
 
 
-def called_for(agents: Collection[int]) -> list[Person]:
-    """Return who is on call for the teams of some agents, those without a word of their own."""
+def answering_for(agents: Collection[int]) -> list[Person]:
+    """Return who is told that some agents fail together: each once, however many are theirs.
+
+    For a team with a rota it is who is on call; for an agent without one, its owner.
+    """
+    rows = Agent.objects.filter(pk__in=agents).select_related("owner", "team")
+    duties = {team.pk: duty_of(team) for team in _with_rota(agents)}
+    found: dict[int, Person] = {}
+    for agent in rows.order_by("pk"):
+        duty = duties.get(agent.team_id or 0) if not agent.on_call else None
+        person = duty.person if duty is not None else None
+        told = person or agent.owner
+        found[told.pk] = told
+    return list(found.values())
+
+
+def _with_rota(agents: Collection[int]) -> list[Team]:
     rotas = Rota.objects.filter(replaced_at__isnull=True, starts_at__lte=clock.now())
-    teams = Team.objects.filter(
-        pk__in=rotas.filter(team__agents__in=agents, team__agents__on_call="").values("team")
-    )
-    duties = [duty_of(team) for team in teams.order_by("pk")]
-    return [duty.person for duty in duties if duty is not None and duty.person is not None]
+    return list(Team.objects.filter(pk__in=rotas.filter(team__agents__in=agents).values("team")))

@@ -15,7 +15,7 @@ from credentials.egress import GuardedClient
 from fleet.health.actions.following import SET_UP, set_up
 from fleet.health.actions.restating import restate
 from fleet.health.errors import CheckNotUsable, MuteNotUsable
-from fleet.health.expected import SHORTEST, Expected, grace_of
+from fleet.health.expected import LONGEST_INTERVAL, SHORTEST, Expected, grace_of
 from fleet.health.models import AgentHealth, Check, Mute
 from fleet.health.probing.challenge import secret_text
 from fleet.health.queries.runbooks import as_link
@@ -31,7 +31,6 @@ from registry.models import Agent, Role, Team
 from registry.pepper import pepper_ring
 from registry.queries import answers_for
 
-LONGEST_INTERVAL: Final = 31 * 86400
 LONGEST_REASON: Final = 300
 LONGEST_MUTE: Final = timedelta(days=30)
 _FRESH: Final = ("status", "since", "reason", "cause", "recent", "misses", "origin", *SET_UP)
