@@ -245,8 +245,12 @@ def watched(cast: Cast, name: str) -> Agent:
 
 
 def test_days_are_counted_by_how_long_and_summed_when_they_are_over(cast: Cast) -> None:
-    one, two, today = watched(cast, "one"), watched(cast, "two"), clock.now().astimezone(UTC).date()
-    midnight = datetime.combine(today, time(), UTC)
+    one, two, midnight = (
+        watched(cast, "one"),
+        watched(cast, "two"),
+        datetime(2026, 11, 22, tzinfo=UTC),
+    )
+    today = midnight.date()
     changed(one, "healthy", midnight - 3 * DAY)
     changed(one, "down", midnight - 2 * DAY + timedelta(hours=6))
     changed(one, "degraded", midnight - 2 * DAY + timedelta(hours=12))
@@ -256,15 +260,16 @@ def test_days_are_counted_by_how_long_and_summed_when_they_are_over(cast: Cast) 
     before, day = cast.finance.public_id, today - 2 * DAY
     hour = 3600
     expected = Bar(day, healthy=7 * hour, degraded=12 * hour, down=6 * hour)
-    assert lasted_by_team([day]) == {(before, day): expected}
-    by_agent = lasted_by_agent([two.pk], [day, today])
-    assert by_agent == {(two.public_id, day): Bar(day, healthy=hour)}
-    assert sum_days(actor=WORKER) == 90
-    assert sum_days(actor=WORKER) == 0
+    with clock.held_at(midnight + timedelta(hours=12)):
+        assert lasted_by_team([day]) == {(before, day): expected}
+        by_agent = lasted_by_agent([two.pk], [day, today])
+        assert by_agent == {(two.public_id, day): Bar(day, healthy=hour)}
+        assert sum_days(actor=WORKER) == 90
+        assert sum_days(actor=WORKER) == 0
+        page = shown_by(link(cast))
     assert TeamDay.objects.get(day=day).down == 6 * hour
     with clock.held_at(midnight + 2 * DAY):
         assert sum_days(actor=WORKER) == 2
-    page = shown_by(link(cast))
     assert f"{day:%-d %b %Y}: {shown(expected.up)}" in page
 
 
