@@ -31,7 +31,8 @@ def links(request: HttpRequest, actor: Actor) -> HttpResponse:
     """List the links, and make one; its address is in the answer, once."""
     rows = found(links_for(actor), asked(request, "search"), "name", "public_id", "team__name")
     teams = dict(teams_for(actor).order_by("name").values_list("slug", "name"))
-    form = StatusLinkForm(request.POST or None, teams=list(teams.items()))
+    sent = request.POST if request.method == "POST" else None
+    form = StatusLinkForm(sent, teams=list(teams.items()))
     made = ""
     if request.method == "POST":
         actor.require(Role.PLATFORM, Role.SECURITY)
