@@ -142,7 +142,9 @@ def _measured(needs: _Needs, model: Model) -> Candidate:
     move = needs.move
     campaign = move.campaign
     before = move.cost_micros * MONTH // DAYS if not move.unpriced_calls else None
-    found = Candidate(model, campaign.names(model), monthly_cost(move, model), before)
+    # What two currencies come to beside each other nobody knows here.
+    monthly = monthly_cost(move, model) if model.currency == campaign.model.currency else None
+    found = Candidate(model, campaign.names(model), monthly, before)
     version = move.agent.current_version
     declared = declared_by(version.manifest) if version is not None else []
     found.breaking = breaking_at(model, declared=declared, sent=move.parameters or [])
@@ -152,7 +154,11 @@ def _measured(needs: _Needs, model: Model) -> Candidate:
 
 
 def _price(needs: _Needs, found: Candidate) -> Iterator[Reason]:
-    if found.monthly_micros is None:
+    paid = needs.move.campaign.model.currency
+    if found.model.currency != paid:
+        text = f"its price is in {found.model.currency}, the agent's costs in {paid}"
+        yield Reason("price", UNKNOWN, f"{text}: what it costs more or less is not known")
+    elif found.monthly_micros is None:
         yield Reason("price", UNKNOWN, "its price is unknown")
 
 

@@ -188,6 +188,7 @@ def judge_arm(evaluation: Evaluation, arm: Arm, criteria: Criteria) -> Judged:
         seed=evaluation.seed,
         further=judge_figures(rows, criteria, seed=evaluation.seed),
         is_whole=not _is_cut(evaluation) and not evaluation.altered,
+        is_one_currency=arm.model is None or arm.model.currency == evaluation.baseline.currency,
     )
 
 

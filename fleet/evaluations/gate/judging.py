@@ -70,6 +70,9 @@ NORMAL: Final = Axis(
 )
 
 
+CURRENCIES: Final = "the two are paid in different currencies"
+
+
 @dataclass(frozen=True, slots=True)
 class Judged:
     """One candidate: its verdict, and the figures it rests on."""
@@ -89,6 +92,7 @@ def judge_candidate(
     seed: str,
     further: Sequence[Figure] = (),
     is_whole: bool = True,
+    is_one_currency: bool = True,
 ) -> Judged:
     """Judge one candidate by all its pairs. ``further``: what judges and embeddings said."""
     recorded = [row for row in rows if not row.is_golden]
@@ -101,7 +105,7 @@ def judge_candidate(
         agreement(recorded, ARGUMENTS, criteria.tools_least, criteria.tools_margin, sure),
         shares(recorded, FITTING, criteria.format_margin, sure),
         shares(recorded, REFUSALS, criteria.refusals_margin, sure),
-        _cost(recorded, criteria, seed),
+        _cost(recorded, criteria, seed) if is_one_currency else _unknown_cost(seed, CURRENCIES),
         _time(recorded, criteria, seed),
         _shown(agreement(recorded, EXACT, 0.0, 0.0, sure)),
         _text(recorded, criteria),
@@ -137,13 +141,17 @@ def _cost(rows: Sequence[Row], criteria: Criteria, seed: str) -> Figure:
             one = row.outcome.get("base_cost_micros")
         given.append((row.run_id, one, row.outcome.get("cost_micros")))
     if all(one is None for _, one, _ in given) and given:
-        figure = ratio([], axis="cost", yardstick="", bound=0, seed=seed, confidence=0.95)
-        figure.note, figure.verdict = "the price of the baseline is unknown", SHOWN
-        return figure
+        return _unknown_cost(seed, "the price of the baseline is unknown")
     return ratio(
         given, axis="cost", yardstick="again" if by_again else "recorded",
         bound=criteria.cost_ratio, seed=seed, confidence=criteria.confidence,
     )  # fmt: skip
+
+
+def _unknown_cost(seed: str, why: str) -> Figure:
+    figure = ratio([], axis="cost", yardstick="", bound=0, seed=seed, confidence=0.95)
+    figure.note, figure.verdict = why, SHOWN
+    return figure
 
 
 def _time(rows: Sequence[Row], criteria: Criteria, seed: str) -> Figure:

@@ -146,6 +146,16 @@ def test_money_is_of_the_recorded_tokens_before_and_after(move: Move, luna: Mode
     assert (found.before_micros, found.difference_micros) == (100_000_000, -58_000_000)
 
 
+def test_money_in_another_currency_is_not_compared(move: Move, luna: Model) -> None:
+    Move.objects.update(input_tokens=90_000_000, output_tokens=9_000_000, cost_micros=300_000_000)
+    Model.objects.filter(pk=luna.pk).update(currency="CNY")
+    move.refresh_from_db()
+    found = by_name(move)["gpt-6-luna"]
+    assert (found.monthly_micros, found.difference_micros) == (None, None)
+    (price,) = [each for each in found.reasons if each.about == "price"]
+    assert (price.standing, "CNY" in price.text) == ("unknown", True)
+
+
 def test_parameters_that_differ_are_said_with_their_source(cast: Cast, move: Move) -> None:
     Vendor.objects.filter(name="openai").update(profile="openai")
     anthropic = make_vendor(

@@ -16,6 +16,9 @@ from fleet.cutovers.models import Cutover, CutoverAgent
 from fleet.cutovers.queries.cutovers import bound_digest, under_way
 from fleet.drift.models import Change, ProbePlan, Watch
 from fleet.drift.queries.watches import WatchedDrift
+from fleet.evaluations.actions.ending import judge_arm
+from fleet.evaluations.criteria import DEFAULTS
+from fleet.evaluations.gate.judging import CURRENCIES
 from fleet.health.actions.setting import end_mute, set_mute
 from fleet.health.models import Incident
 from kernel import clock
@@ -25,6 +28,7 @@ from routing.actions.shifting import set_shift
 from routing.models import Model, Shift
 from tests.factories import actor, make_route, make_vendor
 from tests.fleet.cutovers.world import QUICK, SWEEP, World
+from tests.fleet.evaluations.rows import make_arm, make_evaluation
 
 pytestmark = pytest.mark.django_db
 
@@ -220,3 +224,13 @@ def test_costs_in_two_currencies_bring_nobody_back(world: World) -> None:
     world.calls(agent, "target", 60, cost_micros=900)
     step_cutovers(actor=SWEEP)
     assert again(cutover).state == "running"
+
+
+def test_a_gate_says_that_costs_in_two_currencies_are_not_known(world: World) -> None:
+    evaluation = make_evaluation(world.agent(passed=False), world.source)
+    arm = make_arm(evaluation, world.target)
+    assert judge_arm(evaluation, arm, DEFAULTS).figure("cost").note != CURRENCIES
+    world.target.currency = "CNY"
+    world.target.save(update_fields=["currency"])
+    cost = judge_arm(evaluation, arm, DEFAULTS).figure("cost")
+    assert (cost.note, cost.verdict) == (CURRENCIES, "shown")
