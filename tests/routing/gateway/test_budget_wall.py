@@ -136,16 +136,16 @@ def test_what_a_killed_gateway_held_is_charged_and_the_cap_still_holds(
     rig, children, make_agent, vendor
 ):
     agent = make_agent(children[0].port)
-    rest = threading.Event()
-    vendor.script = stream([chunk_event("word "), BILL, DONE], after_first=rest)
     amount = 20_000
     budget = cap(agent, amount)
-    wait_until_capped(agent, children)
+    wait_until_capped(agent, children)  # what is let through until then is answered at once
+    rest, before = threading.Event(), len(vendor.seen)
+    vendor.script = stream([chunk_event("word "), BILL, DONE], after_first=rest)
     with ThreadPoolExecutor(30) as pool:
         ports = [children[number % 3].port for number in range(30)]
         calls = [pool.submit(call, port, agent) for port in ports]
         # Each is refused by now, or its vendor is at work.
-        eventually(lambda: sum(each.done() for each in calls) + len(vendor.seen) == 30)
+        eventually(lambda: sum(each.done() for each in calls) + len(vendor.seen) == before + 30)
         children[0].kill()
         rest.set()
         ended = Counter(each.result() for each in calls)
