@@ -14,6 +14,7 @@ from registry.actors import Actor, RoleMissing
 from registry.models import Agent
 from tests.effects.proposals.test_races import run_all
 from tests.factories import actor, make_agent, make_call, make_cast
+from tests.transactions import wait_for_open_transactions
 
 WORKER = Actor.system("health")
 pytestmark = pytest.mark.django_db
@@ -101,6 +102,7 @@ def test_sweeps_at_once_count_each_call_once_and_judge_once(agent: Agent) -> Non
     for number in range(30):
         make_call(agent, status="error" if number % 2 else "ok")
     make_call(agent, status="denied")
+    wait_for_open_transactions()
     run_all([lambda: judge_calls(actor=WORKER)] * 4)
     window = CallWindow.objects.get(minutes=5)
     assert (window.calls, window.errors) == (30, 15)
