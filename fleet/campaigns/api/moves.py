@@ -58,7 +58,7 @@ class ContestInput(Input):
     reason = Text(max_length=2000)
 
 
-class BeginInput(Input):
+class BeginMoveInput(Input):
     """Why a cutover begins all the same where nothing has passed; of the platform team alone."""
 
     override_reason = Text(required=False, max_length=2000, allow_blank=True)
@@ -141,9 +141,9 @@ class Evaluate(APIView):
 class Begin(APIView):
     """Begin the cutover of a move that is ready."""
 
-    @extend_schema(operation_id="move_begin", request=BeginInput, responses=MoveOutput)
+    @extend_schema(operation_id="move_begin", request=BeginMoveInput, responses=MoveOutput)
     def post(self, request: Request, campaign: str, move: str) -> Response:
-        actor, said = actor_of(request), _read(BeginInput, request)
+        actor, said = actor_of(request), _read(BeginMoveInput, request)
         why = said.get("override_reason", "")
         begin_moves([_move(actor, campaign, move)], actor=actor, override_reason=why)
         return Response(MoveOutput(_move(actor, campaign, move)).data)

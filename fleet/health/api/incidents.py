@@ -55,7 +55,7 @@ class CloseInput(Input):
     why = Text(max_length=300, required=False, allow_blank=True, default="")
 
 
-class AssignInput(Input):
+class AssignIncidentInput(Input):
     """To whom it is given."""
 
     person = Text(max_length=254, help_text="An address or an id.")
@@ -161,9 +161,11 @@ class ResolveIncident(APIView):
 class AssignIncident(APIView):
     """Give an incident to somebody who may take it."""
 
-    @extend_schema(operation_id="incidents_assign", request=AssignInput, responses=IncidentOutput)
+    @extend_schema(
+        operation_id="incidents_assign", request=AssignIncidentInput, responses=IncidentOutput
+    )
     def post(self, request: Request, incident: str) -> Response:
-        actor, read = actor_of(request), AssignInput(data=request.data)
+        actor, read = actor_of(request), AssignIncidentInput(data=request.data)
         found = incident_for(actor, incident)
         require_acting(actor, found)
         read.is_valid(raise_exception=True)
