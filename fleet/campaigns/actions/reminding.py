@@ -27,14 +27,14 @@ STAGES: Final = (90, 60, 30, 14, 7, 1)
 TO_BACKUP: Final = 30
 TO_TEAM: Final = 14
 OVERDUE: Final = -1
-_TODO: Final = {
+_ASKED_FOR: Final = {
     State.OPEN: "Choose another model",
     State.EVALUATING: "Its evaluation runs: sign and move once it has passed",
     State.READY: "It is ready: sign and move",
     State.SIGNING: "Its cutover waits for signatures: sign it, or it ends with the deadline",
     State.CONTESTED: "It is contested: answer whether the move stands",
 }
-TO_DO: Final = tuple(state for state in _TODO if state != State.CONTESTED)  # for owners
+TO_DO: Final = tuple(state for state in _ASKED_FOR if state != State.CONTESTED)  # for owners
 
 
 def stage_at(left: int) -> int | None:
@@ -54,7 +54,7 @@ def remind_owners(*, actor: Actor) -> int:
         stage = stage_at(days_left(campaign))
         if stage is None:
             continue
-        rows = Move.objects.filter(campaign=campaign, state__in=list(_TODO))
+        rows = Move.objects.filter(campaign=campaign, state__in=list(_ASKED_FOR))
         waiting = rows.exclude(reminded_days__lte=stage).order_by("pk")
         keys = list(waiting.values_list("pk", flat=True))
         told += take_each(keys, partial(_remind, stage=stage, actor=actor), what="a reminder")
@@ -80,7 +80,7 @@ def _remind(move_key: int, stage: int, actor: Actor) -> bool:
     rows = Move.objects.select_for_update(skip_locked=True, of=("self",)).select_related(
         "campaign__model__vendor", "agent__owner", "agent__backup_owner", "agent__team"
     )
-    move = rows.filter(pk=move_key, state__in=list(_TODO)).first()
+    move = rows.filter(pk=move_key, state__in=list(_ASKED_FOR)).first()
     if move is None or (move.reminded_days is not None and move.reminded_days <= stage):
         return False
     Move.objects.filter(pk=move.pk).update(reminded_days=stage)
@@ -97,7 +97,7 @@ def _tell(move: Move, stage: int, actor: Actor, *, again: bool = False) -> None:
     when = f"in {left} days" if left > 0 else "today" if left == 0 else "overdue"
     rule = move.rule
     what = "is paused" if rule["rule"] == "pause" else "moves by its rule"
-    todo = _TODO[State(move.state)]
+    todo = _ASKED_FOR[State(move.state)]
     if rule["rule"] == "move" and stage <= TO_TEAM and (why_not := ruled(move).why_not):
         what = f"is paused: its rule cannot be kept as things stand, {why_not}"
     ends = model.retires_on or campaign.due_on
